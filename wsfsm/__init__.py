@@ -1,0 +1,1 @@
+"""Explicit state machines for ASGI WebSockets."""
