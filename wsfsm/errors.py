@@ -1,0 +1,183 @@
+"""The exceptions of wsfsm.
+
+- `TableError` (`ValueError`): a table that cannot be declared, one class per fault
+    - `UnknownState`, `DuplicateRow`, `RowOutOfTerminalState`, `UnreachableState`, `DeadEnd`,
+      `BadCoupling`
+- `IllegalTransition` (`RuntimeError`): an event that its table refuses
+    - `WebSocketDisconnected`: a use of a WebSocket that is not connected
+        - `ConnectionClosed` (also `WebSocketDisconnect`): the connection is over
+- `WebSocketDisconnect`: the connection has just ended
+- `MalformedMessage` (`RuntimeError`, `ValueError`): an ASGI message with a wrong or missing key
+- `UnexpectedFrame` (`KeyError`): a data message of another kind than the one asked for
+"""
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal, TypeAlias
+
+__all__ = [
+    "BadCoupling",
+    "ClosedBy",
+    "ConnectionClosed",
+    "DeadEnd",
+    "DuplicateRow",
+    "IllegalTransition",
+    "MalformedMessage",
+    "RowOutOfTerminalState",
+    "TableError",
+    "UnexpectedFrame",
+    "UnknownState",
+    "UnreachableState",
+    "WebSocketDisconnect",
+    "WebSocketDisconnected",
+]
+
+ClosedBy: TypeAlias = Literal["application", "client", "transport"]
+"""Who ended a connection: the application by its close or denial response, the client
+as the server's ``websocket.disconnect`` told it, or a transport that failed under a send."""
+
+
+class TableError(ValueError):
+    """A table that is refused when it is declared; the text names table and row."""
+
+
+class UnknownState(TableError):
+    """A row, the initial state or a terminal state is not among the table's states."""
+
+
+class DuplicateRow(TableError):
+    """A state, or an event of one state, is declared twice."""
+
+
+class RowOutOfTerminalState(TableError):
+    """A row leaves a state that is declared as terminal."""
+
+
+class UnreachableState(TableError):
+    """No sequence of events leads from the initial state to this state."""
+
+
+class DeadEnd(TableError):
+    """No sequence of events leads from this state to a terminal state."""
+
+
+class BadCoupling(TableError):
+    """A coupling names a machine or an event that does not exist."""
+
+
+class IllegalTransition(RuntimeError):
+    """An event that the table refuses in the present state; nothing has changed.
+
+    Attributes:
+        machine: Name of the machine that refused, such as ``"application"``.
+        state: The state that it was in, and still is.
+        event: Name of the refused event.
+        allowed: Names of the events that may be chosen now, in the table's order.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        machine: str = "",
+        state: Hashable = None,
+        event: str = "",
+        allowed: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(text)
+        self.machine = machine
+        self.state = state
+        self.event = event
+        self.allowed = allowed
+
+
+class WebSocketDisconnected(IllegalTransition):
+    """A WebSocket was used that is not connected: not yet, or no longer."""
+
+
+class WebSocketDisconnect(Exception):  # noqa: N818 - the name is Starlette's
+    """The connection has ended.
+
+    Attributes:
+        code: Close code (RFC 6455 7.4.1); 1005 when the Close frame had none, 1006 when
+            there was no Close frame.
+        reason: Close reason, an empty string when there is none.
+    """
+
+    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
+        super().__init__(code, reason or "")
+        self.code = code
+        self.reason = reason or ""
+
+
+class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
+    """A use of a connection that is over; caught as either of its bases.
+
+    Attributes:
+        code: Close code with which the connection ended.
+        reason: Close reason, an empty string when there is none.
+        closed_by: Who ended the connection.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        code: int = 1006,
+        reason: str = "",
+        closed_by: ClosedBy = "transport",
+        machine: str = "",
+        state: Hashable = None,
+        event: str = "",
+        allowed: tuple[str, ...] = (),
+    ) -> None:
+        WebSocketDisconnect.__init__(self, code, reason)
+        WebSocketDisconnected.__init__(
+            self, text, machine=machine, state=state, event=event, allowed=allowed
+        )
+        self.closed_by = closed_by
+
+
+class MalformedMessage(RuntimeError, ValueError):  # noqa: N818 - it names the message, not a failure
+    """An ASGI message with a missing key or a value of the wrong type.
+
+    Attributes:
+        key: The key that is wrong.
+        message: The message as it came.
+    """
+
+    def __init__(self, text: str = "", *, key: str = "", message: object = None) -> None:
+        super().__init__(text)
+        self.key = key
+        self.message = message
+
+
+class UnexpectedFrame(KeyError):  # noqa: N818 - a KeyError by the contract of the facade
+    """A message that does not hold the kind of data that was asked for.
+
+    The connection stays usable, and the message is kept here.
+
+    Attributes:
+        expected: The key that was asked for, ``"text"`` or ``"bytes"``.
+        message: The ASGI message as the server delivered it.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        expected: str = "",
+        message: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.expected = expected
+        self.message = {} if message is None else message
+
+    @property
+    def data(self) -> str | bytes | None:
+        """The payload that did come, or None if there was not exactly one."""
+        payloads = [d for k in ("text", "bytes") if (d := self.message.get(k)) is not None]
+        return payloads[0] if len(payloads) == 1 else None
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument: quotes and escapes around a sentence
+        return str(self.args[0])
