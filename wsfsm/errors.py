@@ -94,7 +94,7 @@ class WebSocketDisconnected(IllegalTransition):
     """A WebSocket was used that is not connected: not yet, or no longer."""
 
 
-class WebSocketDisconnect(Exception):  # noqa: N818 - the name is Starlette's
+class WebSocketDisconnect(Exception):
     """The connection has ended.
 
     Attributes:
@@ -118,7 +118,7 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
         closed_by: Who ended the connection.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the attributes of both bases
         self,
         text: str = "",
         *,
@@ -137,7 +137,7 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
         self.closed_by = closed_by
 
 
-class MalformedMessage(RuntimeError, ValueError):  # noqa: N818 - it names the message, not a failure
+class MalformedMessage(RuntimeError, ValueError):
     """An ASGI message with a missing key or a value of the wrong type.
 
     Attributes:
@@ -151,7 +151,7 @@ class MalformedMessage(RuntimeError, ValueError):  # noqa: N818 - it names the m
         self.message = message
 
 
-class UnexpectedFrame(KeyError):  # noqa: N818 - a KeyError by the contract of the facade
+class UnexpectedFrame(KeyError):
     """A message that does not hold the kind of data that was asked for.
 
     The connection stays usable, and the message is kept here.
