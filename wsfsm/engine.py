@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import attrs
+from attrs.validators import instance_of
 from transitions import Machine as TransitionsMachine
 
 from wsfsm.errors import (
@@ -104,10 +105,10 @@ class Table(Generic[S]):
     """
 
     name: str
-    states: tuple[S, ...] = attrs.field(converter=tuple)
+    states: tuple[S, ...] = attrs.field(validator=instance_of(tuple))
     initial: S
-    terminal: tuple[S, ...] = attrs.field(converter=tuple)
-    rows: tuple[Row[S], ...] = attrs.field(converter=tuple)
+    terminal: tuple[S, ...] = attrs.field(validator=instance_of(tuple))
+    rows: tuple[Row[S], ...] = attrs.field(validator=instance_of(tuple))
 
     def __attrs_post_init__(self) -> None:
         self._check_states()

@@ -99,7 +99,7 @@ APPLICATION: Final = Machine(Table(
     ),
 ))
 
-CLIENT_GONE: Final = Coupling(
+CLIENT_GONE: Final[Coupling[WebSocketState]] = Coupling(
     machine="client",  event="websocket.disconnect",
     binds="application", keeps=("websocket.close", LOST), delivers=False, reads=None,
     note="Disconnect: expect future calls to send() to raise. A close has nothing left to close.",
@@ -115,7 +115,7 @@ TRANSPORT_LOST: Final = Coupling(
 # fmt: on
 
 OPEN: Final = APPLICATION.nodes[CONNECTED]
-"""Where data is passed: Connect, "before the socket will pass websocket.receive messages"."""
+"""Where data is passed (Connect: not before the accept; Close: not after it)."""
 
 
 def event_of(message: Mapping[str, Any]) -> AnyEvent:
