@@ -27,6 +27,7 @@ from wsfsm.errors import (
     DuplicateRow,
     IllegalTransition,
     RowOutOfTerminalState,
+    TableError,
     UnknownState,
     UnreachableState,
 )
@@ -102,6 +103,7 @@ class Table(Generic[S]):
         RowOutOfTerminalState: A row leaves a terminal state.
         UnreachableState: A state cannot be reached from the initial one.
         DeadEnd: From a state, no terminal state can be reached.
+        TableError: An event has no name.
     """
 
     name: str
@@ -135,15 +137,18 @@ class Table(Generic[S]):
                     raise UnknownState(
                         f"table {self.name!r}, row {row}: {role} {self._unknown(state)}",
                     )
+            if not str(row.event):
+                raise TableError(f"table {self.name!r}, row {row}: the event has no name")
             if row.source in self.terminal:
                 raise RowOutOfTerminalState(
                     f"table {self.name!r}, row {row}: {_name(row.source)} is declared as terminal",
                 )
-            first = seen.setdefault((row.source, str(row.event)), row)
-            if first is not row:
+            first = seen.get((row.source, str(row.event)))
+            if first is not None:
                 raise DuplicateRow(
                     f"table {self.name!r}, row {row}: the row {first} has the same state and event",
                 )
+            seen[row.source, str(row.event)] = row
             namesake = events.setdefault(str(row.event), row)
             if namesake.event != row.event:
                 raise DuplicateRow(

@@ -28,10 +28,12 @@ The notes name a section of the ASGI *HTTP & WebSocket message format*, version 
 "WebSocket", or of the ASGI *extensions*.
 """
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Row, Table
+from wsfsm.errors import MalformedMessage
 from wsfsm.states import WebSocketState
 
 __all__ = [
@@ -126,8 +128,18 @@ def event_of(message: Mapping[str, Any]) -> AnyEvent:
 
     Returns:
         Its type, or for ``websocket.http.response.body`` the event of its ``more_body``.
+
+    Raises:
+        MalformedMessage: It is not a mapping, or its ``type`` is missing or not a str.
     """
-    kind: str = message["type"]
+    known: object = message
+    kind = known.get("type") if isinstance(known, Mapping) else None
+    if not isinstance(kind, str):
+        raise MalformedMessage(
+            f"An ASGI message is a mapping with a str under 'type', got {reprlib.repr(message)}",
+            key="type",
+            message=message,
+        )
     if kind == BODY:
         return BODY_MORE if message.get("more_body", False) else BODY_LAST
     return kind

@@ -1,0 +1,350 @@
+"""The engine: what a declaration refuses, and what a compiled machine does."""
+
+import pickle
+from enum import Enum
+from typing import Any
+
+import attrs
+import pytest
+import transitions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsfsm.engine import Coupling, Event, Machine, Row, Table
+from wsfsm.errors import (
+    BadCoupling,
+    DeadEnd,
+    DuplicateRow,
+    IllegalTransition,
+    RowOutOfTerminalState,
+    TableError,
+    UnknownState,
+    UnreachableState,
+)
+
+
+class Light(Enum):
+    RED = 1
+    GREEN = 2
+    OFF = 3
+
+
+TIMER = Event("timer", informal=True)
+FAULT = Event("switch", guard="fault")
+
+LIGHT = Machine(
+    Table(
+        name="light",
+        states=(Light.RED, Light.GREEN, Light.OFF),
+        initial=Light.RED,
+        terminal=(Light.OFF,),
+        rows=(
+            Row(Light.RED, TIMER, Light.GREEN, "it turns green by itself"),
+            Row(Light.RED, "switch", Light.OFF),
+            Row(Light.GREEN, "tick", Light.GREEN),
+            Row(Light.GREEN, TIMER, Light.RED),
+            Row(Light.GREEN, FAULT, Light.OFF),
+        ),
+    )
+)
+
+
+def table(**changes: Any) -> Table[str]:
+    """A small valid table with changes."""
+    parts: dict[str, Any] = {
+        "name": "door",
+        "states": ("open", "shut", "gone"),
+        "initial": "open",
+        "terminal": ("gone",),
+        "rows": (Row("open", "push", "shut"), Row("shut", "remove", "gone")),
+    }
+    return Table(**(parts | changes))
+
+
+ROWS = table().rows
+
+REFUSED_DECLARATIONS = [
+    ("unknown initial", {"initial": "ajar"}, UnknownState, ["initial", "'ajar'"]),
+    ("unknown terminal", {"terminal": ("gone", "ajar")}, UnknownState, ["terminal", "'ajar'"]),
+    (
+        "unknown source",
+        {"rows": (*ROWS, Row("ajar", "push", "shut"))},
+        UnknownState,
+        ["source 'ajar'", "ajar --push--> shut", "open, shut, gone"],
+    ),
+    (
+        "unknown destination",
+        {"rows": (*ROWS, Row("shut", "pull", "ajar"))},
+        UnknownState,
+        ["destination 'ajar'", "shut --pull--> ajar"],
+    ),
+    (
+        "duplicate row",
+        {"rows": (*ROWS, Row("open", "push", "gone"))},
+        DuplicateRow,
+        ["open --push--> gone", "open --push--> shut"],
+    ),
+    ("the very same row twice", {"rows": (*ROWS, ROWS[0])}, DuplicateRow, ["open --push--> shut"]),
+    (
+        "an equal row twice",
+        {"rows": (*ROWS, Row("open", "push", "shut"))},
+        DuplicateRow,
+        ["open --push--> shut"],
+    ),
+    (
+        "one name for two events of a state",
+        {"rows": (*ROWS, Row("open", Event("push"), "gone"))},
+        DuplicateRow,
+        ["open --push--> gone"],
+    ),
+    (
+        "one name for two events",
+        {"rows": (*ROWS, Row("shut", Event("push"), "gone"))},
+        DuplicateRow,
+        ["shut --push--> gone", "open --push--> shut"],
+    ),
+    ("duplicate state", {"states": ("open", "shut", "gone", "open")}, DuplicateRow, ["open, shut"]),
+    (
+        "row out of a terminal state",
+        {"rows": (*ROWS, Row("gone", "bring", "open"))},
+        RowOutOfTerminalState,
+        ["gone --bring--> open"],
+    ),
+    (
+        "unreachable state",
+        {"states": ("open", "shut", "gone", "ajar"), "rows": (*ROWS, Row("ajar", "push", "shut"))},
+        UnreachableState,
+        ["'door'", "from open to state ajar"],
+    ),
+    (
+        "no way from a state to a terminal one",
+        {
+            "states": ("open", "shut", "gone", "ajar"),
+            "rows": (*ROWS, Row("shut", "wedge", "ajar"), Row("ajar", "wait", "ajar")),
+        },
+        DeadEnd,
+        ["state ajar", "(gone)"],
+    ),
+    ("no terminal state at all", {"terminal": ()}, DeadEnd, ["state open", "there is none"]),
+    ("an event without a name", {"rows": (*ROWS, Row("shut", "", "gone"))}, TableError, ["name"]),
+]
+
+
+class TestDeclaration:
+    @pytest.mark.parametrize(
+        ("changes", "error", "texts"),
+        [case[1:] for case in REFUSED_DECLARATIONS],
+        ids=[case[0] for case in REFUSED_DECLARATIONS],
+    )
+    def test_a_fault_is_refused_with_its_own_error_that_names_table_and_row(
+        self, changes: dict[str, Any], error: type[TableError], texts: list[str]
+    ) -> None:
+        with pytest.raises(error) as caught:
+            table(**changes)
+
+        assert caught.type is error
+        assert "'door'" in str(caught.value)
+        for text in texts:
+            assert text in str(caught.value)
+
+    @pytest.mark.parametrize("field", ["states", "terminal", "rows"])
+    def test_a_list_is_refused_because_it_could_change(self, field: str) -> None:
+        with pytest.raises(TypeError, match=field):
+            table(**{field: list(getattr(table(), field))})
+
+    def test_a_table_is_a_value(self) -> None:
+        assert table() == table()
+        assert table() != table(name="gate")
+        assert pickle.loads(pickle.dumps(LIGHT.table)) == LIGHT.table
+
+    def test_a_table_cannot_be_changed(self) -> None:
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            table().initial = "shut"  # type: ignore[misc]
+
+
+class TestIntrospection:
+    def test_events_come_in_the_order_of_their_first_row(self) -> None:
+        assert LIGHT.table.events == (TIMER, "switch", "tick", FAULT)
+
+    def test_the_matrix_has_every_state_with_every_event(self) -> None:
+        matrix = LIGHT.table.matrix()
+
+        assert list(matrix) == [(s, e) for s in LIGHT.table.states for e in LIGHT.table.events]
+        assert {cell for cell, state in matrix.items() if state} == {
+            (row.source, row.event) for row in LIGHT.table.rows
+        }
+        assert matrix[Light.RED, TIMER] is Light.GREEN
+        assert matrix[Light.RED, "tick"] is None
+
+    def test_reachable_states_include_the_start(self) -> None:
+        assert LIGHT.table.reachable() == (Light.RED, Light.GREEN, Light.OFF)
+        assert LIGHT.table.reachable(Light.OFF) == (Light.OFF,)
+
+    def test_paths_are_all_sequences_up_to_the_length_shortest_first(self) -> None:
+        paths = [[str(row.event) for row in path] for path in LIGHT.table.paths(2)]
+
+        assert paths == [
+            [],
+            ["timer"],
+            ["switch"],
+            ["timer", "tick"],
+            ["timer", "timer"],
+            ["timer", "switch [fault]"],
+        ]
+
+    def test_a_row_reads_as_an_arrow(self) -> None:
+        assert [str(row) for row in LIGHT.table.rows[-2:]] == [
+            "GREEN --timer--> RED",
+            "GREEN --switch [fault]--> OFF",
+        ]
+
+
+class TestCompiledMachine:
+    def test_every_cell_of_the_matrix_is_a_move_or_a_refusal(self) -> None:
+        for (state, event), after in LIGHT.table.matrix().items():
+            node = LIGHT.nodes[state]
+            if after is None:
+                assert event not in node.moves
+                with pytest.raises(IllegalTransition):
+                    node.step(event)
+            else:
+                assert node.moves[event] is node.step(event) is LIGHT.nodes[after]
+
+    def test_a_node_knows_what_it_allows_in_the_tables_order(self) -> None:
+        green = LIGHT.nodes[Light.GREEN]
+
+        assert green.allows == ("tick", TIMER, FAULT)
+        assert green.choices == ("tick", "switch [fault]")
+        assert not green.terminal
+        assert LIGHT.nodes[Light.OFF].terminal
+        assert LIGHT.nodes[Light.OFF].allows == ()
+
+    def test_it_starts_at_the_initial_state(self) -> None:
+        assert LIGHT.initial is LIGHT.nodes[Light.RED]
+        assert LIGHT.name == "light"
+
+    def test_a_refusal_says_machine_state_event_and_what_is_allowed(self) -> None:
+        with pytest.raises(IllegalTransition) as caught:
+            LIGHT.nodes[Light.GREEN].step("switch")
+
+        error = caught.value
+        assert (error.machine, error.state, error.event) == ("light", Light.GREEN, "switch")
+        assert error.allowed == ("tick", "switch [fault]")
+        assert str(error) == (
+            "The light machine refuses 'switch' in state GREEN; allowed now: tick, switch [fault]"
+        )
+        assert error.__suppress_context__
+
+    def test_a_refusal_in_a_terminal_state_says_that_nothing_is_allowed(self) -> None:
+        with pytest.raises(IllegalTransition, match="allowed now: nothing"):
+            LIGHT.nodes[Light.OFF].step("switch")
+
+    def test_an_event_is_not_the_message_of_its_name(self) -> None:
+        assert "timer" not in LIGHT.nodes[Light.RED].moves
+        assert "switch" not in LIGHT.nodes[Light.GREEN].moves
+
+    def test_string_states_work_as_enum_states_do(self) -> None:
+        door = Machine(table())
+
+        assert door.initial.step("push").step("remove").terminal
+        with pytest.raises(IllegalTransition, match="'remove' in state open"):
+            door.initial.step("remove")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda node: setattr(node, "state", Light.OFF),
+            lambda node: node.moves.update(switch=node),
+            lambda node: node.moves.__setitem__("switch", node),
+            lambda node: LIGHT.nodes.__setitem__(Light.RED, node),
+            lambda node: setattr(LIGHT, "nodes", {}),
+        ],
+    )
+    def test_nothing_of_it_can_be_changed(self, change: Any) -> None:
+        with pytest.raises((AttributeError, TypeError)):
+            change(LIGHT.initial)
+
+
+class TestTransitionsPackage:
+    """The machine of the package `transitions` is the same machine."""
+
+    def test_it_has_the_same_states_events_and_terminal_states(self) -> None:
+        machine = LIGHT.transitions
+
+        assert list(machine.states) == [state.name for state in LIGHT.table.states]
+        assert set(machine.events) == {str(event) for event in LIGHT.table.events}
+        assert [s.name for s in machine.states.values() if s.final] == ["OFF"]
+        assert machine.initial == "RED"
+
+    def test_it_has_no_model_and_no_transition_of_its_own_making(self) -> None:
+        assert LIGHT.transitions.models == []
+        assert len(LIGHT.transitions.get_transitions()) == len(LIGHT.table.rows)
+
+    @given(st.lists(st.sampled_from(["timer", "switch", "tick", "switch [fault]"]), max_size=12))
+    def test_driven_step_by_step_it_agrees(self, names: list[str]) -> None:
+        events = {str(event): event for event in LIGHT.table.events}
+        machine, node = LIGHT.transitions, LIGHT.initial
+        model = type("Model", (), {"state": Light.RED})()
+        for name in names:
+            if events[name] in node.moves:
+                assert machine.events[name].trigger(model)
+                node = node.step(events[name])
+            else:
+                with pytest.raises(transitions.MachineError):
+                    machine.events[name].trigger(model)
+            assert model.state is node.state
+
+
+class TestCoupling:
+    BLACKOUT: Coupling[Light] = Coupling(
+        machine="grid",
+        event="blackout",
+        binds="light",
+        keeps=(TIMER, "switch"),
+        delivers=False,
+        reads=Light.OFF,
+    )
+
+    def test_a_bound_machine_takes_only_what_it_keeps(self) -> None:
+        bound = LIGHT.bound(self.BLACKOUT)
+
+        assert bound[LIGHT.nodes[Light.RED]].allows == (TIMER, "switch")
+        assert bound[LIGHT.nodes[Light.GREEN]].allows == (TIMER,)
+        assert bound[LIGHT.nodes[Light.OFF]].allows == ()
+
+    def test_it_stays_bound(self) -> None:
+        bound = LIGHT.bound(self.BLACKOUT)
+        green = bound[LIGHT.initial].step(TIMER)
+
+        assert green is bound[LIGHT.nodes[Light.GREEN]]
+        assert bound[green] is green
+
+    def test_it_shows_the_state_that_the_coupling_says_and_does_not_deliver(self) -> None:
+        red = LIGHT.bound(self.BLACKOUT)[LIGHT.initial]
+
+        assert red.state is Light.OFF
+        assert not red.delivers
+        assert LIGHT.initial.delivers
+
+    def test_without_a_state_to_show_it_shows_its_own(self) -> None:
+        own = attrs.evolve(self.BLACKOUT, reads=None)
+
+        assert [node.state for node in LIGHT.bound(own).values()] == [*Light, *Light]
+
+    @pytest.mark.parametrize(
+        ("changes", "text"),
+        [
+            ({"binds": "lamp"}, "does not bind the machine 'light'"),
+            ({"keeps": ("blink",)}, "has no event 'blink'"),
+            ({"keeps": ("timer",)}, "has no event 'timer'"),
+            ({"reads": "OFF"}, "has no state 'OFF'"),
+        ],
+    )
+    def test_a_coupling_that_does_not_fit_is_refused(
+        self, changes: dict[str, Any], text: str
+    ) -> None:
+        with pytest.raises(BadCoupling, match=text) as caught:
+            LIGHT.bound(attrs.evolve(self.BLACKOUT, **changes))
+
+        assert "'grid'" in str(caught.value)
+        assert "blackout" in str(caught.value)
