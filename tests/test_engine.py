@@ -2,7 +2,7 @@
 
 import pickle
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -256,7 +256,7 @@ class TestCompiledMachine:
             lambda node: setattr(node, "state", Light.OFF),
             lambda node: node.moves.update(switch=node),
             lambda node: node.moves.__setitem__("switch", node),
-            lambda node: LIGHT.nodes.__setitem__(Light.RED, node),
+            lambda node: cast("Any", LIGHT.nodes).__setitem__(Light.RED, node),
             lambda node: setattr(LIGHT, "nodes", {}),
         ],
     )

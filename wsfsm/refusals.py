@@ -137,8 +137,8 @@ def not_open(standing: Standing) -> WebSocketDisconnected:
 def unexpected(expected: str, message: Message) -> UnexpectedFrame:
     """The error for a `message` that does not hold `expected`, ``"text"`` or ``"bytes"``."""
     payloads = [
-        f"{len(data)} {unit}"
-        for key, unit in (("text", "characters of text"), ("bytes", "bytes of binary data"))
+        f"{kind} of length {len(data)}"
+        for key, kind in (("text", "text"), ("bytes", "binary data"))
         if (data := message.get(key)) is not None
     ]
     came = " and ".join(payloads) or "neither text nor binary data"
