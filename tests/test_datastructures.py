@@ -321,7 +321,7 @@ class TestUrl:
     def test_is_copied_and_pickled(self) -> None:
         url = URL("http://h/")
         assert url.components.netloc == "h"
-        assert copy.copy(url) == copy.deepcopy(url) == pickle.loads(pickle.dumps(url)) == url  # noqa: S301 - it was made here
+        assert copy.copy(url) == copy.deepcopy(url) == pickle.loads(pickle.dumps(url)) == url
 
 
 PAIRS = [("a", "1"), ("b", "2"), ("a", "3")]
@@ -596,7 +596,7 @@ class TestState:
 
 @pytest.mark.parametrize(
     "copied",
-    [copy.copy, copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))],  # noqa: S301 - made here
+    [copy.copy, copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))],
 )
 def test_a_state_can_be_copied(copied: Callable[[State], State]) -> None:
     state = copied(State({"a": [1]}))

@@ -461,8 +461,8 @@ PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n"), max_s
     )
 )
 def test_a_connection_reads_like_starlettes(scope: dict[str, Any]) -> None:
-    mine: HTTPConnection = HTTPConnection(pickle.loads(pickle.dumps(scope)))  # noqa: S301 - made here
-    other: TheirConnection = TheirConnection(pickle.loads(pickle.dumps(scope)))  # noqa: S301
+    mine: HTTPConnection = HTTPConnection(pickle.loads(pickle.dumps(scope)))
+    other: TheirConnection = TheirConnection(pickle.loads(pickle.dumps(scope)))
     assert str(mine.base_url) == str(other.base_url)
     assert str(mine.url) == str(other.url)
     assert mine.headers.raw == other.headers.raw
