@@ -28,9 +28,9 @@ What the specification leaves open, or servers and applications take differently
 - A byte string is `bytes`. `bytearray` and `memoryview` are refused: a server may or may not
   take them, and they can change after they were checked.
 - A bool is not an int.
-- ``headers`` may be any iterable of two-item iterables. An iterator is used up by being read,
-  and what it raises is passed on, but for TypeError: who passes such a message on should pass
-  the record's `to_message()` instead.
+- ``headers`` may be any iterable of two-item iterables. An iterator is used up by being read:
+  who passes such a message on should pass the record's `to_message()` instead. What an
+  iterator raises is passed on, except for a TypeError, which makes the headers malformed.
 - `to_message()` gives a server no key of a later version that says nothing (``headers`` of
   Accept, of 2.1; ``reason`` of Close, of 2.3), and every key of the denial response, as there
   are servers that look all of them up. An application always gets ``code`` and ``reason``.
