@@ -210,7 +210,7 @@ class TestData:
         [
             (("send_text", b"x"), "send_text() takes str as 'data', got bytes b'x'"),
             (("send_text", None), "got NoneType None"),
-            (("send_bytes", "x"), "takes bytes or bytearray or memoryview as 'data', got str"),
+            (("send_bytes", "x"), "takes bytes, bytearray or memoryview as 'data', got str"),
             (("send_bytes", None), "got NoneType None"),
             (("close", "1000"), "close() takes int as 'code', got str '1000'"),
             (("close", 1000, b"x"), "close() takes str or None as 'reason', got bytes b'x'"),

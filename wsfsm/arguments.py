@@ -1,51 +1,38 @@
-"""Checks of what is passed to the facade's methods, before anything happens."""
+"""What is wrong with what is passed to the facade's methods, found before anything happens."""
 
 import reprlib
 from collections.abc import Iterable
 
-__all__ = ["check", "header_pairs", "is_text"]
+__all__ = ["header_pairs", "wrong_mode", "wrong_type"]
 
 
-def check(call: str, name: str, value: object, *expected: type | None) -> None:
-    """Check the type of an argument.
-
-    Raises:
-        TypeError: `value`, passed to the method `call` as `name`, is of none of the
-            `expected` types, and is not None where None is expected.
-    """
-    if not any(value is None if kind is None else isinstance(value, kind) for kind in expected):
-        names = " or ".join("None" if kind is None else kind.__name__ for kind in expected)
-        raise TypeError(
-            f"{call}() takes {names} as {name!r}, got {type(value).__name__} "
-            f"{reprlib.repr(value)}; nothing was sent"
-        )
+def wrong_type(call: str, name: str, value: object, expected: str) -> TypeError:
+    """The error for a `value` of the wrong type, passed to the method `call` as `name`."""
+    return TypeError(
+        f"{call}() takes {expected} as {name!r}, got {type(value).__name__} "
+        f"{reprlib.repr(value)}; nothing was sent"
+    )
 
 
-def header_pairs(
-    call: str, headers: Iterable[tuple[bytes, bytes]] | None
-) -> list[tuple[bytes, bytes]]:
+def header_pairs(call: str, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers as a list.
 
     Raises:
         TypeError: `headers`, passed to the method `call`, are not pairs of bytes.
     """
-    check(call, "headers", headers, Iterable, None)
-    pairs = list(headers or ())
+    if not isinstance(headers, Iterable):
+        raise wrong_type(call, "headers", headers, "pairs of bytes")
+    pairs = list(headers)
     for pair in pairs:
-        check(call, "headers: pair", pair, tuple, list)
-        for part in pair:
-            check(call, "headers: name or value", part, bytes)
-        if len(pair) != 2:
-            raise TypeError(f"{call}() takes headers as pairs, got {reprlib.repr(pair)}")
+        if not _is_pair(pair):
+            raise wrong_type(call, "headers", pair, "pairs of bytes")
     return pairs
 
 
-def is_text(mode: str) -> bool:
-    """Whether a `mode` is that of text, not binary.
+def _is_pair(pair: object) -> bool:
+    return isinstance(pair, (tuple, list)) and [type(part) for part in pair] == [bytes, bytes]
 
-    Raises:
-        RuntimeError: It is neither.
-    """
-    if mode not in {"text", "binary"}:
-        raise RuntimeError(f'The "mode" argument should be "text" or "binary".\nIt is {mode!r}.')
-    return mode == "text"
+
+def wrong_mode(mode: str) -> RuntimeError:
+    """The error for a `mode` that is not that of text or binary messages."""
+    return RuntimeError(f'The "mode" argument should be "text" or "binary".\nIt is {mode!r}.')

@@ -52,17 +52,8 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         ValueError: The scope is of another type, or of none.
     """
 
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_base_url",
-        "_cookies",
-        "_headers",
-        "_query_params",
-        "_state",
-        "_url",
-        "scope",
-    )
+    # What is computed goes to the dictionary: slots that most connections never fill are memory
+    __slots__ = ("__dict__", "__weakref__", "scope")
     _base_url: URL
     _cookies: dict[str, str]
     _headers: Headers

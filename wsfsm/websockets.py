@@ -13,18 +13,11 @@ import attrs
 
 from wsfsm import arguments
 from wsfsm.errors import WebSocketDisconnect, WebSocketDisconnected
-from wsfsm.refusals import Ending, Standing, not_open, refused, unexpected
+from wsfsm.joint import Ended, Joint, Pair, Place
+from wsfsm.refusals import not_open, not_received, not_sent, unexpected
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.states import WebSocketState
-from wsfsm.tables import (
-    APPLICATION,
-    CLIENT,
-    CLIENT_GONE,
-    LOST,
-    OPEN,
-    TRANSPORT_LOST,
-    event_of,
-)
+from wsfsm.tables import CLIENT_GONE, LOST, OPEN, event_of
 from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
@@ -36,16 +29,18 @@ __all__ = [
 ]
 
 _DENIAL: Final = "websocket.http.response"
-_FIRST_CLIENT: Final = CLIENT.initial
-_FIRST_APPLICATION: Final = APPLICATION.initial
-_CLIENT_GONE: Final = APPLICATION.bound(CLIENT_GONE)
-_TRANSPORT_LOST: Final = CLIENT.bound(TRANSPORT_LOST)
+# json.dumps() would make an encoder for each message
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_STRAIGHT: Final = Pair()
+_HOOKED: Final = Pair()
+_FLOWING: Final = _STRAIGHT.at(WebSocketState.CONNECTED, WebSocketState.CONNECTED)
+"""Where data flows, and nothing overrides send or receive: the hot path starts here."""
 
 
 def _raise_on_disconnect(message: Message) -> None:
     if message["type"] == CLIENT_GONE.event:
-        ending = Ending.by_disconnect(message)
-        raise WebSocketDisconnect(ending.code, ending.reason)
+        end = Ended.by_disconnect(_STRAIGHT.initial, message)
+        raise WebSocketDisconnect(end.code, end.reason)
 
 
 class WebSocket(HTTPConnection[StateT]):
@@ -63,14 +58,18 @@ class WebSocket(HTTPConnection[StateT]):
         ValueError: The scope is of another type.
     """
 
-    __slots__ = ("_application", "_client", "_direct", "_ending", "_receive", "_send")
+    __slots__ = ("_at", "_receive", "_send")
 
-    _unhooked: ClassVar[bool] = True
+    _pair: ClassVar[Pair] = _STRAIGHT
+    _initial: ClassVar[Joint] = _STRAIGHT.initial
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # A subclass with its own send or receive sees every message of the other methods too
-        cls._unhooked = cls.send is WebSocket.send and cls.receive is WebSocket.receive
+        # A subclass with its own send or receive sees every message of the other methods too:
+        # its connections go through joints of their own, so that none of them is _FLOWING.
+        straight = cls.send is WebSocket.send and cls.receive is WebSocket.receive
+        cls._pair = _STRAIGHT if straight else _HOOKED
+        cls._initial = cls._pair.initial
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("type") != "websocket":
@@ -80,10 +79,7 @@ class WebSocket(HTTPConnection[StateT]):
         self.scope = scope
         self._receive = receive
         self._send = send
-        self._client = _FIRST_CLIENT
-        self._application = _FIRST_APPLICATION
-        self._ending: Ending | None = None
-        self._direct = self._unhooked
+        self._at: Place = self._initial
 
     # States
 
@@ -93,11 +89,11 @@ class WebSocket(HTTPConnection[StateT]):
 
         After the loss of the transport it reads DISCONNECTED. Tests may set it.
         """
-        return self._client.state
+        return self._at.client.state
 
     @client_state.setter
     def client_state(self, state: WebSocketState) -> None:
-        self._set(client=state, application=self._application.state)
+        self._at = self._pair.at(state, self.application_state)
 
     @property
     def application_state(self) -> WebSocketState:
@@ -105,24 +101,11 @@ class WebSocket(HTTPConnection[StateT]):
 
         Tests may set it.
         """
-        return self._application.state
+        return self._at.application.state
 
     @application_state.setter
     def application_state(self, state: WebSocketState) -> None:
-        self._set(client=self._client.state, application=state)
-
-    def _set(self, client: WebSocketState, application: WebSocketState) -> None:
-        for machine, state in ((CLIENT, client), (APPLICATION, application)):
-            if state not in machine.nodes:
-                known = ", ".join(map(str, machine.nodes))
-                raise ValueError(f"{machine.name}_state must be one of {known}, got {state!r}")
-        self._client, self._application = CLIENT.nodes[client], APPLICATION.nodes[application]
-        self._ending = None
-        if self._application.terminal:
-            self._ending = Ending(1006, "", "application")
-        if self._client.terminal:
-            self._ending = Ending(1006, "", "client")
-            self._application = _CLIENT_GONE[self._application]
+        self._at = self._pair.at(self.client_state, state)
 
     # Receiving
 
@@ -134,28 +117,32 @@ class WebSocket(HTTPConnection[StateT]):
             IllegalTransition: The server delivers a message that may not come now.
             MalformedMessage: The server delivers something that is not a message.
         """
-        if self._client.terminal:
-            raise refused(self._standing(), self._client, "websocket.receive", "receive")
+        if self._at.client.terminal:
+            raise not_received(self._at, "websocket.receive")
         message = await self._receive()
         self._take(message)
         return message
 
     def _take(self, message: Message) -> None:
         """Step the client machine."""
-        event = event_of(message)
-        after = self._client.moves.get(event)
-        if after is None:
-            raise refused(self._standing(), self._client, event, "receive")
-        self._client = after
-        if event == CLIENT_GONE.event:
-            if self._ending is None or self._ending.closed_by == "transport":
-                self._ending = Ending.by_disconnect(message)
-            self._application = _CLIENT_GONE[self._application]
+        at = self._at
+        try:
+            after = at.receives[message["type"]]
+        except (KeyError, TypeError):
+            raise not_received(at, event_of(message)) from None
+        ending = at.ending
+        if message["type"] != CLIENT_GONE.event:
+            self._at = after if ending is None else ending.then(after)
+        elif ending is None or ending.closed_by == "transport":
+            # a loss that a send has told before gets its real code only now
+            self._at = Ended.by_disconnect(after, message)
+        else:
+            self._at = ending.then(after)
 
     async def _receive_indirectly(self) -> Message:
-        """Receive for a method that wants data, if the connection is open at all."""
-        if self._application.state is not OPEN.state or not self._application.delivers:
-            raise not_open(self._standing())
+        """Receive for a method that wants data, if there is any to come."""
+        if self._at.application.state is not OPEN.state or not self._at.application.delivers:
+            raise not_open(self._at)
         message = await self.receive()
         _raise_on_disconnect(message)
         return message
@@ -172,13 +159,13 @@ class WebSocket(HTTPConnection[StateT]):
         """
         # receive_text, receive_bytes and their send twins are the hot path: the table is
         # looked up in place, since each further call costs as much as the look-up itself.
-        if self._direct and self._application is OPEN:
+        if self._at is _FLOWING:
             message = await self._receive()
             try:
-                after = self._client.moves[message["type"]]
+                after = self._at.receives[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not self._client:
+            if after is not _FLOWING:
                 self._take(message)
                 _raise_on_disconnect(message)
         else:
@@ -201,13 +188,13 @@ class WebSocket(HTTPConnection[StateT]):
             UnexpectedFrame: The message is not binary; it is kept in the error, and the
                 connection stays usable.
         """
-        if self._direct and self._application is OPEN:
+        if self._at is _FLOWING:
             message = await self._receive()
             try:
-                after = self._client.moves[message["type"]]
+                after = self._at.receives[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not self._client:
+            if after is not _FLOWING:
                 self._take(message)
                 _raise_on_disconnect(message)
         else:
@@ -231,9 +218,11 @@ class WebSocket(HTTPConnection[StateT]):
             json.JSONDecodeError: The message is not JSON; the connection stays usable.
             WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
         """
-        if arguments.is_text(mode):
+        if mode == "text":
             return json.loads(await WebSocket.receive_text(self))
-        return json.loads((await WebSocket.receive_bytes(self)).decode("utf-8"))
+        if mode == "binary":
+            return json.loads((await WebSocket.receive_bytes(self)).decode("utf-8"))
+        raise arguments.wrong_mode(mode)
 
     async def iter_text(self) -> AsyncIterator[str]:
         """Iterate over text messages until the connection ends."""
@@ -271,19 +260,20 @@ class WebSocket(HTTPConnection[StateT]):
             IllegalTransition: The message may not be sent now; nothing was sent.
             MalformedMessage: That is not a message.
         """
-        before = self._application
+        at = self._at
         try:
-            after = before.moves[message["type"]]
+            after = at.sends[message["type"]]
         except (KeyError, TypeError):
             event = event_of(message)  # of a guarded event, the type alone is not in the table
             try:
-                after = before.moves[event]
+                after = at.sends[event]
             except KeyError:
-                raise refused(self._standing(), before, event, "send") from None
-        self._application = after
-        if after.terminal and self._ending is None:
-            self._ending = Ending.by_application(message)
-        if before.delivers:
+                raise not_sent(at, event) from None
+        if at.ending is not None:
+            self._at = at.ending.then(after)
+        else:
+            self._at = Ended.by_application(after, message) if after.last else after
+        if at.application.delivers:
             try:
                 await self._send(message)
             except OSError as error:
@@ -291,10 +281,8 @@ class WebSocket(HTTPConnection[StateT]):
 
     def _lost(self) -> WebSocketDisconnect:
         """Take the loss of the transport, which an `OSError` out of the server's send tells."""
-        self._application = self._application.moves.get(LOST, self._application)
-        self._client = _TRANSPORT_LOST[self._client]
-        if self._ending is None:
-            self._ending = Ending(1006, "", "transport")
+        after, ending = self._at.sends[LOST], self._at.ending
+        self._at = ending.then(after) if ending else Ended(after, 1006, "", "transport")
         return WebSocketDisconnect(1006)
 
     async def accept(
@@ -312,15 +300,14 @@ class WebSocket(HTTPConnection[StateT]):
             TypeError: An argument is of the wrong type; nothing was received or sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        arguments.check("accept", "subprotocol", subprotocol, str, None)
-        headers = arguments.header_pairs("accept", headers)
-        if "websocket.accept" not in self._application.moves:
-            raise refused(self._standing(), self._application, "websocket.accept", "send")
-        if self._client is _FIRST_CLIENT:
+        if subprotocol is not None and not isinstance(subprotocol, str):
+            raise arguments.wrong_type("accept", "subprotocol", subprotocol, "str or None")
+        pairs = [] if headers is None else arguments.header_pairs("accept", headers)
+        if "websocket.accept" not in self._at.sends:
+            raise not_sent(self._at, "websocket.accept")
+        if "websocket.connect" in self._at.receives:
             await self.receive()
-        await self.send(
-            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers}
-        )
+        await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
 
     async def send_text(self, data: str) -> None:
         """Send a text message.
@@ -329,14 +316,11 @@ class WebSocket(HTTPConnection[StateT]):
             TypeError: `data` is not a str; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        if type(data) is not str:
-            arguments.check("send_text", "data", data, str)
-        if not self._direct:
+        if type(data) is not str and not isinstance(data, str):
+            raise arguments.wrong_type("send_text", "data", data, "str")
+        if self._at is not _FLOWING:
             return await self.send({"type": "websocket.send", "text": data})
-        try:
-            self._application = self._application.moves["websocket.send"]
-        except KeyError:
-            raise refused(self._standing(), self._application, "websocket.send", "send") from None
+        self._at = self._at.sends["websocket.send"]
         try:
             await self._send({"type": "websocket.send", "text": data})
         except OSError as error:
@@ -349,14 +333,11 @@ class WebSocket(HTTPConnection[StateT]):
             TypeError: `data` is not bytes-like; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        if type(data) is not bytes:
-            arguments.check("send_bytes", "data", data, bytes, bytearray, memoryview)
-        if not self._direct:
+        if type(data) is not bytes and not isinstance(data, (bytearray, memoryview, bytes)):
+            raise arguments.wrong_type("send_bytes", "data", data, "bytes, bytearray or memoryview")
+        if self._at is not _FLOWING:
             return await self.send({"type": "websocket.send", "bytes": data})
-        try:
-            self._application = self._application.moves["websocket.send"]
-        except KeyError:
-            raise refused(self._standing(), self._application, "websocket.send", "send") from None
+        self._at = self._at.sends["websocket.send"]
         try:
             await self._send({"type": "websocket.send", "bytes": data})
         except OSError as error:
@@ -374,12 +355,12 @@ class WebSocket(HTTPConnection[StateT]):
             TypeError, ValueError: `data` cannot be encoded; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        as_text = arguments.is_text(mode)
-        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-        if as_text:
-            await WebSocket.send_text(self, text)
+        if mode == "text":
+            await WebSocket.send_text(self, _encode(data))
+        elif mode == "binary":
+            await WebSocket.send_bytes(self, _encode(data).encode("utf-8"))
         else:
-            await WebSocket.send_bytes(self, text.encode("utf-8"))
+            raise arguments.wrong_mode(mode)
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """Close the connection; before the accept, reject it with HTTP 403.
@@ -395,8 +376,10 @@ class WebSocket(HTTPConnection[StateT]):
             TypeError: An argument is of the wrong type; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        arguments.check("close", "code", code, int)
-        arguments.check("close", "reason", reason, str, None)
+        if not isinstance(code, int):
+            raise arguments.wrong_type("close", "code", code, "int")
+        if reason is not None and not isinstance(reason, str):
+            raise arguments.wrong_type("close", "reason", reason, "str or None")
         await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
 
     async def send_denial_response(self, response: ASGIApp) -> None:
@@ -412,9 +395,6 @@ class WebSocket(HTTPConnection[StateT]):
                 f"{_DENIAL!r} is not among the scope's extensions; close() rejects with HTTP 403."
             )
         await response(self.scope, self.receive, self.send)
-
-    def _standing(self) -> Standing:
-        return Standing(self._client, self._application, self._ending)
 
 
 def _text_or_empty(text: str | None) -> str:

@@ -1,0 +1,311 @@
+"""What a message costs: the facade beside Starlette's, an unchecked facade and raw ASGI.
+
+All candidates run in one process on a server that does nothing, in turn within every round, and
+the best of the rounds counts: what disturbs the machine disturbs all of them. CPU time only.
+"""
+
+import argparse
+import gc
+import json
+import platform
+import sys
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from importlib.metadata import version
+from pathlib import Path
+from time import process_time_ns
+from typing import Any, Final
+
+import starlette.websockets
+
+import wsfsm
+from wsfsm.types import Message, Receive, Scope, Send
+
+MESSAGES: Final = 1000  # in a row: long enough to time, short enough to slip between disturbances
+SCOPE: Final[Scope] = {"type": "websocket", "path": "/", "query_string": b"", "headers": []}
+TARGETS: Final = {(3, 11): 0.50, (3, 13): 0.70}  # of Starlette's time for an echoed text
+INCOMING: Final[dict[str, Message]] = {
+    "text": {"type": "websocket.receive", "text": "x" * 64},
+    "bytes": {"type": "websocket.receive", "bytes": b"x" * 64},
+    "JSON": {"type": "websocket.receive", "text": '{"id":1,"method":"echo","params":["x"]}'},
+    "iteration": {"type": "websocket.receive", "text": "x" * 64},
+}
+
+
+class Unchecked:
+    """A facade with one coroutine a call and no check at all."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope, self._receive, self._send = scope, receive, send
+
+    async def accept(self) -> None:
+        await self._receive()
+        await self._send({"type": "websocket.accept", "subprotocol": None, "headers": []})
+
+    async def receive_text(self) -> Any:
+        return (await self._receive())["text"]
+
+    async def receive_bytes(self) -> Any:
+        return (await self._receive())["bytes"]
+
+    async def receive_json(self) -> Any:
+        return json.loads((await self._receive())["text"])
+
+    async def iter_text(self) -> AsyncIterator[Any]:
+        while True:
+            yield await self.receive_text()
+
+    async def send_text(self, data: str) -> None:
+        await self._send({"type": "websocket.send", "text": data})
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._send({"type": "websocket.send", "bytes": data})
+
+    async def send_json(self, data: Any) -> None:
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+        await self._send({"type": "websocket.send", "text": text})
+
+    async def close(self) -> None:
+        await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
+
+
+class Idle:
+    """A server that delivers a connect, then one message for ever, and drops what it is sent."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self._connect: Message | None = {"type": "websocket.connect"}
+
+    async def receive(self) -> Message:
+        if self._connect is None:
+            return self._message
+        message, self._connect = self._connect, None
+        return message
+
+    async def send(self, message: Message) -> None:
+        pass
+
+
+async def echo_text(websocket: Any) -> None:
+    for _ in range(MESSAGES):
+        await websocket.send_text(await websocket.receive_text())
+
+
+async def echo_bytes(websocket: Any) -> None:
+    for _ in range(MESSAGES):
+        await websocket.send_bytes(await websocket.receive_bytes())
+
+
+async def echo_json(websocket: Any) -> None:
+    for _ in range(MESSAGES):
+        await websocket.send_json(await websocket.receive_json())
+
+
+async def echo_iterated(websocket: Any) -> None:
+    left = MESSAGES
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
+        left -= 1
+        if not left:
+            return
+
+
+async def raw_text(server: Idle) -> None:
+    receive, send = server.receive, server.send
+    for _ in range(MESSAGES):
+        message = await receive()
+        await send({"type": "websocket.send", "text": message["text"]})
+
+
+async def raw_bytes(server: Idle) -> None:
+    receive, send = server.receive, server.send
+    for _ in range(MESSAGES):
+        message = await receive()
+        await send({"type": "websocket.send", "bytes": message["bytes"]})
+
+
+async def raw_json(server: Idle) -> None:
+    receive, send = server.receive, server.send
+    for _ in range(MESSAGES):
+        data = json.loads((await receive())["text"])
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+        await send({"type": "websocket.send", "text": text})
+
+
+Candidate = Callable[[Scope, Receive, Send], Any]
+FACADES: Final[dict[str, Candidate]] = {
+    "starlette": starlette.websockets.WebSocket,
+    "wsfsm": wsfsm.WebSocket,
+    "unchecked": Unchecked,
+}
+ECHOES: Final[dict[str, tuple[Callable[[Any], Awaitable[None]], Callable[[Idle], Any]]]] = {
+    "text": (echo_text, raw_text),
+    "bytes": (echo_bytes, raw_bytes),
+    "JSON": (echo_json, raw_json),
+    "iteration": (echo_iterated, raw_text),
+}
+
+
+def drive(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine that never waits, without the noise of an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("the coroutine waits for something")
+
+
+def timed(action: Callable[[], Any]) -> float:
+    """CPU nanoseconds a message."""
+    start = process_time_ns()
+    action()
+    return (process_time_ns() - start) / MESSAGES
+
+
+def accepted(facade: Candidate, message: Message) -> tuple[Any, Idle]:
+    server = Idle(message)
+    websocket = facade(SCOPE, server.receive, server.send)
+    drive(websocket.accept())
+    return websocket, server
+
+
+def echoing(name: str) -> dict[str, Callable[[], float]]:
+    """For each candidate, one round of echoes."""
+    echo, raw = ECHOES[name]
+    message = INCOMING[name]
+    rounds: dict[str, Callable[[], float]] = {}
+    for candidate, facade in FACADES.items():
+        websocket, _ = accepted(facade, message)
+        rounds[candidate] = lambda w=websocket: timed(lambda: drive(echo(w)))  # type: ignore[misc, arg-type]
+    server = Idle(message)
+    drive(server.receive())
+    rounds["raw"] = lambda: timed(lambda: drive(raw(server)))
+    return rounds
+
+
+def creating() -> dict[str, Callable[[], float]]:
+    """For each facade, one round of objects."""
+    server = Idle({})
+
+    def create(facade: Candidate) -> None:
+        for _ in range(MESSAGES):
+            facade(SCOPE, server.receive, server.send)
+
+    return {name: lambda f=f: timed(lambda: create(f)) for name, f in FACADES.items()}  # type: ignore[misc]
+
+
+def connecting() -> dict[str, Callable[[], float]]:
+    """For each facade, one round of connections: created, accepted, closed."""
+
+    async def connect(facade: Candidate) -> None:
+        for _ in range(MESSAGES):
+            server = Idle({})
+            websocket = facade(SCOPE, server.receive, server.send)
+            await websocket.accept()
+            await websocket.close()
+
+    return {name: lambda f=f: timed(lambda: drive(connect(f))) for name, f in FACADES.items()}  # type: ignore[misc]
+
+
+def best(rounds: dict[str, Callable[[], float]], count: int) -> dict[str, float]:
+    """The best of many rounds of each candidate, all in turn."""
+    times: dict[str, float] = dict.fromkeys(rounds, float("inf"))
+    gc.collect()
+    gc.disable()
+    for _ in range(count):
+        for candidate, action in rounds.items():
+            times[candidate] = min(times[candidate], action())
+    gc.enable()
+    return times
+
+
+def memory(facade: Candidate) -> float:
+    """Bytes a connection object, an accepted one, without the server's side."""
+    server = Idle({})
+    held: list[Any] = [None] * MESSAGES
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    receive, send = server.receive, server.send
+    for i in range(MESSAGES):
+        held[i] = facade(SCOPE, receive, send)
+    used = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return used / MESSAGES
+
+
+def measure(count: int) -> dict[str, dict[str, float]]:
+    """Nanoseconds, or bytes in the last row, of every candidate in every workload."""
+    table = {f"echo, {name}": best(echoing(name), count) for name in ECHOES}
+    table["create an object"] = best(creating(), count)
+    table["connect: create, accept, close"] = best(connecting(), count)
+    table["memory of an object"] = {name: memory(facade) for name, facade in FACADES.items()}
+    return table
+
+
+def ratios(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Everything as a ratio to Starlette."""
+    return {
+        name: {candidate: round(value / row["starlette"], 2) for candidate, value in row.items()}
+        for name, row in table.items()
+    }
+
+
+def markdown(table: dict[str, dict[str, float]]) -> str:
+    """The ratios as a table."""
+    columns = ["starlette", "wsfsm", "unchecked", "raw"]
+    lines = ["| | Starlette | wsfsm | unchecked facade | raw ASGI |", "|---|---|---|---|---|"]
+    for name, row in table.items():
+        cells = [f"{row[column]:.2f}" if column in row else "" for column in columns]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def missed(table: dict[str, dict[str, float]]) -> list[str]:
+    """The goals that these ratios miss."""
+    text, create, size = (
+        table[name] for name in ("echo, text", "create an object", "memory of an object")
+    )
+    goals = [
+        ("an echoed text, of Starlette's", text["wsfsm"], TARGETS.get(sys.version_info[:2])),
+        ("an echoed text, of the unchecked facade's", text["wsfsm"] / text["unchecked"], 1.5),
+        ("creating an object, of Starlette's", create["wsfsm"], 1.0),
+        ("memory of an object, of Starlette's", size["wsfsm"], 1.0),
+    ]
+    return [
+        f"{what}: {ratio:.2f}, to reach: {goal:.2f}"
+        for what, ratio, goal in goals
+        if goal is not None and ratio > goal
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=200, help="rounds of each workload")
+    parser.add_argument("--output", type=Path, help="write the figures to this file as JSON")
+    parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
+    options = parser.parse_args()
+
+    times = measure(options.rounds)
+    table = ratios(times)
+    about = {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "starlette": version("starlette"),
+        "wsfsm": version("wsfsm"),
+        "rounds": options.rounds,
+    }
+    print(f"Ratios to Starlette {about['starlette']}, {about['python']}, best of {options.rounds}")
+    print()
+    print(markdown(table))
+    print()
+    print(f"Starlette's echo of a text: {times['echo, text']['starlette']:.0f} ns of CPU time")
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"about": about, "ratios": table}, indent=2)
+        options.output.write_text(f"{text}\n", encoding="utf-8")
+    for line in (goals := missed(table)):
+        print(f"missed: {line}", file=sys.stderr)
+    return int(options.check and bool(goals))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
