@@ -1,0 +1,50 @@
+# Everything runs in a virtual environment of its own, made by the first command that needs it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench diagrams clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 12
+
+run: $(VENV)/run ## Start the demo and print its address (HOST=, PORT=)
+	@$(BIN)/wsfsm demo --host $(HOST) --port $(PORT)
+
+test: $(VENV)/test ## Run linter, type checker and tests with coverage
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: $(VENV)/test ## Run the tests on every Python that is at hand
+	$(BIN)/nox
+
+bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
+	$(BIN)/python benchmarks/facade.py --check --output benchmarks/results/facade.json
+
+diagrams: $(VENV)/test ## Render the diagrams anew (needs Graphviz)
+	$(BIN)/wsfsm diagram --write diagrams
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) .nox build dist
+
+$(VENV)/pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsfsm needs Python 3.11 or newer; name one with PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/run: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	@touch $@
+
+$(VENV)/test: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group dev
+	@touch $@

@@ -1,0 +1,19 @@
+"""The tests on every CPython that is at hand; `make check` calls it."""
+
+import os
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.error_on_missing_interpreters = False
+nox.options.default_venv_backend = "venv"
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    session.install("--quiet", "--upgrade", "pip>=25.1")
+    session.install("--quiet", ".[demo]", "--group", "test")
+    # the installed package is tested, not the folder: the working tree must not hide a file
+    # that the package lacks
+    session.run("python", "-P", "-m", "pytest", *session.posargs, env={"CI": os.getenv("CI", "")})

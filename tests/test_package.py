@@ -1,0 +1,129 @@
+"""The package as a whole: what it imports, in which direction, and what it exports."""
+
+import ast
+import importlib
+import json
+import pkgutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from support import ROOT
+
+import wsfsm
+
+PACKAGE = ROOT / "wsfsm"
+FLOORS = [
+    {"types", "errors", "states"},
+    {"datastructures", "engine", "messages", "requests", "arguments"},
+    {"tables"},
+    {"joint", "diagrams"},
+    {"refusals"},
+    {"websockets"},
+    {"demo"},
+    {"cli"},
+    {"__main__"},
+]
+"""Every import goes down: a module imports only from floors before its own."""
+
+
+def modules() -> list[str]:
+    return sorted(m.name for m in pkgutil.iter_modules([str(PACKAGE)]))
+
+
+def imported_rooms(path: str) -> set[str]:
+    """The modules of wsfsm that a source file imports, by their first name."""
+    rooms = set()
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wsfsm":
+            parts = (node.module or "").split(".")
+            rooms |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            rooms |= {name[1] for name in names if name[0] == "wsfsm" and len(name) > 1}
+    return rooms
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules that a fresh interpreter loads for a statement, beyond its own."""
+    code = f"""
+import sys
+before = set(sys.modules)
+{statement}
+loaded = set(sys.modules) - before
+import json
+print(json.dumps(sorted(loaded)))
+"""
+    output = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=60
+    )
+    return set(json.loads(output.stdout))
+
+
+class TestImports:
+    def test_every_module_lives_on_a_floor(self) -> None:
+        assert set(modules()) == set.union(*FLOORS)
+
+    @pytest.mark.parametrize("module", modules())
+    def test_every_import_goes_down(self, module: str) -> None:
+        below: set[str] = set()
+        for floor in FLOORS:
+            if module in floor:
+                break
+            below |= floor
+        paths = (
+            [f"{module}.py"]
+            if (PACKAGE / f"{module}.py").exists()
+            else [str(p.relative_to(PACKAGE)) for p in (PACKAGE / module).rglob("*.py")]
+        )
+        for path in paths:
+            assert imported_rooms(path) - {module} <= below, path
+
+    def test_importing_it_loads_nothing_but_its_two_dependencies(self) -> None:
+        loaded = {name.partition(".")[0] for name in loaded_by("import wsfsm")}
+        outside = loaded - sys.stdlib_module_names - {"wsfsm"}
+
+        assert outside <= {"transitions", "six", "attr", "attrs"}
+
+    def test_importing_it_leaves_the_extensions_of_transitions_alone(self) -> None:
+        assert not [m for m in loaded_by("import wsfsm") if m.startswith("transitions.extensions")]
+
+    def test_nothing_but_its_two_dependencies_is_required(self) -> None:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        names = {requirement.partition(">")[0] for requirement in project["dependencies"]}
+
+        assert names == {"attrs", "transitions"}
+
+
+class TestExports:
+    def test_all_of_the_package_exists_and_is_sorted_for_reading(self) -> None:
+        assert len(set(wsfsm.__all__)) == len(wsfsm.__all__)
+        for name in wsfsm.__all__:
+            assert hasattr(wsfsm, name)
+
+    def test_everything_public_that_it_imports_is_in_all(self) -> None:
+        tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+        imported = {a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
+
+        assert imported == set(wsfsm.__all__)
+
+    @pytest.mark.parametrize("module", [m for m in modules() if m != "__main__"])
+    def test_all_of_a_module_is_what_it_defines(self, module: str) -> None:
+        loaded = importlib.import_module(f"wsfsm.{module}")
+
+        assert all(hasattr(loaded, name) for name in loaded.__all__)
+
+    @pytest.mark.parametrize("module", ["errors", "datastructures", "websockets"])
+    def test_the_names_of_starlettes_modules_and_of_the_errors_are_at_the_top(
+        self, module: str
+    ) -> None:
+        loaded = importlib.import_module(f"wsfsm.{module}")
+        kept_below = {"ClosedBy", "ImmutableMultiDict"}
+
+        assert set(loaded.__all__) - kept_below <= set(wsfsm.__all__)
+
+    def test_everything_public_has_a_docstring(self) -> None:
+        for name in wsfsm.__all__:
+            thing = getattr(wsfsm, name)
+            assert not callable(thing) or thing.__doc__, name
