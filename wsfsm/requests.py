@@ -1,0 +1,219 @@
+"""The scope of a connection and everything that is read from it."""
+
+from collections.abc import Iterator, Mapping
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Any, Generic, cast
+
+from wsfsm.datastructures import URL, Address, Headers, QueryParams, State
+from wsfsm.types import Receive, Scope
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    StateT = TypeVar("StateT", bound=Mapping[str, Any] | State, default=State)
+else:
+    from typing import TypeVar
+
+    # its default matters to type checkers only, and Python below 3.13 has none
+    StateT = TypeVar("StateT", bound=Mapping[str, Any] | State)
+
+__all__ = ["HTTPConnection"]
+
+_unquote = SimpleCookie().value_decode
+
+
+def _cookies(header: str) -> Iterator[tuple[str, str]]:
+    """Yield the cookies of a header as browsers write them, more freely than RFC 6265 4.2.1.
+
+    `SimpleCookie.load` gives up at the first cookie that is not as the RFC has it.
+    """
+    for pair in header.split(";"):
+        name, equals, value = map(str.strip, pair.partition("="))
+        if not equals:
+            name, value = "", name
+        if name or value:
+            yield name, _unquote(value)[0]
+
+
+class HTTPConnection(Mapping[str, Any], Generic[StateT]):
+    """A connection as its scope tells it, and a mapping over that scope.
+
+    What is read from the scope is computed when it is first asked for. A connection is equal to
+    itself only. The API is that of Starlette's class.
+
+    Args:
+        scope: A scope of type ``http`` or ``websocket``.
+        receive: Not used here; in the signature because subclasses read messages.
+
+    Attributes:
+        scope: The scope.
+
+    Raises:
+        ValueError: The scope is of another type, or of none.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_base_url",
+        "_cookies",
+        "_headers",
+        "_query_params",
+        "_state",
+        "_url",
+        "scope",
+    )
+    _base_url: URL
+    _cookies: dict[str, str]
+    _headers: Headers
+    _query_params: QueryParams
+    _state: State
+    _url: URL
+
+    def __init__(self, scope: Scope, receive: Receive | None = None) -> None:  # noqa: ARG002
+        if scope.get("type") not in ("http", "websocket"):
+            came = repr(scope["type"]) if "type" in scope else "one without a type"
+            raise ValueError(
+                f"a connection needs a scope of type 'http' or 'websocket', not {came}"
+            )
+        self.scope = scope
+
+    def __getitem__(self, key: str) -> Any:
+        return self.scope[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scope)
+
+    def __len__(self) -> int:
+        return len(self.scope)
+
+    # two connections may have equal scopes and are still two
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def app(self) -> Any:
+        """The application that a framework left in the scope.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return self.scope["app"]
+
+    @property
+    def url(self) -> URL:
+        """The URL that was asked for."""
+        if not hasattr(self, "_url"):
+            self._url = URL(scope=self.scope)
+        return self._url
+
+    @property
+    def base_url(self) -> URL:
+        """The URL of the outermost application's root, which ends with a slash."""
+        if not hasattr(self, "_base_url"):
+            # a mounted application has a root_path of its own
+            root = self.scope.get("app_root_path", self.scope.get("root_path")) or ""
+            path = root if root.endswith("/") else f"{root}/"
+            # the headers are read first, for the scope that stays to keep them
+            headers = self.headers.raw
+            self._base_url = URL(
+                scope={**self.scope, "headers": headers, "path": path, "query_string": b""}
+            )
+        return self._base_url
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the request."""
+        if not hasattr(self, "_headers"):
+            self._headers = Headers(scope=self.scope)
+        return self._headers
+
+    @property
+    def query_params(self) -> QueryParams:
+        """The parameters in the query string; none if the scope has no query string."""
+        if not hasattr(self, "_query_params"):
+            self._query_params = QueryParams(self.scope.get("query_string"))
+        return self._query_params
+
+    @property
+    def path_params(self) -> dict[str, Any]:
+        """The parameters that a router found in the path; none without a router."""
+        params: dict[str, Any] = self.scope.get("path_params", {})
+        return params
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of all Cookie headers, unquoted; of two with one name the last."""
+        if not hasattr(self, "_cookies"):
+            headers = self.headers.getlist("cookie")
+            self._cookies = {name: value for header in headers for name, value in _cookies(header)}
+        return self._cookies
+
+    @property
+    def client(self) -> Address | None:
+        """The address of the client, None if the server does not tell."""
+        address = self.scope.get("client")
+        return None if address is None else Address(*address)
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session, which is told that it was accessed if it has `mark_accessed`.
+
+        Raises:
+            RuntimeError: No session middleware is installed.
+        """
+        session: dict[str, Any] = self._installed("session", by="SessionMiddleware")
+        if hasattr(session, "mark_accessed"):
+            session.mark_accessed()
+        return session
+
+    @property
+    def auth(self) -> Any:
+        """The credentials of the user.
+
+        Raises:
+            RuntimeError: No authentication middleware is installed.
+        """
+        return self._installed("auth", by="AuthenticationMiddleware")
+
+    @property
+    def user(self) -> Any:
+        """The user.
+
+        Raises:
+            RuntimeError: No authentication middleware is installed.
+        """
+        return self._installed("user", by="AuthenticationMiddleware")
+
+    def _installed(self, key: str, *, by: str) -> Any:
+        if key not in self.scope:
+            raise RuntimeError(f"{key!r} is not in the scope: {by} puts it there, install that")
+        return self.scope[key]
+
+    @property
+    def state(self) -> StateT:
+        """The state of the connection, over the scope's ``state``, which is created if missing.
+
+        A server with lifespan state puts a copy of that into the scope (ASGI Lifespan, "Lifespan
+        State").
+        """
+        if not hasattr(self, "_state"):
+            self._state = State(self.scope.setdefault("state", {}))
+        return cast("StateT", self._state)
+
+    def url_for(self, name: str, /, **path_params: Any) -> URL:
+        """Return the absolute URL of a route.
+
+        Args:
+            name: Name of the route.
+            **path_params: Values for the parameters in its path.
+
+        Raises:
+            RuntimeError: The scope has neither a router nor an application.
+        """
+        provider = self.scope.get("router") or self.scope.get("app")
+        if provider is None:
+            raise RuntimeError("url_for needs a 'router' or an 'app' in the scope")
+        path = provider.url_path_for(name, **path_params)
+        # a URL of ours, whichever class the framework has
+        return URL(str(path.make_absolute_url(base_url=self.base_url)))
