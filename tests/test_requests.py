@@ -33,7 +33,7 @@ def scope_of(**changes: Any) -> dict[str, Any]:
 
 
 def least(kind: str) -> dict[str, Any]:
-    """A scope with nothing but what ASGI requires and no Starlette can do without."""
+    """A scope with nothing in it that ASGI lets a server leave out."""
     return {"type": kind, "path": "/"}
 
 

@@ -109,18 +109,19 @@ def _url_of_scope(scope: Scope) -> str:
     path = scope["path"].translate(_ESCAPES)
     query = _query(scope)
     authority = _authority(scope, scheme)
-    if authority is not None:
-        return SplitResult(scheme, authority, path, query, fragment="").geturl()
-    if path.startswith("//"):  # would be read as an authority
+    origin = "" if authority is None else f"{scheme}://{authority}"
+    if not origin and path.startswith("//"):  # would be read as an authority
         path = "/%2F" + path[2:]
-    return f"{path}?{query}" if query else path
+    if origin and path and not path.startswith("/"):  # such as the * of OPTIONS
+        path = "/" + path
+    return f"{origin}{path}?{query}" if query else origin + path
 
 
 class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Starlette's are
     """A URL as text, with its parts; equal to whatever has the same text.
 
-    Made from one of: the text, the scope of a connection (ASGI HTTP 2.3 and WebSocket 2.3,
-    "Connection Scope"), or the components that `replace` takes.
+    Made from one of: the text, the scope of a connection (ASGI, "HTTP Connection Scope" and
+    "Websocket Connection Scope"), or the components that `replace` takes.
 
     From a scope, the authority is that of the Host header; of the server where that header is
     missing or malformed; and where the server has no address either, the URL is relative.
@@ -373,6 +374,11 @@ class QueryParams(ImmutableMultiDict[str, str]):
         return f"{type(self).__name__}({str(self)!r})"
 
 
+def _header_name(key: str) -> bytes:
+    # what latin-1 lacks becomes \N{...}, the name of no header
+    return key.lower().encode("latin-1", "namereplace")
+
+
 class Headers(Mapping[str, str]):  # noqa: PLW1641 - see URL
     """Headers: a mapping without regard to case in which a name may have several values.
 
@@ -394,7 +400,7 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - see URL
         raw: Iterable[tuple[bytes, bytes]] | None = None,
         scope: Scope | None = None,
     ) -> None:
-        if [headers, raw, scope].count(None) < 2:
+        if (headers is not None) + (raw is not None) + (scope is not None) > 1:
             raise TypeError("Headers are made from one of headers, raw and scope, not from more")
         if scope is not None:
             self._list = _header_list(scope)
@@ -425,20 +431,19 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - see URL
 
     def getlist(self, key: str) -> list[str]:
         """Return every value of a name, in order; none for an unknown name."""
-        return list(self._find(key))
-
-    def _find(self, key: str) -> Iterator[str]:
-        # what latin-1 lacks becomes \N{...}, the name of no header
-        wanted = key.lower().encode("latin-1", "namereplace")
-        return (value.decode("latin-1") for name, value in self._list if name.lower() == wanted)
+        wanted = _header_name(key)
+        return [value.decode("latin-1") for name, value in self._list if name.lower() == wanted]
 
     def __getitem__(self, key: str) -> str:
-        for value in self._find(key):
-            return value
+        wanted = _header_name(key)
+        for name, value in self._list:
+            if name.lower() == wanted:
+                return value.decode("latin-1")
         raise KeyError(key)
 
     def __contains__(self, key: Any) -> bool:
-        return any(True for _ in self._find(key))
+        wanted = _header_name(key)
+        return any(name.lower() == wanted for name, _ in self._list)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
