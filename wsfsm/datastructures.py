@@ -1,20 +1,21 @@
-"""Values made from an ASGI scope, with the API of Starlette's classes of the same names.
+"""Values made from an ASGI scope, with the API of Starlette's classes of the same names."""
 
-`URL`, `Headers`, `QueryParams` and `Address` are not changed once made; `State` is a bag of
-attributes over a dictionary that belongs to somebody else.
-"""
-
-import re
-import string
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
-from functools import cached_property
-from ipaddress import IPv6Address
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, NamedTuple, Self, TypeVar
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from wsfsm.types import Scope
+from wsfsm.urls import URL, header_list
 
-__all__ = ["URL", "Address", "Headers", "ImmutableMultiDict", "QueryParams", "State"]
+__all__ = [
+    "URL",
+    "Address",
+    "Headers",
+    "ImmutableMultiDict",
+    "MutableHeaders",
+    "QueryParams",
+    "State",
+]
 
 K = TypeVar("K")
 V_co = TypeVar("V_co", covariant=True)
@@ -32,242 +33,6 @@ class Address(NamedTuple):
     port: int
 
 
-# --- URL -----------------------------------------------------------------------------------
-
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-
-# The path of a scope is decoded. Some of its characters would end it or turn into a slash when
-# it is read as a URL again, and urlsplit deletes tab and newlines.
-_ESCAPES = str.maketrans({character: quote(character) for character in "?#\\\t\r\n"})
-
-# RFC 3986 3.2.2 and 3.2.3 without userinfo. What the pattern leaves to look at is whether
-# an IPv6 address is one and whether a port is within its range.
-_AUTHORITY = re.compile(
-    r"""
-    (?: [\w.~%!$&'()*+,;=-]+                                # registered name or IPv4 address
-      | \[ (?P<ipv6> [\da-fA-F:.]+ ) \]
-      | \[ v[\da-fA-F]+ \. [\w.~!$&'()*+,;=:-]+ \]          # IPvFuture
-    )
-    (?: : 0* (?P<port> \d{1,5} ) )?
-    """,
-    re.VERBOSE | re.ASCII,
-)
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_authority(text: str) -> bool:
-    match = _AUTHORITY.fullmatch(text)
-    return (
-        match is not None
-        and int(match["port"] or 0) <= 65535
-        and (match["ipv6"] is None or _is_ipv6(match["ipv6"]))
-    )
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if _is_ipv6(host) else host
-
-
-def _header_list(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Return the headers of a scope, kept there as a list: an iterable may serve only once."""
-    headers = scope.get("headers")
-    if not isinstance(headers, list):
-        headers = scope["headers"] = [(name, value) for name, value in headers or ()]
-    return headers
-
-
-def _authority(scope: Scope, scheme: str) -> str | None:
-    """Return the first Host header if it is sound, else the server's address if it has one."""
-    hosts = (value for name, value in _header_list(scope) if name.lower() == b"host")
-    named = next(hosts, b"").decode("latin-1")
-    if _is_authority(named):
-        return named
-    host, port = scope.get("server") or ("", None)
-    if port is None:  # no address at all, or the path of a Unix socket
-        return None
-    suffix = "" if port == _DEFAULT_PORTS.get(scheme) else f":{port}"
-    return _bracketed(host) + suffix
-
-
-def _query(scope: Scope) -> str:
-    query: bytes = scope.get("query_string") or b""
-    try:
-        return query.decode()
-    except UnicodeDecodeError:  # what no encoding explains keeps its bytes
-        return quote(query, safe=string.punctuation)
-
-
-def _url_of_scope(scope: Scope) -> str:
-    scheme = scope.get("scheme") or ("ws" if scope.get("type") == "websocket" else "http")
-    path = scope["path"].translate(_ESCAPES)
-    query = _query(scope)
-    authority = _authority(scope, scheme)
-    origin = "" if authority is None else f"{scheme}://{authority}"
-    if not origin and path.startswith("//"):  # would be read as an authority
-        path = "/%2F" + path[2:]
-    if origin and path and not path.startswith("/"):  # such as the * of OPTIONS
-        path = "/" + path
-    return f"{origin}{path}?{query}" if query else origin + path
-
-
-class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Starlette's are
-    """A URL as text, with its parts; equal to whatever has the same text.
-
-    Made from one of: the text, the scope of a connection (ASGI, "HTTP Connection Scope" and
-    "Websocket Connection Scope"), or the components that `replace` takes.
-
-    From a scope, the authority is that of the Host header; of the server where that header is
-    missing or malformed; and where the server has no address either, the URL is relative.
-
-    Args:
-        url: The text.
-        scope: The scope; its ``headers`` are kept there as a list.
-        **components: Parts of a URL, as for `replace`.
-
-    Raises:
-        TypeError: More than one of the three is given.
-    """
-
-    def __init__(self, url: str = "", scope: Scope | None = None, **components: Any) -> None:
-        if bool(url) + (scope is not None) + bool(components) > 1:
-            raise TypeError("a URL is made from one of url, scope and components, not from more")
-        if scope is not None:
-            url = _url_of_scope(scope)
-        elif components:
-            url = URL().replace(**components).components.geturl()
-        self._url = url
-
-    @cached_property
-    def components(self) -> SplitResult:
-        """All parts, as `urllib.parse.urlsplit` tells them.
-
-        Raises:
-            ValueError: The text cannot be read as a URL; so for every part below.
-        """
-        return urlsplit(self._url)
-
-    @property
-    def scheme(self) -> str:
-        """The scheme in lower case, such as ``"wss"``."""
-        return self.components.scheme
-
-    @property
-    def netloc(self) -> str:
-        """The authority: user and password, host and port, as they are written."""
-        return self.components.netloc
-
-    @property
-    def path(self) -> str:
-        """The path, percent-encoded as it is written."""
-        return self.components.path
-
-    @property
-    def query(self) -> str:
-        """The query without its ``?``."""
-        return self.components.query
-
-    @property
-    def fragment(self) -> str:
-        """The fragment without its ``#``."""
-        return self.components.fragment
-
-    @property
-    def username(self) -> str | None:
-        """The user, None if the authority names none."""
-        return self.components.username
-
-    @property
-    def password(self) -> str | None:
-        """The password, None if the authority holds none."""
-        return self.components.password
-
-    @property
-    def hostname(self) -> str | None:
-        """The host in lower case, without the brackets of an IP literal."""
-        return self.components.hostname
-
-    @property
-    def port(self) -> int | None:
-        """The port, None if the authority tells none.
-
-        Raises:
-            ValueError: The port is no number from 0 to 65535.
-        """
-        return self.components.port
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether the scheme is one over TLS: ``https`` or ``wss``."""
-        return self.scheme in {"https", "wss"}
-
-    def replace(self, **components: Any) -> Self:
-        """Return a URL with other parts.
-
-        Args:
-            **components: ``scheme``, ``netloc``, ``path``, ``query``, ``fragment``, or, in place
-                of ``netloc``, any of ``hostname`` (None keeps the present one) and ``port``,
-                ``username`` and ``password`` (None removes it). An IPv6 address gets its
-                brackets.
-        """
-        parts = {"hostname", "port", "username", "password"} & components.keys()
-        if parts:
-            components["netloc"] = self._netloc(**{part: components.pop(part) for part in parts})
-        return type(self)(self.components._replace(**components).geturl())
-
-    def _netloc(self, *, hostname: str | None = None, **others: Any) -> str:
-        """Return the authority with other parts in place of its own."""
-        parts = {"port": self.port, "username": self.username, "password": self.password} | others
-        if hostname is None:
-            written = self.netloc.rpartition("@")[2]
-            # the colons of an IP literal stand before its closing bracket
-            hostname = written if written.endswith("]") else written.rsplit(":", 1)[0]
-        netloc = _bracketed(hostname)
-        if parts["port"] is not None:
-            netloc += f":{parts['port']}"
-        if parts["username"] is not None:
-            user = [parts["username"], parts["password"]]
-            netloc = f"{':'.join(part for part in user if part is not None)}@{netloc}"
-        return netloc
-
-    def include_query_params(self, /, **params: Any) -> Self:
-        """Return a URL in whose query these parameters are set, last and in place of others."""
-        kept = [(name, value) for name, value in self._params() if name not in params]
-        return self.replace(query=urlencode(kept + _as_text(params.items())))
-
-    def replace_query_params(self, /, **params: Any) -> Self:
-        """Return a URL with these parameters as its query."""
-        return self.replace(query=urlencode(_as_text(params.items())))
-
-    def remove_query_params(self, keys: str | Sequence[str]) -> Self:
-        """Return a URL without the parameters of this name, or of these names."""
-        removed = {keys} if isinstance(keys, str) else set(keys)
-        kept = [(name, value) for name, value in self._params() if name not in removed]
-        return self.replace(query=urlencode(kept))
-
-    def _params(self) -> list[tuple[str, str]]:
-        return parse_qsl(self.query, keep_blank_values=True)
-
-    def __eq__(self, other: object) -> bool:
-        return str(self) == str(other)
-
-    def __str__(self) -> str:
-        return self._url
-
-    def __repr__(self) -> str:
-        try:
-            shown = repr(str(self.replace(password="*" * 8) if self.password else self))
-        except ValueError:  # a repr neither raises nor shows what may hold a password
-            shown = "<unreadable>"
-        return f"{type(self).__name__}({shown})"
-
-
 # --- Multi-mappings ------------------------------------------------------------------------
 
 
@@ -282,7 +47,7 @@ def _as_text(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
     return [(str(key), str(value)) for key, value in pairs]
 
 
-class ImmutableMultiDict(Mapping[K, V_co]):  # noqa: PLW1641 - see URL
+class ImmutableMultiDict(Mapping[K, V_co]):  # noqa: PLW1641 - unhashable, as Starlette's is
     """A mapping in which a key may have several values; as a mapping it shows the last.
 
     Two are equal if they have the same values, in the same order, for every key.
@@ -379,7 +144,7 @@ def _header_name(key: str) -> bytes:
     return key.lower().encode("latin-1", "namereplace")
 
 
-class Headers(Mapping[str, str]):  # noqa: PLW1641 - see URL
+class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's is
     """Headers: a mapping without regard to case in which a name may have several values.
 
     As a mapping it shows the first value of a name; its views and its length count every
@@ -403,7 +168,7 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - see URL
         if (headers is not None) + (raw is not None) + (scope is not None) > 1:
             raise TypeError("Headers are made from one of headers, raw and scope, not from more")
         if scope is not None:
-            self._list = _header_list(scope)
+            self._list = header_list(scope)
         elif headers is not None:
             self._list = [
                 (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -434,6 +199,10 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - see URL
         wanted = _header_name(key)
         return [value.decode("latin-1") for name, value in self._list if name.lower() == wanted]
 
+    def mutablecopy(self) -> "MutableHeaders":
+        """Return a copy that can be changed."""
+        return MutableHeaders(raw=self._list)
+
     def __getitem__(self, key: str) -> str:
         wanted = _header_name(key)
         for name, value in self._list:
@@ -461,6 +230,64 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - see URL
         unique = dict(self.items())
         shown = f"{unique!r}" if len(unique) == len(self) else f"raw={self.raw!r}"
         return f"{type(self).__name__}({shown})"
+
+
+class MutableHeaders(Headers):
+    """Headers that can be changed; what is set is stored in lower case."""
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """Every header, in order, as bytes: the list itself."""
+        return self._list
+
+    def __setitem__(self, key: str, value: str) -> None:
+        """Set a header in place of the first of its name, and remove the others."""
+        name, wanted = key.lower().encode("latin-1"), value.encode("latin-1")
+        places = self._places(name)
+        if places:
+            self._list[places[0]] = (name, wanted)
+            self._remove(places[1:])
+        else:
+            self._list.append((name, wanted))
+
+    def __delitem__(self, key: str) -> None:
+        """Remove every header of a name; a name without any is no error."""
+        self._remove(self._places(_header_name(key)))
+
+    def __or__(self, other: Mapping[str, str]) -> "MutableHeaders":
+        return self.mutablecopy().__ior__(other)
+
+    def __ior__(self, other: Mapping[str, str]) -> Self:
+        if not isinstance(other, Mapping):
+            raise TypeError(f"headers are merged with a mapping, got {type(other).__name__}")
+        self.update(other)
+        return self
+
+    def setdefault(self, key: str, value: str) -> str:
+        """Return the first value of a name, after appending `value` if there is none."""
+        if key not in self:
+            self.append(key, value)
+        return self[key]
+
+    def update(self, other: Mapping[str, str]) -> None:
+        """Set every header of a mapping."""
+        for key, value in other.items():
+            self[key] = value
+
+    def append(self, key: str, value: str) -> None:
+        """Add a header after all others, and beside those of its name."""
+        self._list.append((key.lower().encode("latin-1"), value.encode("latin-1")))
+
+    def add_vary_header(self, vary: str) -> None:
+        """Add a value to the ``Vary`` header."""
+        self["vary"] = ", ".join([*self.getlist("vary"), vary])
+
+    def _places(self, wanted: bytes) -> list[int]:
+        return [i for i, (name, _) in enumerate(self._list) if name.lower() == wanted]
+
+    def _remove(self, places: list[int]) -> None:
+        for place in reversed(places):
+            del self._list[place]
 
 
 # --- State ---------------------------------------------------------------------------------
