@@ -1,0 +1,56 @@
+"""The README says what is so."""
+
+import contextlib
+import io
+import json
+import re
+import tomllib
+
+import pytest
+from support import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+PYTHON = [code for language, code in BLOCKS if language == "python"]
+
+
+@pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
+def test_its_code_runs_and_prints_what_stands_below_it(code: str) -> None:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own
+
+    if printed.getvalue():
+        assert f"```text\n{printed.getvalue()}```" in README
+
+
+def test_its_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^):]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_its_make_commands_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    for target in re.findall(r"\bmake (\w+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_its_figures_are_those_that_were_measured() -> None:
+    tables = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / "benchmarks" / "results").glob("facade-*.json"))
+    ]
+    assert tables
+    for table in tables:
+        row = next(r for r in README.splitlines() if r.startswith(f"| {table['about']['python']}"))
+        assert row.split("|")[2:-1] == [
+            f" {table['ratios'][name]['wsfsm']:.2f} " for name in table["ratios"]
+        ]
+
+
+def test_the_changelog_begins_with_the_version_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+
+    assert versions[0] == project["version"]
