@@ -281,7 +281,7 @@ def missed(table: dict[str, dict[str, float]]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=200, help="rounds of each workload")
-    parser.add_argument("--output", type=Path, help="write the figures to this file as JSON")
+    parser.add_argument("--output", type=Path, help="write the ratios into this folder as JSON")
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
     options = parser.parse_args()
 
@@ -299,9 +299,10 @@ def main() -> int:
     print()
     print(f"Starlette's echo of a text: {times['echo, text']['starlette']:.0f} ns of CPU time")
     if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.mkdir(parents=True, exist_ok=True)
+        path = options.output / f"facade-{sys.version_info.major}.{sys.version_info.minor}.json"
         text = json.dumps({"about": about, "ratios": table}, indent=2)
-        options.output.write_text(f"{text}\n", encoding="utf-8")
+        path.write_text(f"{text}\n", encoding="utf-8")
     for line in (goals := missed(table)):
         print(f"missed: {line}", file=sys.stderr)
     return int(options.check and bool(goals))

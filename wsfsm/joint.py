@@ -14,6 +14,7 @@ import attrs
 
 from wsfsm.engine import Node
 from wsfsm.errors import ClosedBy
+from wsfsm.messages import Close, Disconnect
 from wsfsm.states import WebSocketState
 from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, LOST, TRANSPORT_LOST
 from wsfsm.types import Message
@@ -21,6 +22,10 @@ from wsfsm.types import Message
 __all__ = ["Ended", "Joint", "Pair", "Place", "StateNode"]
 
 StateNode: TypeAlias = Node[WebSocketState]
+
+# the defaults of the two messages that end a connection
+_NORMAL: Final = Close().code
+_NO_CODE: Final = Disconnect().code
 
 _CLIENT_GONE: Final = APPLICATION.bound(CLIENT_GONE)
 _TRANSPORT_LOST: Final = CLIENT.bound(TRANSPORT_LOST)
@@ -67,15 +72,14 @@ class Ended:
     @classmethod
     def by_application(cls, joint: Joint, message: Message) -> Self:
         """The end that the application's last `message` brings."""
-        # Close: 1000 by default. The client of a denial response sees no Close frame: 1006
-        default = 1000 if message["type"] == "websocket.close" else 1006
+        # the client of a denial response sees no Close frame: 1006
+        default = _NORMAL if message["type"] == Close.type else 1006
         return cls._told(joint, message, default, "application")
 
     @classmethod
     def by_disconnect(cls, joint: Joint, message: Message) -> Self:
         """The end that a ``websocket.disconnect`` tells."""
-        # Disconnect: 1005 stands for a Close frame without a code
-        return cls._told(joint, message, 1005, "client")
+        return cls._told(joint, message, _NO_CODE, "client")
 
     @classmethod
     def _told(cls, joint: Joint, message: Message, default: int, closed_by: ClosedBy) -> Self:

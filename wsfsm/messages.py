@@ -40,11 +40,24 @@ What the specification leaves open, or servers and applications take differently
 import reprlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType, NoneType
-from typing import Any, ClassVar, Final, Literal, NotRequired, Self, TypeAlias, TypedDict, get_args
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
 
 import attrs
 
 from wsfsm.errors import MalformedMessage
+from wsfsm.types import (
+    ByteString,
+    WebSocketAcceptEvent,
+    WebSocketCloseEvent,
+    WebSocketConnectEvent,
+    WebSocketDisconnectEvent,
+    WebSocketReceivable,
+    WebSocketReceiveEvent,
+    WebSocketResponseBodyEvent,
+    WebSocketResponseStartEvent,
+    WebSocketSendable,
+    WebSocketSendEvent,
+)
 
 __all__ = [
     "MESSAGES",
@@ -69,90 +82,6 @@ __all__ = [
     "WebSocketSendable",
     "from_message",
 ]
-
-# The name that `bytes` goes by in classes that have a key `bytes`
-ByteString: TypeAlias = bytes
-
-
-# ---------------------------------------------------------------- typed dictionaries
-
-
-class WebSocketConnectEvent(TypedDict):
-    """Connect, to the application (ASGI WebSocket 2.5)."""
-
-    type: Literal["websocket.connect"]
-
-
-class WebSocketReceiveEvent(TypedDict):
-    """Receive, to the application (ASGI WebSocket 2.5): one of `text` and `bytes` is not None."""
-
-    type: Literal["websocket.receive"]
-    text: NotRequired[str | None]
-    bytes: NotRequired[ByteString | None]
-
-
-class WebSocketDisconnectEvent(TypedDict):
-    """Disconnect, to the application (ASGI WebSocket 2.5)."""
-
-    type: Literal["websocket.disconnect"]
-    code: int
-    reason: NotRequired[str | None]
-
-
-class WebSocketAcceptEvent(TypedDict):
-    """Accept, from the application (ASGI WebSocket 2.5)."""
-
-    type: Literal["websocket.accept"]
-    subprotocol: NotRequired[str | None]
-    headers: NotRequired[Iterable[Iterable[bytes]]]
-
-
-class WebSocketSendEvent(TypedDict):
-    """Send, from the application (ASGI WebSocket 2.5): one of `text` and `bytes` is not None."""
-
-    type: Literal["websocket.send"]
-    text: NotRequired[str | None]
-    bytes: NotRequired[ByteString | None]
-
-
-class WebSocketCloseEvent(TypedDict):
-    """Close, from the application (ASGI WebSocket 2.5)."""
-
-    type: Literal["websocket.close"]
-    code: NotRequired[int]
-    reason: NotRequired[str | None]
-
-
-class WebSocketResponseStartEvent(TypedDict):
-    """Response start, from the application (ASGI extension "Websocket Denial Response")."""
-
-    type: Literal["websocket.http.response.start"]
-    status: int
-    headers: NotRequired[Iterable[Iterable[bytes]]]
-
-
-class WebSocketResponseBodyEvent(TypedDict):
-    """Response body, from the application (ASGI extension "Websocket Denial Response")."""
-
-    type: Literal["websocket.http.response.body"]
-    body: NotRequired[bytes]
-    more_body: NotRequired[bool]
-
-
-WebSocketReceivable: TypeAlias = (
-    WebSocketConnectEvent | WebSocketReceiveEvent | WebSocketDisconnectEvent
-)
-"""A message that an application receives."""
-
-WebSocketSendable: TypeAlias = (
-    WebSocketAcceptEvent
-    | WebSocketSendEvent
-    | WebSocketCloseEvent
-    | WebSocketResponseStartEvent
-    | WebSocketResponseBodyEvent
-)
-"""A message that an application sends."""
-
 
 # ---------------------------------------------------------------- rules
 
