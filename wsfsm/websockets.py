@@ -7,7 +7,7 @@ only asks.
 
 import json
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -171,12 +171,12 @@ class WebSocket(HTTPConnection[StateT]):
         else:
             message = await self._receive_indirectly()
         try:
-            text = message["text"]
+            text: str | None = message["text"]
         except KeyError:
             text = None
         if text is None or ("bytes" in message and message["bytes"] is not None):
             raise unexpected("text", message)
-        return cast("str", text)
+        return text
 
     async def receive_bytes(self) -> bytes:
         """Receive a binary message.
@@ -200,12 +200,12 @@ class WebSocket(HTTPConnection[StateT]):
         else:
             message = await self._receive_indirectly()
         try:
-            data = message["bytes"]
+            data: bytes | None = message["bytes"]
         except KeyError:
             data = None
         if data is None or ("text" in message and message["text"] is not None):
             raise unexpected("bytes", message)
-        return cast("bytes", data)
+        return data
 
     async def receive_json(self, mode: str = "text") -> Any:
         """Receive a message and decode it as JSON.
