@@ -1,0 +1,144 @@
+"""The command ``wsfsm``.
+
+A command is a function of its arguments that returns the exit status, and a function that
+declares it, called in `_parser`. Status 1 is a failure, 2 a usage that is refused.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Form, GraphvizError, render
+
+__all__ = ["main"]
+
+_STDOUT: Final = 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: Arguments after the command's name; by default those of the process.
+
+    Returns:
+        The exit status: 0, or 1 for a failure, which is told on stderr.
+
+    Raises:
+        SystemExit: The arguments are refused (status 2), or ``--help`` or ``--version`` has
+            been answered (0).
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except BrokenPipeError:
+        return 1  # the reader has what it wanted, as in `wsfsm ... | head`
+    except (_Failure, GraphvizError) as error:
+        print(f"wsfsm: {error}", file=sys.stderr)  # noqa: T201 - a command talks
+        return 1
+
+
+class _Failure(Exception):
+    """What the text says has failed."""
+
+
+class _Version(argparse.Action):
+    """Look the version up only when somebody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        try:
+            parser.exit(message=f"wsfsm {version('wsfsm')}\n")
+        except PackageNotFoundError:
+            parser.exit(1, "wsfsm: not installed as a package, and so without a version\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wsfsm", description="Explicit state machines for ASGI WebSockets."
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _declare_diagram(commands)
+    return parser
+
+
+def _declare_diagram(commands: Any) -> None:
+    parser = commands.add_parser(
+        "diagram",
+        help="draw the machines",
+        description="Draw the machines, straight from their tables. SVG and PNG need Graphviz.",
+    )
+    parser.add_argument(
+        "which", nargs="?", choices=DIAGRAMS, help="what to draw (default: both machines)"
+    )
+    parser.add_argument(
+        "-f",
+        "--format",
+        choices=get_args(Form),
+        help="default: what the name of FILE ends with, or else markdown",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="where to (default: standard output)"
+    )
+    where.add_argument(
+        "--write", metavar="DIR", type=Path, help="write all of them there, in all formats but PNG"
+    )
+    parser.set_defaults(run=_diagram, refuse=parser.error)
+
+
+def _diagram(arguments: argparse.Namespace) -> int:
+    if arguments.write is not None:
+        if arguments.which or arguments.format:
+            arguments.refuse("--write writes all diagrams in all formats: name none")
+        _write_all(arguments.write)
+        return 0
+    form = arguments.format or _form_of(arguments)
+    if form == "png" and arguments.output is None and os.isatty(_STDOUT):
+        arguments.refuse("PNG is not for a terminal: name a file with -o FILE, or redirect it")
+    drawn = render(DIAGRAMS[arguments.which or "both"], form)
+    _put(drawn, arguments.output)
+    return 0
+
+
+def _form_of(arguments: argparse.Namespace) -> Form:
+    """The format where none is named."""
+    if arguments.output is None:
+        return "markdown"
+    forms = {suffix: form for form, suffix in SUFFIXES.items()}
+    suffix = arguments.output.suffix
+    if suffix not in forms:
+        arguments.refuse(f"{arguments.output} tells no format by its name: name one with --format")
+    return forms[suffix]
+
+
+def _put(content: bytes, path: Path | None) -> None:
+    """Write to a file, or to standard output."""
+    try:
+        # not sys.stdout: what fails in its buffer is told once more when Python exits
+        with open(_STDOUT if path is None else path, "wb", closefd=path is not None) as file:
+            file.write(content)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        target = "to standard output" if path is None else path
+        raise _Failure(f"cannot write {target}: {error.strerror}") from None
+
+
+def _write_all(folder: Path) -> None:
+    drawn = {
+        folder / f"{name}{suffix}": render(diagram, form)
+        for name, diagram in DIAGRAMS.items()
+        for form, suffix in SUFFIXES.items()
+        if form != "png"  # the bytes would differ from one Graphviz to the next
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _Failure(f"cannot make the folder {folder}: {error.strerror}") from None
+    for path, content in drawn.items():
+        _put(content, path)

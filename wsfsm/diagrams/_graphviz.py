@@ -1,0 +1,197 @@
+"""DOT, and what Graphviz draws from it."""
+
+import html
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any, Final
+
+from wsfsm.diagrams._model import COUPLED, Diagram, Style, anchor, lines_of, name_of
+from wsfsm.engine import Coupling, Row, Table
+
+__all__ = ["GraphvizError", "dot", "png", "svg"]
+
+# Paper of its own, or the picture could not be read on a dark page
+_PAPER: Final = "#ffffff"
+_PANEL: Final = "#f6f8fa"
+_FRAME: Final = "#d0d7de"
+_INK: Final = "#24292f"
+
+_PATIENCE: Final = 60  # seconds
+
+
+class GraphvizError(RuntimeError):
+    """Graphviz is missing, or could not draw the picture; the text tells which."""
+
+
+def _text(text: str) -> str:
+    return "<BR/>".join(map(html.escape, lines_of(text)))
+
+
+_STYLE: Final = Style(_text, _text, "<I>{}</I>", "<BR/>")
+
+_FONT: Final = f'fontname="Helvetica,Arial,sans-serif", fontcolor="{_INK}"'
+_HEAD: Final = f"""\
+  compound=true; bgcolor="{_PAPER}"; pad=0.1; nodesep=0.2; ranksep=0.45;
+  graph [{_FONT}, fontsize=11];
+  node [{_FONT}, fontsize=11, shape=box, style="rounded,filled", color="{_INK}",
+        fillcolor="{_PAPER}", margin="0.12,0.06", height=0.38];
+  edge [{_FONT}, fontsize=9.5, color="{_INK}", penwidth=1.3, arrowsize=0.8];"""
+
+_FRAMES: Final = (
+    '<TABLE BORDER="1" CELLBORDER="1" CELLSPACING="1" CELLPADDING="3"><TR><TD></TD></TR></TABLE>'
+)
+
+
+def _attributes(me: str, classes: str, **more: str) -> str:
+    """Attributes in DOT; a value in angle brackets is an HTML-like label and not quoted."""
+    values = {"id": me, "class": classes, **more}
+    listed = (f"{k}={v}" if v.startswith("<") else f'{k}="{v}"' for k, v in values.items())
+    return f"[{', '.join(listed)}]"
+
+
+def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
+    me, initial = anchor(table.name), anchor(table.name, name_of(table.initial))
+    start = _attributes(f"{me}:start", "start", shape="point", width="0.13", fillcolor=_INK)
+    yield f'subgraph "cluster_{me}" {{'
+    yield f'  id="{me}"; class="machine"; label=<<B>{_text(table.name)}</B>>;'
+    yield f'  style="rounded,filled"; color="{_FRAME}"; fillcolor="{_PANEL}"; margin=8;'
+    yield f'  "{me}:start" {start};'
+    for state in table.states:
+        yield f"  {_state(table, state)}"
+    yield f'  "{me}:start" -> "{initial}" {_attributes(f"{me}:start:arrow", "start")};'
+    for row in table.rows:
+        yield f"  {_row(diagram, table, row)}"
+    yield "}"
+
+
+def _state(table: Table[Any], state: Any) -> str:
+    me, last = anchor(table.name, name_of(state)), state in table.terminal
+    classes = {"state": True, "initial": state == table.initial, "terminal": last}
+    node = _attributes(
+        me,
+        " ".join(role for role, has in classes.items() if has),
+        label=f"<{_text(name_of(state))}>",
+        **({"peripheries": "2"} if last else {}),
+    )
+    return f'"{me}" {node};'
+
+
+def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
+    kind = diagram.kind(table, row.event)
+    loop = row.source == row.destination
+    source, destination = name_of(row.source), name_of(row.destination)
+    # the spaces keep the text off its line, and empty lines lift a loop's off the others
+    lines = _STYLE.event(row.event).split("<BR/>")
+    lines += [""] * (len(lines) - 1) * loop
+    text = "".join(f'&#160;{line}&#160;<BR ALIGN="LEFT"/>' for line in lines)
+    edge = _attributes(
+        anchor(table.name, source, str(row.event)),
+        f"{kind.name} loop" if loop else kind.name,
+        label=f"<{text}>",
+        color=kind.colour,
+        fontcolor=kind.colour,
+        # what changes nothing is thinner than what leads on
+        **({"penwidth": "0.8", "arrowsize": "0.6"} if loop else {}),
+    )
+    return f'"{anchor(table.name, source)}" -> "{anchor(table.name, destination)}" {edge};'
+
+
+def _coupling(diagram: Diagram, coupling: Coupling[Any]) -> Iterator[str]:
+    """A note between the two machines, and a dashed line from one through it to the other."""
+    me = ":".join(map(anchor, (coupling.machine, str(coupling.event), coupling.binds)))
+    ink = {"color": COUPLED.colour, "fontcolor": COUPLED.colour}
+    label = f"<{_STYLE.terms(diagram, coupling)}>"
+    note = _attributes(me, "coupling", label=label, shape="note", fontsize="10", **ink)
+    yield f'"{me}" {note};'
+    order = [table.name for table in diagram.tables]
+    down = order.index(coupling.machine) <= order.index(coupling.binds)
+    lines = {
+        "from": (coupling.machine, {"dir": "none"}),
+        "binds": (coupling.binds, {"dir": "forward" if down else "back"}),
+    }
+    # the edges lead down even where the arrow points up, so that the machines are stacked
+    (above, (upper, ahead)), (below, (lower, behind)) = [*lines.items()][:: 1 if down else -1]
+    last = anchor(upper, name_of(diagram.table(upper).terminal[-1]))
+    ahead |= {"style": "dashed", "ltail": f"cluster_{anchor(upper)}"} | ink
+    behind |= {"style": "dashed", "lhead": f"cluster_{anchor(lower)}"} | ink
+    yield f'"{last}" -> "{me}" {_attributes(f"{me}:{above}", "coupling", **ahead)};'
+    yield f'"{me}" -> "{anchor(lower)}:start" {_attributes(f"{me}:{below}", "coupling", **behind)};'
+
+
+def _legend(diagram: Diagram) -> str:
+    kinds = [
+        (
+            f'<FONT COLOR="{kind.colour}">{"- -" if kind == COUPLED else "&#8594;"}</FONT>',
+            f'<FONT COLOR="{kind.colour}">{_text(kind.meaning)}</FONT>',
+        )
+        for kind in diagram.legend
+    ]
+    marks = [("&#9679;", "start"), (_FRAMES, "nothing follows")]
+    if diagram.describes:
+        marks.append(("<I>a</I>", "<I>a description, not a literal name</I>"))
+    cells = '<TD>{}</TD><TD ALIGN="LEFT">{}&#160;&#160;&#160;</TD>'.format
+    rows = (
+        f"<TR>{cells(*kind)}{cells(*mark)}</TR>"
+        for kind, mark in zip_longest(kinds, marks, fillvalue=("", ""))
+    )
+    return f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{"".join(rows)}</TABLE>'
+
+
+def dot(diagram: Diagram) -> str:
+    """The diagram in Graphviz's language."""
+    title = "+".join(anchor(table.name) for table in diagram.tables)
+    parts = [f'digraph "{title}" {{', f'  id="diagram:{title}";', _HEAD]
+    for table in diagram.tables:
+        parts += ["", *(f"  {line}" for line in _machine(diagram, table))]
+    for coupling in diagram.couplings:
+        parts += ["", *(f"  {line}" for line in _coupling(diagram, coupling))]
+    # last, or the machines would inherit where it is
+    parts += ["", f"  labelloc=b; labeljust=l; label=<{_legend(diagram)}>;", "}", ""]
+    return "\n".join(parts)
+
+
+def _draw(diagram: Diagram, form: str) -> bytes:
+    program = shutil.which("dot")
+    if program is None:
+        raise GraphvizError(
+            f"{form} is drawn by Graphviz, whose program 'dot' is not on the PATH: "
+            f"install the package 'graphviz' (apt install graphviz, brew install graphviz)"
+        )
+    try:
+        done = subprocess.run(  # noqa: S603 - found on the PATH, and fed a picture
+            [program, f"-T{form}"],
+            input=dot(diagram).encode(),
+            capture_output=True,
+            check=True,
+            timeout=_PATIENCE,
+        )
+    except subprocess.CalledProcessError as error:
+        told = error.stderr.decode(errors="replace").strip()
+        raise GraphvizError(
+            f"{program} failed with status {error.returncode}: {told or 'it does not say why'}"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise GraphvizError(f"{program} has not drawn it in {_PATIENCE} seconds") from None
+    except OSError as error:
+        raise GraphvizError(f"{program} cannot be run: {error.strerror}") from None
+    return done.stdout
+
+
+def svg(diagram: Diagram) -> bytes:
+    """The diagram drawn as SVG.
+
+    Raises:
+        GraphvizError: Graphviz is missing, or failed.
+    """
+    return _draw(diagram, "svg")
+
+
+def png(diagram: Diagram) -> bytes:
+    """The diagram drawn as PNG.
+
+    Raises:
+        GraphvizError: Graphviz is missing, or failed.
+    """
+    return _draw(diagram, "png")

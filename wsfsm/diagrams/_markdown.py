@@ -1,0 +1,88 @@
+"""Markdown: the whole matrix, and every row with its note."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from wsfsm.diagrams._model import Diagram, Style, lines_of, name_of
+from wsfsm.engine import Table
+
+__all__ = ["markdown"]
+
+
+def _text(text: str) -> str:
+    special = r"[\\`*<>|&~$]|\](?=\()|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+    return "<br>".join(re.sub(special, r"\\\g<0>", line) for line in lines_of(text))
+
+
+def _name(name: str) -> str:
+    text = _text(name)
+    return f"`{name}`" if text == name.strip() else f"<code>{text}</code>"
+
+
+def _note(note: str) -> str:
+    return _text(note) if note else ""
+
+
+_STYLE: Final = Style(_name, _text, "*{}*", " ")
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table with its columns aligned."""
+    rows = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    grid = [[cell.ljust(w) for cell, w in zip(row, widths, strict=True)] for row in rows]
+    grid.insert(1, ["-" * width for width in widths])
+    return (f"| {' | '.join(line)} |" for line in grid)
+
+
+def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
+    literal = _STYLE.literal
+    kind = diagram.kinds.get(table.name)
+    ends = ", ".join(literal(name_of(state)) for state in table.terminal)
+    yield f"## {_text(table.name)}"
+    yield ""
+    if kind:
+        yield f"Its events are {_text(kind.meaning)}."
+    yield f"It starts in {literal(name_of(table.initial))} and ends in {ends}."
+    italics = " *Italics*: a description, not a literal name." if diagram.describes else ""
+    yield f"A dash: refused.{italics}"
+    yield ""
+    cells = {
+        place: "-" if after is None else literal(name_of(after))
+        for place, after in table.matrix().items()
+    }
+    yield from _grid(
+        ["event", *(literal(name_of(state)) for state in table.states)],
+        [
+            [_STYLE.event(event), *(cells[state, event] for state in table.states)]
+            for event in table.events
+        ],
+    )
+    yield ""
+    yield from _grid(
+        ["state", "event", "next state", "note"],
+        [
+            [
+                literal(name_of(row.source)),
+                _STYLE.event(row.event),
+                literal(name_of(row.destination)),
+                _note(row.note),
+            ]
+            for row in table.rows
+        ],
+    )
+
+
+def markdown(diagram: Diagram) -> str:
+    """Every state with every event, every row with its note, and the couplings."""
+    parts = [f"# {' and '.join(_text(table.name) for table in diagram.tables)}"]
+    for table in diagram.tables:
+        parts += ["", *_machine(diagram, table)]
+    if diagram.couplings:
+        rows = [
+            [_text(c.machine), _text(c.binds), _STYLE.terms(diagram, c), _note(c.note)]
+            for c in diagram.couplings
+        ]
+        parts += ["", "## Couplings", "", *_grid(["machine", "binds", "how", "note"], rows)]
+    return "\n".join([*parts, ""])

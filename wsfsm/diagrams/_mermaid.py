@@ -1,0 +1,66 @@
+"""Mermaid, which GitHub draws in Markdown."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from wsfsm.diagrams._model import Diagram, Style, lines_of, name_of
+from wsfsm.engine import Table
+
+__all__ = ["mermaid"]
+
+
+def _text(text: str) -> str:
+    """A text in which only letters, digits and a few harmless characters are not encoded."""
+    return "<br/>".join(
+        "".join(c if c.isalnum() or c in " _.,-()" else f"#{ord(c)};" for c in line)
+        for line in lines_of(text)
+    )
+
+
+_STYLE: Final = Style(_text, _text, "<i>{}</i>", "<br/>")
+
+
+def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
+    kind = diagram.kinds.get(table.name)
+    title = f"{table.name}: {kind.meaning}" if kind else table.name
+    yield f'state "{_text(title)}" as {me} {{'
+    yield "    direction TB"
+    ids = {state: f"{me}s{number}" for number, state in enumerate(table.states)}
+    for state in table.states:
+        yield f'    state "{_text(name_of(state))}" as {ids[state]}'
+    yield f"    [*] --> {ids[table.initial]}"
+    # one arrow for all that leads from here to there: the labels of two are printed on each other
+    arrows: dict[tuple[Any, Any], list[str]] = {}
+    for row in table.rows:
+        arrows.setdefault((row.source, row.destination), []).append(_STYLE.event(row.event))
+    for (source, destination), events in arrows.items():
+        if source == destination:
+            yield from (f"    {ids[source]} : {event}" for event in events)
+        else:
+            yield f"    {ids[source]} --> {ids[destination]} : {'<br/>'.join(events)}"
+    yield from (f"    {ids[state]} --> [*]" for state in table.terminal)
+    yield "}"
+
+
+def _legend(diagram: Diagram) -> Iterator[str]:
+    keys = []
+    if any(row.source == row.destination for table in diagram.tables for row in table.rows):
+        keys.append(_text("in a state: an event that does not change it"))
+    if diagram.describes:
+        keys.append(f"{_STYLE.described('italics')}{_text(': a description, not a literal name')}")
+    if keys:
+        yield 'state "legend" as legend'
+        yield from (f"legend : {key}" for key in keys)
+
+
+def mermaid(diagram: Diagram) -> str:
+    """The diagram as a ``stateDiagram-v2`` of Mermaid."""
+    ids = {table.name: f"m{number}" for number, table in enumerate(diagram.tables)}
+    parts = ["stateDiagram-v2", "    direction TB"]
+    for table in diagram.tables:
+        parts += [f"    {line}" for line in _machine(diagram, table, ids[table.name])]
+    for coupling in diagram.couplings:
+        label = _STYLE.terms(diagram, coupling)
+        parts.append(f"    {ids[coupling.machine]} --> {ids[coupling.binds]} : {label}")
+    parts += [f"    {line}" for line in _legend(diagram)]
+    return "\n".join([*parts, ""])

@@ -1,0 +1,187 @@
+"""What is drawn, and what all formats have in common."""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any, Final
+from urllib.parse import quote
+
+import attrs
+from attrs.validators import matches_re
+
+from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Table
+from wsfsm.errors import BadCoupling
+
+__all__ = [
+    "CHOSEN",
+    "COUPLED",
+    "INFORMAL",
+    "RECEIVED",
+    "SENT",
+    "Diagram",
+    "Kind",
+    "Style",
+    "anchor",
+    "lines_of",
+    "name_of",
+]
+
+
+@attrs.frozen
+class Kind:
+    """What sets an event off.
+
+    Attributes:
+        name: One word, the class of its edges in the SVG.
+        meaning: What the legend says.
+        colour: Colour of its edges, ``#rrggbb``; dark enough to be read on white.
+
+    Raises:
+        ValueError: `name` is not one word, or `colour` is of another form.
+    """
+
+    name: str = attrs.field(validator=matches_re(r"[A-Za-z][A-Za-z0-9_-]*"))
+    meaning: str
+    colour: str = attrs.field(validator=matches_re("#[0-9a-fA-F]{6}"))
+
+
+CHOSEN: Final = Kind("event", "event", "#0550ae")
+SENT: Final = Kind("sent", "what the application sends", "#0550ae")
+RECEIVED: Final = Kind("received", "what the application receives", "#116329")
+INFORMAL: Final = Kind("informal", "what happens by itself", "#a40e26")
+COUPLED: Final = Kind("coupling", "what one machine forces on the other", "#6639ba")
+
+
+def _tables(machines: Iterable[Machine[Any] | Table[Any]]) -> tuple[Table[Any], ...]:
+    return tuple(m.table if isinstance(m, Machine) else m for m in machines)
+
+
+def _couplings(couplings: Iterable[Coupling[Any]]) -> tuple[Coupling[Any], ...]:
+    return tuple(couplings)
+
+
+@attrs.frozen(eq=False)
+class Diagram:
+    """What is drawn.
+
+    Attributes:
+        tables: The machines; given as machines or tables, in the order in which they are shown.
+        couplings: What ties them.
+        kinds: By the name of a machine, what its events are; `CHOSEN` where it is not named.
+            Informal events are `INFORMAL` anyway.
+
+    Raises:
+        ValueError: Two machines have one name, or there is none.
+        BadCoupling: A coupling ties a machine or has an event that is not in the diagram.
+    """
+
+    tables: tuple[Table[Any], ...] = attrs.field(converter=_tables)
+    couplings: tuple[Coupling[Any], ...] = attrs.field(default=(), converter=_couplings)
+    kinds: Mapping[str, Kind] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        names = [table.name for table in self.tables]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(
+                f"A diagram has machines with different names, got {', '.join(names) or 'none'}"
+            )
+        events = {table.name: table.events for table in self.tables}
+        for coupling in self.couplings:
+            taken = coupling.event in events.get(coupling.machine, ())
+            if not taken or coupling.binds not in events:
+                raise BadCoupling(
+                    f"coupling of {coupling.machine!r} and {coupling.binds!r} by "
+                    f"{coupling.event}: not in a diagram of {', '.join(names)}"
+                )
+
+    def kind(self, table: Table[Any], event: AnyEvent) -> Kind:
+        """What sets `event` of `table` off."""
+        return (
+            INFORMAL
+            if isinstance(event, Event) and event.informal
+            else self.kinds.get(table.name, CHOSEN)
+        )
+
+    def table(self, name: str) -> Table[Any]:
+        """The table of that name."""
+        return next(table for table in self.tables if table.name == name)
+
+    @property
+    def legend(self) -> tuple[Kind, ...]:
+        """The kinds that there are in it."""
+        kinds = [self.kind(table, event) for table in self.tables for event in table.events]
+        kinds.sort(key=lambda kind: kind == INFORMAL)
+        return tuple(dict.fromkeys([*kinds, *(COUPLED for _ in self.couplings)]))
+
+    @property
+    def describes(self) -> bool:
+        """Whether anything in it is a description: an informal event, or a guard."""
+        return any(
+            isinstance(event, Event) and (event.informal or event.guard)
+            for table in self.tables
+            for event in table.events
+        )
+
+
+def anchor(*names: str) -> str:
+    """The ``id`` of what is named: machine; machine and state; machine, state and event.
+
+    Every name is percent-encoded as by JavaScript's ``encodeURIComponent``, its hyphens too,
+    and all are joined by hyphens: different names never have the same id.
+    """
+    return "-".join(
+        quote(name, "!'()*", errors="surrogatepass").replace("-", "%2D") for name in names
+    )
+
+
+def name_of(state: object) -> str:
+    """What a state is called."""
+    return state.name if isinstance(state, Enum) else str(state)
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, with what cannot be seen or drawn written as its escape sequence."""
+    return [
+        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        for line in text.splitlines() or ['""']
+    ]
+
+
+@attrs.frozen
+class Style:
+    """How a format writes names.
+
+    Attributes:
+        literal: Writes a literal name.
+        plain: Writes any other text.
+        italic: Template of a text in italics.
+        turn: A new line, or in Markdown, where there is room, a space.
+    """
+
+    literal: Callable[[str], str]
+    plain: Callable[[str], str]
+    italic: str
+    turn: str
+
+    def described(self, text: str) -> str:
+        """A description."""
+        return self.italic.format(self.plain(text))
+
+    def event(self, event: AnyEvent) -> str:
+        """An event, with its guard."""
+        if isinstance(event, str):
+            return self.literal(event)
+        name = self.described(event.name) if event.informal else self.literal(event.name)
+        return f"{name}{self.turn}{self.described(f'[{event.guard}]')}" if event.guard else name
+
+    def terms(self, diagram: Diagram, coupling: Coupling[Any]) -> str:
+        """What a coupling says."""
+        bound, turn, clauses = diagram.table(coupling.binds), self.turn, []
+        if set(bound.events) - set(coupling.keeps):
+            kept = f" or{turn}".join(map(self.event, coupling.keeps))
+            clauses.append(f"takes only{turn}{kept}" if kept else "takes nothing")
+        if not coupling.delivers:
+            clauses.append("delivers nothing")
+        if coupling.reads is not None:
+            clauses.append(f"reads {self.literal(name_of(coupling.reads))}")
+        told = f" and{turn}".join(clauses) or "goes on as before"
+        return f"after {self.event(coupling.event)},{turn}{self.plain(bound.name)} {told}"
