@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: The arguments are refused (status 2), or ``--help`` or ``--version`` has
             been answered (0).
     """
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         return int(arguments.run(arguments))
     except BrokenPipeError:
         return 1  # the reader has what it wanted, as in `wsfsm ... | head`
@@ -51,9 +51,11 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         try:
-            parser.exit(message=f"wsfsm {version('wsfsm')}\n")
+            told = f"wsfsm {version('wsfsm')}\n"
         except PackageNotFoundError:
-            parser.exit(1, "wsfsm: not installed as a package, and so without a version\n")
+            raise _Failure("not installed as a package, and so without a version") from None
+        _put(told.encode(), None)
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:

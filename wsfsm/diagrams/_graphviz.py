@@ -29,7 +29,7 @@ def _text(text: str) -> str:
     return "<BR/>".join(map(html.escape, lines_of(text)))
 
 
-_STYLE: Final = Style(_text, _text, "<I>{}</I>", "<BR/>")
+_STYLE: Final = Style(_text, _text, "<I>{}</I>".format, "<BR/>")
 
 _FONT: Final = f'fontname="Helvetica,Arial,sans-serif", fontcolor="{_INK}"'
 _HEAD: Final = f"""\

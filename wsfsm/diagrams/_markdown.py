@@ -24,7 +24,12 @@ def _note(note: str) -> str:
     return _text(note) if note else ""
 
 
-_STYLE: Final = Style(_name, _text, "*{}*", " ")
+def _italic(text: str) -> str:
+    # asterisks beside a space are asterisks
+    return f"*{text}*" if text == text.strip() else f"<i>{text}</i>"
+
+
+_STYLE: Final = Style(_name, _text, _italic, " ")
 
 
 def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -17,7 +17,7 @@ def _text(text: str) -> str:
     )
 
 
-_STYLE: Final = Style(_text, _text, "<i>{}</i>", "<br/>")
+_STYLE: Final = Style(_text, _text, "<i>{}</i>".format, "<br/>")
 
 
 def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:

@@ -153,18 +153,18 @@ class Style:
     Attributes:
         literal: Writes a literal name.
         plain: Writes any other text.
-        italic: Template of a text in italics.
+        italic: Puts what is written into italics.
         turn: A new line, or in Markdown, where there is room, a space.
     """
 
     literal: Callable[[str], str]
     plain: Callable[[str], str]
-    italic: str
+    italic: Callable[[str], str]
     turn: str
 
     def described(self, text: str) -> str:
         """A description."""
-        return self.italic.format(self.plain(text))
+        return self.italic(self.plain(text))
 
     def event(self, event: AnyEvent) -> str:
         """An event, with its guard."""
@@ -177,11 +177,11 @@ class Style:
         """What a coupling says."""
         bound, turn, clauses = diagram.table(coupling.binds), self.turn, []
         if set(bound.events) - set(coupling.keeps):
-            kept = f" or{turn}".join(map(self.event, coupling.keeps))
+            kept = f"{turn}or ".join(map(self.event, coupling.keeps))
             clauses.append(f"takes only{turn}{kept}" if kept else "takes nothing")
         if not coupling.delivers:
             clauses.append("delivers nothing")
         if coupling.reads is not None:
             clauses.append(f"reads {self.literal(name_of(coupling.reads))}")
-        told = f" and{turn}".join(clauses) or "goes on as before"
+        told = f"{turn}and ".join(clauses) or "goes on as before"
         return f"after {self.event(coupling.event)},{turn}{self.plain(bound.name)} {told}"
