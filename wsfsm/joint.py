@@ -140,8 +140,8 @@ class Pair:
         joint = Joint(
             client,
             application,
-            MappingProxyType(receives),
-            MappingProxyType(sends),
+            receives,
+            sends,
             last=application.terminal,
         )
         self._joints[client, application] = joint
