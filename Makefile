@@ -31,12 +31,13 @@ bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 
 diagrams: $(VENV)/test ## Render the diagrams anew (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams
+	cp diagrams/client.svg diagrams/application.svg wsfsm/demo/static/
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) .nox build dist
 
 $(VENV)/pip:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsfsm needs Python 3.11 or newer; name one with PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsfsm needs Python 3.11 or newer; name one with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@touch $@

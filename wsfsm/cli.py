@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from wsfsm.demo import DemoError, serve
 from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Form, GraphvizError, render
 
 __all__ = ["main"]
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except BrokenPipeError:
         return 1  # the reader has what it wanted, as in `wsfsm ... | head`
-    except (_Failure, GraphvizError) as error:
+    except (_Failure, DemoError, GraphvizError) as error:
         print(f"wsfsm: {error}", file=sys.stderr)  # noqa: T201 - a command talks
         return 1
 
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _declare_diagram(commands)
+    _declare_demo(commands)
     return parser
 
 
@@ -144,3 +146,23 @@ def _write_all(folder: Path) -> None:
         raise _Failure(f"cannot make the folder {folder}: {error.strerror}") from None
     for path, content in drawn.items():
         _put(content, path)
+
+
+def _declare_demo(commands: Any) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="show the machines at work in a browser",
+        description="Serve a page that shows the machines of real connections at work.",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8000, help="TCP port, 0 for any (default: %(default)s)"
+    )
+    parser.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    serve(arguments.host, arguments.port)
+    return 0

@@ -7,7 +7,6 @@ variable points at an `Ended`, a joint that also knows how it came to it.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
 import attrs

@@ -1,0 +1,130 @@
+"""The demo's ASGI application: the page, its control channel, and the connections looked at."""
+
+import asyncio
+import json
+import secrets
+from importlib.resources import files
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from wsfsm.demo.session import Session
+from wsfsm.errors import UnexpectedFrame
+from wsfsm.types import Message, Receive, Scope, Send
+from wsfsm.websockets import WebSocket
+
+__all__ = ["application"]
+
+SESSIONS: Final = 100  # open pages at a time
+BACKLOG: Final = 1000  # things to tell that a page has not taken yet
+
+_STATIC: Final = files("wsfsm.demo") / "static"
+_PAGES: Final = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/demo.js": ("demo.js", "text/javascript; charset=utf-8"),
+    "/diagram.js": ("diagram.js", "text/javascript; charset=utf-8"),
+    "/log.js": ("log.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/client.svg": ("client.svg", "image/svg+xml"),
+    "/application.svg": ("application.svg", "image/svg+xml"),
+}
+_HEADERS: Final = [
+    (b"cache-control", b"no-cache"),
+    # everything comes from here, and nothing runs or looks like something that was injected
+    (b"content-security-policy", b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+_sessions: dict[str, Session] = {}
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve the demo.
+
+    Raises:
+        RuntimeError: The scope is neither http nor websocket.
+    """
+    if scope["type"] == "http":
+        await _page(scope, send)
+    elif scope["type"] == "websocket":
+        websocket = WebSocket(scope, receive, send)
+        if scope["path"] == "/control":
+            await _control(websocket)
+        else:
+            await _connection(websocket)
+    else:
+        raise RuntimeError(f"the demo serves http and websocket, not {scope['type']!r}")
+
+
+async def _page(scope: Scope, send: Send) -> None:
+    name, kind = _PAGES.get(scope["path"], ("", "text/plain; charset=utf-8"))
+    status, body = 404, b"Not found\n"
+    headers = list(_HEADERS)
+    if scope["method"] not in ("GET", "HEAD"):
+        status, body, kind = 405, b"Method not allowed\n", "text/plain; charset=utf-8"
+        headers.append((b"allow", b"GET, HEAD"))
+    elif name:
+        status, body = 200, (_STATIC / name).read_bytes()
+    headers += [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _is_own_page(websocket: WebSocket) -> bool:
+    """Whether the page that opens the WebSocket is the demo's own (RFC 6455 10.2)."""
+    return urlsplit(websocket.headers.get("origin", "")).netloc == websocket.headers.get("host")
+
+
+async def _control(websocket: WebSocket) -> None:
+    """Let a page steer a session."""
+    if not _is_own_page(websocket) or len(_sessions) >= SESSIONS:
+        await websocket.close()
+        return
+    await websocket.accept()
+    outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(BACKLOG)
+
+    def tell(thing: dict[str, Any]) -> None:
+        if outbox.full():  # a page that does not read misses the oldest
+            outbox.get_nowait()
+        outbox.put_nowait(thing)
+
+    async def send_all() -> None:
+        while True:
+            await websocket.send_json(await outbox.get())
+
+    session = Session(tell)
+    name = secrets.token_urlsafe(16)
+    _sessions[name] = session
+    tell({"session": name})
+    sender = asyncio.create_task(send_all())
+    try:
+        async for text in websocket.iter_text():
+            command = _command(text)
+            if command is None:
+                tell({"error": "a command is a JSON object"})
+            else:
+                await session.perform(command)
+    except UnexpectedFrame:
+        await websocket.close(1003, "commands are text")
+    finally:
+        sender.cancel()
+        session.end()
+        del _sessions[name]
+        await asyncio.gather(sender, return_exceptions=True)
+
+
+def _command(text: str) -> Message | None:
+    try:
+        command = json.loads(text)
+    except ValueError:
+        return None
+    return command if isinstance(command, dict) else None
+
+
+async def _connection(websocket: WebSocket) -> None:
+    """Hand a connection to the session that its path names."""
+    session = _sessions.get(websocket.scope["path"].removeprefix("/connection/"))
+    if session is None:
+        await websocket.close()
+        return
+    await session.run(websocket)
