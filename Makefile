@@ -27,7 +27,7 @@ check: $(VENV)/test ## Run the tests on every Python that is at hand
 	$(BIN)/nox
 
 bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
-	$(BIN)/python benchmarks/facade.py --check --output benchmarks/results
+	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results
 
 diagrams: $(VENV)/test ## Render the diagrams anew (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams
