@@ -1,7 +1,9 @@
 """The engine: what a declaration refuses, and what a compiled machine does."""
 
+import copy
+import itertools
 import pickle
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, cast
 
 import attrs
@@ -27,6 +29,11 @@ class Light(Enum):
     RED = 1
     GREEN = 2
     OFF = 3
+
+
+class Push(StrEnum):
+    PUSH = "push"
+    OPEN = "open"
 
 
 TIMER = Event("timer", informal=True)
@@ -127,6 +134,55 @@ REFUSED_DECLARATIONS = [
     ),
     ("no terminal state at all", {"terminal": ()}, DeadEnd, ["state open", "there is none"]),
     ("an event without a name", {"rows": (*ROWS, Row("shut", "", "gone"))}, TableError, ["name"]),
+    (
+        "an event that is no str",
+        {"rows": (*ROWS, Row("shut", cast("Any", 5), "gone"))},
+        TableError,
+        ["name"],
+    ),
+    (
+        "an event that only equals a str",
+        {"rows": (*ROWS, Row("shut", Push.PUSH, "gone"))},
+        TableError,
+        ["shut --"],
+    ),
+    (
+        "an Event whose name is no str",
+        {"rows": (*ROWS, Row("shut", Event(cast("Any", 5)), "gone"))},
+        TableError,
+        ["name"],
+    ),
+    (
+        "a row that is no Row",
+        {"rows": (*ROWS, ("open", "go", "gone"))},
+        TableError,
+        ["must be a Row, got tuple ('open', 'go', 'gone')"],
+    ),
+    ("a state that is no str", {"states": ("open", 5)}, TableError, ["enum member, got int 5"]),
+    (
+        "a state that transitions takes for every state",
+        {"states": ("open", "shut", "gone", "*")},
+        TableError,
+        ["'*' cannot be"],
+    ),
+    (
+        "a state that transitions takes for staying",
+        {"states": ("open", "shut", "gone", "=")},
+        TableError,
+        ["'=' cannot be"],
+    ),
+    (
+        "an enum member that equals a state",
+        {"rows": (*ROWS, Row(Push.OPEN, "pull", "gone"))},
+        UnknownState,
+        ["source <Push.OPEN: 'open'>"],
+    ),
+    (
+        "two states that are equal",
+        {"states": ("open", Push.OPEN, "shut", "gone")},
+        DuplicateRow,
+        ["listed twice"],
+    ),
 ]
 
 
@@ -149,7 +205,7 @@ class TestDeclaration:
 
     @pytest.mark.parametrize("field", ["states", "terminal", "rows"])
     def test_a_list_is_refused_because_it_could_change(self, field: str) -> None:
-        with pytest.raises(TypeError, match=field):
+        with pytest.raises(TableError, match=f"{field} must be a tuple"):
             table(**{field: list(getattr(table(), field))})
 
     def test_a_table_is_a_value(self) -> None:
@@ -191,6 +247,12 @@ class TestIntrospection:
             ["timer", "timer"],
             ["timer", "switch [fault]"],
         ]
+
+    def test_a_long_chain_is_reachable_to_its_end(self) -> None:
+        states = tuple(f"s{i}" for i in range(400))
+        rows = tuple(Row(a, "next", b) for a, b in itertools.pairwise(states))
+
+        assert len(Table("chain", states, "s0", ("s399",), rows).reachable()) == 400
 
     def test_a_row_reads_as_an_arrow(self) -> None:
         assert [str(row) for row in LIGHT.table.rows[-2:]] == [
@@ -264,6 +326,9 @@ class TestCompiledMachine:
         with pytest.raises((AttributeError, TypeError)):
             change(LIGHT.initial)
 
+    def test_a_deep_copy_of_a_node_is_the_node(self) -> None:
+        assert copy.deepcopy(LIGHT.initial) is LIGHT.initial
+
 
 class TestTransitionsPackage:
     """The machine of the package `transitions` is the same machine."""
@@ -275,6 +340,14 @@ class TestTransitionsPackage:
         assert set(machine.events) == {str(event) for event in LIGHT.table.events}
         assert [s.name for s in machine.states.values() if s.final] == ["OFF"]
         assert machine.initial == "RED"
+
+    def test_a_table_that_it_reads_otherwise_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(transitions.Machine, "get_transitions", lambda *_: [])
+
+        with pytest.raises(TableError, match=r"row open --push--> shut: transitions declares it"):
+            Machine(table())
 
     def test_it_has_no_model_and_no_transition_of_its_own_making(self) -> None:
         assert LIGHT.transitions.models == []
@@ -338,6 +411,7 @@ class TestCoupling:
             ({"keeps": ("blink",)}, "has no event 'blink'"),
             ({"keeps": ("timer",)}, "has no event 'timer'"),
             ({"reads": "OFF"}, "has no state 'OFF'"),
+            ({"keeps": [TIMER]}, "keeps must be a tuple"),
         ],
     )
     def test_a_coupling_that_does_not_fit_is_refused(

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -171,6 +172,12 @@ class TestUrlOfAScope:
     def test_needs_a_path(self) -> None:
         with pytest.raises(KeyError, match="path"):
             URL(scope=of_scope(path=None))
+
+
+def test_a_scope_that_cannot_be_changed_is_only_read() -> None:
+    given: Any = MappingProxyType(of_scope(headers=((b"host", b"h"),)))
+
+    assert str(URL(scope=given)) == "http://h/"
 
 
 class TestUrl:

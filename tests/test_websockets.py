@@ -1,7 +1,9 @@
 """The facade: accept, data, iteration, denial."""
 
+import contextlib
 import json
-from collections.abc import AsyncIterator
+import types
+from collections.abc import AsyncIterator, Coroutine, Generator
 from typing import Any
 
 import pytest
@@ -30,8 +32,24 @@ from wsfsm.errors import (
     WebSocketDisconnected,
 )
 from wsfsm.states import WebSocketState
+from wsfsm.tables import BODY_LAST, LOST
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocketClose
+
+
+class Gate:
+    """A server's receive() that waits until it is told what to give."""
+
+    @types.coroutine
+    def _wait(self) -> Generator[None, Message, Message]:
+        return (yield)
+
+    async def receive(self) -> Message:
+        return await self._wait()
+
+    def give(self, waiting: Coroutine[Any, Any, Any], message: Message) -> None:
+        with contextlib.suppress(StopIteration):
+            waiting.send(message)
 
 
 class TestAccept:
@@ -79,6 +97,26 @@ class TestAccept:
             run(websocket.accept())
 
         assert states(websocket) == ("DISCONNECTED", "DISCONNECTED")
+
+    def test_headers_may_be_any_pairs_of_bytes(self) -> None:
+        websocket, server = connection(CONNECT)
+
+        run(websocket.accept(headers=[[b"a", b"b"], iter([b"c", b"d"])]))  # type: ignore[list-item]  # legal in ASGI
+
+        assert server.sent[0]["headers"] == [(b"a", b"b"), (b"c", b"d")]
+
+    def test_a_message_that_another_task_should_have_is_not_taken_for_the_connect(self) -> None:
+        websocket, server = connection(CONNECT)
+        accepting = websocket.accept()
+        gate = Gate()
+        websocket._receive = gate.receive
+        accepting.send(None)  # it waits for the connect
+        websocket._receive = server.receive
+        run(websocket.receive())
+
+        with pytest.raises(IllegalTransition, match=r"Expected ASGI message \"websocket.connect\""):
+            gate.give(accepting, TEXT)
+        assert server.sent == []
 
     @pytest.mark.parametrize(
         "arguments",
@@ -160,6 +198,7 @@ class TestData:
             ("receive_text", {**TEXT, "text": None}, "neither text nor binary data", None),
             ("receive_bytes", {"type": "websocket.receive"}, "neither text nor", None),
             ("receive_text", {**TEXT, **BINARY}, "text of length 5 and binary data", None),
+            ("receive_bytes", {**TEXT, "text": 5}, "brought text: int 5", 5),
             ("receive_bytes", {**TEXT, **BINARY}, "text of length 5 and binary data", None),
         ],
     )
@@ -210,6 +249,9 @@ class TestData:
         [
             (("send_text", b"x"), "send_text() takes str as 'data', got bytes b'x'"),
             (("send_text", None), "got NoneType None"),
+            (("send_text", 10**5000), "got int (without a repr)"),
+            (("send_text", b"x" * 10**6), "got bytes b'xxxxx"),
+            (("close", True), "close() takes int as 'code', got bool True"),
             (("send_bytes", "x"), "takes bytes, bytearray or memoryview as 'data', got str"),
             (("send_bytes", None), "got NoneType None"),
             (("close", "1000"), "close() takes int as 'code', got str '1000'"),
@@ -278,6 +320,15 @@ class TestData:
         with pytest.raises(MalformedMessage):
             run(getattr(websocket, method)())
         assert run(websocket.receive_text()) == "hello"
+
+    def test_an_event_of_the_tables_is_not_a_message(self) -> None:
+        websocket, server = accepted()
+
+        for event in (LOST, BODY_LAST):
+            with pytest.raises(MalformedMessage):
+                run(websocket.send({"type": event}))
+        assert states(websocket) == ("CONNECTED", "CONNECTED")
+        assert server.sent == []
 
     def test_a_message_out_of_order_is_refused(self) -> None:
         websocket, _ = accepted(CONNECT, TEXT)

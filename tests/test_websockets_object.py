@@ -4,12 +4,14 @@ import copy
 import sys
 import weakref
 from typing import Any
+from unittest import mock
 
 import pytest
 import starlette.websockets
 from connections import BINARY, BYE, CONNECT, NEED_ACCEPT, TEXT, accepted, connection, states
 from support import Server, run, scope
 
+import wsfsm.websockets
 from wsfsm.errors import (
     ConnectionClosed,
     IllegalTransition,
@@ -20,6 +22,65 @@ from wsfsm.requests import HTTPConnection
 from wsfsm.states import WebSocketState
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
+
+
+class TestHooksThatComeLater:
+    """send or receive replaced on a class that exists already: by a decorator, a tracer, a mock."""
+
+    @pytest.fixture(autouse=True)
+    def _short_way_afterwards(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # what a replacement closes for the process, a test closes for itself
+        monkeypatch.setattr(wsfsm.websockets, "_flowing", wsfsm.websockets._flowing)
+
+    def test_a_decorated_class_sees_every_message(self) -> None:
+        seen: list[str] = []
+
+        def traced(cls: type[WebSocket]) -> type[WebSocket]:
+            original = cls.send
+
+            async def send(self: WebSocket, message: Message) -> None:
+                seen.append(message["type"])
+                await original(self, message)
+
+            cls.send = send  # type: ignore[method-assign]  # the point of the test
+            return cls
+
+        @traced
+        class Traced(WebSocket):
+            pass
+
+        server = Server([CONNECT])
+        websocket = Traced(scope(), server.receive, server.send)
+        run(websocket.accept())
+        run(websocket.send_text("x"))
+
+        assert seen == ["websocket.accept", "websocket.send"]
+
+    def test_a_mock_on_the_class_catches_what_an_open_connection_sends(self) -> None:
+        websocket, server = accepted()
+
+        with mock.patch.object(WebSocket, "send", mock.AsyncMock()) as send:
+            run(websocket.send_text("x"))
+            run(websocket.send_bytes(b"x"))
+
+        assert send.call_count == 2
+        assert server.sent == []
+        run(websocket.send_text("again"))
+        assert len(server.sent) == 1
+
+    def test_a_mock_on_the_class_gives_what_is_received(self) -> None:
+        websocket, _ = accepted()
+
+        with mock.patch.object(WebSocket, "receive", mock.AsyncMock(return_value=TEXT)):
+            assert run(websocket.receive_text()) == "hello"
+
+    def test_another_attribute_of_the_class_changes_nothing(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = wsfsm.websockets._flowing
+        monkeypatch.setattr(WebSocket, "room", "kitchen", raising=False)
+
+        assert wsfsm.websockets._flowing is before
 
 
 class TestStates:
@@ -73,6 +134,33 @@ class TestStates:
             run(websocket.send_text("x"))
         assert (caught.value.code, caught.value.closed_by) == (1006, closed_by)
         assert server.sent == []
+
+    @pytest.mark.parametrize("attribute", ["client_state", "application_state"])
+    def test_a_mock_takes_back_what_it_has_set(self, attribute: str) -> None:
+        websocket, server = accepted()
+
+        with mock.patch.object(websocket, attribute, WebSocketState.DISCONNECTED):
+            assert getattr(websocket, attribute) is WebSocketState.DISCONNECTED
+        assert states(websocket) == ("CONNECTED", "CONNECTED")
+        run(websocket.send_text("x"))
+        assert len(server.sent) == 1
+        with pytest.raises(AttributeError, match="no state has been set"):
+            delattr(websocket, attribute)
+
+    def test_a_double_may_set_them_without_the_classes_own_init(self) -> None:
+        class Double(WebSocket):
+            def __init__(self) -> None:
+                self.client_state = WebSocketState.CONNECTED
+                self.application_state = WebSocketState.CONNECTED
+                self.out: list[Message] = []
+
+            async def send(self, message: Message) -> None:
+                self.out.append(message)
+
+        double = Double()
+        run(double.send_text("x"))
+
+        assert double.out == [{"type": "websocket.send", "text": "x"}]
 
     @pytest.mark.parametrize(
         ("attribute", "junk"),
@@ -200,7 +288,7 @@ class TestObject:
     def test_a_scope_of_another_type_is_refused(self, kind: Any) -> None:
         server = Server()
 
-        with pytest.raises(ValueError, match=f"needs a scope of type 'websocket', got {kind!r}"):
+        with pytest.raises(ValueError, match=f"needs a scope of type .*'websocket', .*{kind!r}"):
             WebSocket({"type": kind}, server.receive, server.send)
 
     def test_it_is_a_mapping_over_the_scope_and_equal_to_itself_only(self) -> None:
@@ -226,6 +314,24 @@ class TestObject:
         run(twin.close())
 
         assert websocket.application_state is WebSocketState.CONNECTED
+
+    def test_a_deep_copy_stands_at_the_same_place(self) -> None:
+        websocket, _ = accepted()
+
+        assert states(copy.deepcopy(websocket)) == ("CONNECTED", "CONNECTED")
+
+    def test_a_second_connection_class_is_initialised_too(self) -> None:
+        class Tagged(HTTPConnection):
+            def __init__(self, scope: Any) -> None:
+                super().__init__(scope)
+                self.tagged = True
+
+        class Both(WebSocket, Tagged):
+            pass
+
+        server = Server()
+
+        assert Both(scope(), server.receive, server.send).tagged
 
     def test_it_is_smaller_than_starlettes(self) -> None:
         server = Server()

@@ -12,13 +12,12 @@ Two machines that run side by side are tied by a `Coupling`: what an event of on
 the other. Nothing here knows about WebSockets.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 import attrs
-from attrs.validators import instance_of
 from transitions import Machine as TransitionsMachine
 
 from wsfsm.errors import (
@@ -30,6 +29,7 @@ from wsfsm.errors import (
     TableError,
     UnknownState,
     UnreachableState,
+    shown,
 )
 
 __all__ = ["AnyEvent", "Coupling", "Event", "Machine", "Node", "Row", "Table"]
@@ -54,7 +54,7 @@ class Event:
     informal: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} [{self.guard}]" if self.guard else self.name
+        return f"{self.name} [{self.guard}]" if self.guard else f"{self.name}"
 
 
 AnyEvent: TypeAlias = str | Event
@@ -85,6 +85,20 @@ class Row(Generic[S]):
         return f"{_name(self.source)} --{self.event}--> {_name(self.destination)}"
 
 
+def _reachable(starts: Iterable[S], rows: Iterable[Row[S]]) -> set[S]:
+    after: dict[S, list[S]] = {}
+    for row in rows:
+        after.setdefault(row.source, []).append(row.destination)
+    found: set[S] = set()
+    ahead = list(starts)
+    while ahead:
+        state = ahead.pop()
+        if state not in found:
+            found.add(state)
+            ahead += after.get(state, [])
+    return found
+
+
 @attrs.frozen
 class Table(Generic[S]):
     """A machine as a table of rows. What no row allows is refused.
@@ -103,73 +117,91 @@ class Table(Generic[S]):
         RowOutOfTerminalState: A row leaves a terminal state.
         UnreachableState: A state cannot be reached from the initial one.
         DeadEnd: From a state, no terminal state can be reached.
-        TableError: An event has no name.
+        TableError: Something is of the wrong type, an event has no name, or a state has a name
+            that `transitions` takes for something else.
     """
 
     name: str
-    states: tuple[S, ...] = attrs.field(validator=instance_of(tuple))
+    states: tuple[S, ...]
     initial: S
-    terminal: tuple[S, ...] = attrs.field(validator=instance_of(tuple))
-    rows: tuple[Row[S], ...] = attrs.field(validator=instance_of(tuple))
+    terminal: tuple[S, ...]
+    rows: tuple[Row[S], ...]
 
     def __attrs_post_init__(self) -> None:
+        self._check_types()
         self._check_states()
         self._check_rows()
         self._check_paths()
 
+    def _check_types(self) -> None:
+        where = f"table {self.name!r}"
+        for name in ("states", "terminal", "rows"):
+            if not isinstance(getattr(self, name), tuple):
+                raise TableError(
+                    f"{where}: {name} must be a tuple, got {shown(getattr(self, name))}"
+                )
+        for row in self.rows:
+            if not isinstance(row, Row):
+                raise TableError(f"{where}: a row must be a Row, got {shown(row)}")
+            event = row.event.name if isinstance(row.event, Event) else row.event
+            if type(event) is not str or not event:
+                raise TableError(f"{where}, row {row}: the name of an event is a str, not empty")
+        for state in self.states:
+            if not isinstance(state, (str, Enum)):
+                raise TableError(f"{where}: a state is a str or an enum member, got {shown(state)}")
+            # transitions takes these names for "from any state" and "stay"
+            if _name(state) in {"*", "="}:
+                raise TableError(f"{where}: {_name(state)!r} cannot be the name of a state")
+
     def _check_states(self) -> None:
-        if len({_name(state) for state in self.states}) != len(self.states):
-            listed = ", ".join(map(_name, self.states))
-            raise DuplicateRow(f"table {self.name!r}: a state is listed twice in {listed}")
+        names = list(map(_name, self.states))
+        if min(len(set(names)), len(set(self.states))) < len(names):
+            raise DuplicateRow(
+                f"table {self.name!r}: a state is listed twice in {', '.join(names)}"
+            )
         named = [("initial", self.initial), *(("terminal", state) for state in self.terminal)]
         for role, state in named:
-            if state not in self.states:
-                raise UnknownState(
-                    f"table {self.name!r}: {role} state {self._unknown(state)}",
-                )
+            if not self._knows(state):
+                raise UnknownState(f"table {self.name!r}: {role} state {self._unknown(state)}")
 
     def _check_rows(self) -> None:
         seen: dict[tuple[S, str], Row[S]] = {}
         events: dict[str, Row[S]] = {}
         for row in self.rows:
+            where = f"table {self.name!r}, row {row}"
             for role, state in (("source", row.source), ("destination", row.destination)):
-                if state not in self.states:
-                    raise UnknownState(
-                        f"table {self.name!r}, row {row}: {role} {self._unknown(state)}",
-                    )
-            if not str(row.event):
-                raise TableError(f"table {self.name!r}, row {row}: the event has no name")
+                if not self._knows(state):
+                    raise UnknownState(f"{where}: {role} {self._unknown(state)}")
             if row.source in self.terminal:
-                raise RowOutOfTerminalState(
-                    f"table {self.name!r}, row {row}: {_name(row.source)} is declared as terminal",
-                )
+                raise RowOutOfTerminalState(f"{where}: {_name(row.source)} is declared as terminal")
             first = seen.get((row.source, str(row.event)))
             if first is not None:
-                raise DuplicateRow(
-                    f"table {self.name!r}, row {row}: the row {first} has the same state and event",
-                )
+                raise DuplicateRow(f"{where}: the row {first} has the same state and event")
             seen[row.source, str(row.event)] = row
             namesake = events.setdefault(str(row.event), row)
             if namesake.event != row.event:
-                raise DuplicateRow(
-                    f"table {self.name!r}, row {row}: the row {namesake} gives the same name "
-                    f"to another event",
-                )
+                raise DuplicateRow(f"{where}: the row {namesake} gives its name to another event")
 
     def _check_paths(self) -> None:
         reachable = self.reachable()
+        back = [Row(row.destination, row.event, row.source) for row in self.rows]
+        ending = _reachable(self.terminal, back)
         for state in self.states:
             if state not in reachable:
                 raise UnreachableState(
                     f"table {self.name!r}: no row leads from {_name(self.initial)} "
-                    f"to state {_name(state)}",
+                    f"to state {_name(state)}"
                 )
-            if not set(self.terminal) & set(self.reachable(state)):
+            if state not in ending:
                 ends = ", ".join(map(_name, self.terminal)) or "there is none"
                 raise DeadEnd(
                     f"table {self.name!r}: no row leads from state {_name(state)} "
-                    f"to a terminal state ({ends})",
+                    f"to a terminal state ({ends})"
                 )
+
+    def _knows(self, state: object) -> bool:
+        # an enum member can equal a str, and is another state
+        return any(type(known) is type(state) and known == state for known in self.states)
 
     def _unknown(self, state: object) -> str:
         return f"{state!r} is not one of the states {', '.join(map(_name, self.states))}"
@@ -189,18 +221,17 @@ class Table(Generic[S]):
 
     def reachable(self, start: S | None = None) -> tuple[S, ...]:
         """The states that can be reached from `start` (default: the initial state), and itself."""
-        found = {self.initial if start is None else start}
-        while more := {r.destination for r in self.rows if r.source in found} - found:
-            found |= more
+        found = _reachable([self.initial if start is None else start], self.rows)
         return tuple(state for state in self.states if state in found)
 
     def paths(self, length: int) -> Iterator[tuple[Row[S], ...]]:
         """All sequences of up to `length` rows out of the initial state, shortest first."""
         paths: list[tuple[Row[S], ...]] = [()]
-        for _ in range(length + 1):
-            yield from paths
+        yield from paths
+        for _ in range(length):
             ends = [(path, path[-1].destination if path else self.initial) for path in paths]
             paths = [(*path, r) for path, end in ends for r in self.rows if r.source == end]
+            yield from paths
 
 
 @attrs.frozen(eq=False)
@@ -219,6 +250,9 @@ class Node(Generic[S]):
     state: S
     moves: Mapping[Any, "Node[S]"] = attrs.field(repr=False)
     delivers: bool = True
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # nodes are compared by identity
 
     @property
     def terminal(self) -> bool:
@@ -317,11 +351,13 @@ class Machine(Generic[S]):
         nodes = {
             state: Node(self.table.name, state, MappingProxyType(moves[state])) for state in moves
         }
-        named = {_name(state): node for state, node in nodes.items()}
         for row in self.table.rows:
-            # exactly one, or the two declarations are not the same machine
-            [declared] = self.transitions.get_transitions(str(row.event), row.source)
-            moves[row.source][row.event] = named[str(declared.dest)]
+            declared = self.transitions.get_transitions(str(row.event), row.source)
+            if [transition.dest for transition in declared] != [_name(row.destination)]:
+                raise TableError(
+                    f"table {self.table.name!r}, row {row}: transitions declares it as {declared}"
+                )
+            moves[row.source][row.event] = nodes[row.destination]
         return MappingProxyType(nodes)
 
     @property
@@ -363,9 +399,11 @@ class Machine(Generic[S]):
 
     def _check(self, coupling: Coupling[S]) -> None:
         where = f"coupling of {coupling.machine!r} and {coupling.binds!r} by {coupling.event}"
+        if not isinstance(coupling.keeps, tuple):
+            raise BadCoupling(f"{where}: keeps must be a tuple, got {shown(coupling.keeps)}")
         if coupling.binds != self.name:
             raise BadCoupling(f"{where}: it does not bind the machine {self.name!r}")
-        if coupling.reads is not None and coupling.reads not in self.nodes:
+        if coupling.reads is not None and coupling.reads not in self.table.states:
             raise BadCoupling(f"{where}: {self.name!r} has no state {coupling.reads!r}")
         for event in coupling.keeps:
             if event not in self.table.events:

@@ -11,8 +11,9 @@
 - `UnexpectedFrame` (`KeyError`): a data message of another kind than the one asked for
 """
 
+import reprlib
 from collections.abc import Hashable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 __all__ = [
     "BadCoupling",
@@ -29,11 +30,25 @@ __all__ = [
     "UnreachableState",
     "WebSocketDisconnect",
     "WebSocketDisconnected",
+    "shown",
 ]
+
+_SHOWN: Final = 100  # more than reprlib shows
 
 ClosedBy: TypeAlias = Literal["application", "client", "transport"]
 """Who ended a connection: the application by its close or denial response, the client
 as the server's ``websocket.disconnect`` told it, or a transport that failed under a send."""
+
+
+def shown(value: object) -> str:
+    """A value for an error's text: its type and a short repr, whatever it is and however long."""
+    if isinstance(value, (str, bytes, bytearray)):
+        value = value[:_SHOWN]  # the repr of all of it would cost more than the error
+    try:
+        text = reprlib.repr(value)
+    except Exception:  # noqa: BLE001 - any repr may fail; that of an int of 5000 digits does
+        text = "(without a repr)"
+    return f"{type(value).__name__} {text}"
 
 
 class TableError(ValueError):

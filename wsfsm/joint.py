@@ -7,18 +7,19 @@ variable points at an `Ended`, a joint that also knows how it came to it.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import ClassVar, Final, Self, TypeAlias
 
 import attrs
 
-from wsfsm.engine import Node
+from wsfsm.engine import AnyEvent, Event, Node
 from wsfsm.errors import ClosedBy
 from wsfsm.messages import Close, Disconnect
+from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.states import WebSocketState
 from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, LOST, TRANSPORT_LOST
 from wsfsm.types import Message
 
-__all__ = ["Ended", "Joint", "Pair", "Place", "StateNode"]
+__all__ = ["STRAIGHT", "Ended", "Joint", "Pair", "Place", "Standing", "StateNode"]
 
 StateNode: TypeAlias = Node[WebSocketState]
 
@@ -38,7 +39,8 @@ class Joint:
         client: Node of the client machine.
         application: Node of the application machine.
         receives: Where each event that the client machine takes leads both.
-        sends: Where each event that the application machine takes leads both. The loss of the
+        sends: Where each message that the application machine takes leads both, by its type.
+        takes: The same for its events that a type alone does not tell. The loss of the
             transport is among them everywhere: it can also meet the application's last message.
         last: Whether the application machine has taken its last event.
         ending: None; only an `Ended` has one.
@@ -46,10 +48,14 @@ class Joint:
 
     client: StateNode
     application: StateNode
-    receives: Mapping[Any, "Joint"] = attrs.field(repr=False)
-    sends: Mapping[Any, "Joint"] = attrs.field(repr=False)
+    receives: Mapping[AnyEvent, "Joint"] = attrs.field(repr=False)
+    sends: Mapping[str, "Joint"] = attrs.field(repr=False)
+    takes: Mapping[AnyEvent, "Joint"] = attrs.field(repr=False)
     last: bool
     ending: ClassVar[None] = None
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # places are compared by identity
 
 
 @attrs.define(eq=False)
@@ -84,7 +90,8 @@ class Ended:
     def _told(cls, joint: Joint, message: Message, default: int, closed_by: ClosedBy) -> Self:
         # missing and None mean the same: some servers write one, some the other
         code, reason = message.get("code"), message.get("reason")
-        return cls(joint, default if code is None else code, reason or "", closed_by)
+        text = "" if reason is None else str(reason)
+        return cls(joint, default if code is None else code, text, closed_by)
 
     @property
     def client(self) -> StateNode:
@@ -97,14 +104,19 @@ class Ended:
         return self.joint.application
 
     @property
-    def receives(self) -> Mapping[Any, Joint]:
-        """Where each event that the client machine takes leads both."""
+    def receives(self) -> Mapping[AnyEvent, Joint]:
+        """As those of the joint."""
         return self.joint.receives
 
     @property
-    def sends(self) -> Mapping[Any, Joint]:
-        """Where each event that the application machine takes leads both."""
+    def sends(self) -> Mapping[str, Joint]:
+        """As those of the joint."""
         return self.joint.sends
+
+    @property
+    def takes(self) -> Mapping[AnyEvent, Joint]:
+        """As those of the joint."""
+        return self.joint.takes
 
     @property
     def ending(self) -> Self:
@@ -134,23 +146,21 @@ class Pair:
         known = self._joints.get((client, application))
         if known is not None:
             return known
-        receives: dict[Any, Joint] = {}
-        sends: dict[Any, Joint] = {}
-        joint = Joint(
-            client,
-            application,
-            receives,
-            sends,
-            last=application.terminal,
-        )
+        receives: dict[AnyEvent, Joint] = {}
+        sends: dict[str, Joint] = {}
+        takes: dict[AnyEvent, Joint] = {}
+        joint = Joint(client, application, receives, sends, takes, last=application.terminal)
         self._joints[client, application] = joint
         for event, after in client.moves.items():
             gone = event == CLIENT_GONE.event
             receives[event] = self._joint(after, _CLIENT_GONE[application] if gone else application)
         for event, after in application.moves.items():
-            sends[event] = self._joint(client, after)
+            if isinstance(event, Event):
+                takes[event] = self._joint(client, after)
+            else:
+                sends[event] = self._joint(client, after)
         lost = application.moves.get(LOST, application)
-        sends[LOST] = self._joint(_TRANSPORT_LOST[client], lost)
+        takes[LOST] = self._joint(_TRANSPORT_LOST[client], lost)
         return joint
 
     def at(self, client: WebSocketState, application: WebSocketState) -> Place:
@@ -170,3 +180,66 @@ class Pair:
             return Ended(self._joint(theirs, _CLIENT_GONE[ours]), 1006, "", "client")
         joint = self._joint(theirs, ours)
         return Ended(joint, 1006, "", "application") if ours.terminal else joint
+
+
+STRAIGHT: Final = Pair()
+"""The joints of connections whose class overrides neither send nor receive."""
+
+
+class Standing(HTTPConnection[StateT]):
+    """A connection that stands at a place, and shows the states of its two machines."""
+
+    __slots__ = ("_at",)
+
+    _at: Place
+    _pair: ClassVar[Pair] = STRAIGHT
+    _initial: ClassVar[Joint] = STRAIGHT.initial
+
+    @property
+    def client_state(self) -> WebSocketState:
+        """State of the client machine, which sees what the application receives.
+
+        After the loss of the transport it reads DISCONNECTED. Tests may set it, and take back
+        what they set with `del`.
+        """
+        return self._at.client.state
+
+    @client_state.setter
+    def client_state(self, state: WebSocketState) -> None:
+        self._set(state, self._now().application.state)
+
+    @client_state.deleter
+    def client_state(self) -> None:
+        self._unset()
+
+    @property
+    def application_state(self) -> WebSocketState:
+        """State of the application machine, which sees what the application sends.
+
+        Tests may set it, and take back what they set with `del`.
+        """
+        return self._at.application.state
+
+    @application_state.setter
+    def application_state(self, state: WebSocketState) -> None:
+        self._set(self._now().client.state, state)
+
+    @application_state.deleter
+    def application_state(self) -> None:
+        self._unset()
+
+    def _now(self) -> Place:
+        # a test's double may set its states without the __init__ of this class
+        return getattr(self, "_at", self._initial)
+
+    def _set(self, client: WebSocketState, application: WebSocketState) -> None:
+        place = self._pair.at(client, application)
+        self.__dict__.setdefault("_before_set", self._now())
+        self._at = place
+
+    def _unset(self) -> None:
+        # unittest.mock.patch.object() ends by deleting what it has set
+        try:
+            self._at = self.__dict__.pop("_before_set")
+        except KeyError:
+            raise AttributeError("no state has been set that could be taken back") from None

@@ -37,14 +37,13 @@ What the specification leaves open, or servers and applications take differently
   Headers are given as a new list, for middleware that appends to it.
 """
 
-import reprlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType, NoneType
 from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
 
 import attrs
 
-from wsfsm.errors import MalformedMessage
+from wsfsm.errors import MalformedMessage, shown
 from wsfsm.types import (
     ByteString,
     WebSocketAcceptEvent,
@@ -91,11 +90,7 @@ def _malformed(where: str, key: str, text: str, message: object = None) -> Malfo
 
 
 def _got(value: object) -> str:
-    try:
-        shown = reprlib.repr(value)
-    except Exception:  # noqa: BLE001 - any repr may fail; that of an int of 5000 digits does
-        shown = "(without a repr)"
-    return f"got {type(value).__name__} {shown}"
+    return f"got {shown(value)}"
 
 
 @attrs.frozen

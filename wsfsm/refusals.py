@@ -8,6 +8,7 @@ from wsfsm.errors import (
     IllegalTransition,
     UnexpectedFrame,
     WebSocketDisconnected,
+    shown,
 )
 from wsfsm.joint import Place, StateNode
 from wsfsm.tables import OPEN
@@ -53,8 +54,11 @@ def not_open(place: Place) -> WebSocketDisconnected:
 def unexpected(expected: str, message: Message) -> UnexpectedFrame:
     """The error for a `message` that does not hold `expected`, ``"text"`` or ``"bytes"``."""
     payloads = [
-        f"{kind} of length {len(data)}"
-        for key, kind in (("text", "text"), ("bytes", "binary data"))
+        f"{kind} of length {len(data)}" if isinstance(data, kinds) else f"{kind}: {shown(data)}"
+        for key, kind, kinds in (
+            ("text", "text", str),
+            ("bytes", "binary data", (bytes, bytearray, memoryview)),
+        )
         if (data := message.get(key)) is not None
     ]
     came = " and ".join(payloads) or "neither text nor binary data"

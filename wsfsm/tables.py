@@ -28,12 +28,11 @@ The notes name a section of the ASGI *HTTP & WebSocket message format*, version 
 "WebSocket", or of the ASGI *extensions*.
 """
 
-import reprlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Row, Table
-from wsfsm.errors import MalformedMessage
+from wsfsm.errors import MalformedMessage, shown
 from wsfsm.states import WebSocketState
 
 __all__ = [
@@ -136,7 +135,7 @@ def event_of(message: Mapping[str, Any]) -> AnyEvent:
     kind = known.get("type") if isinstance(known, Mapping) else None
     if not isinstance(kind, str):
         raise MalformedMessage(
-            f"An ASGI message is a mapping with a str under 'type', got {reprlib.repr(message)}",
+            f"An ASGI message is a mapping with a str under 'type', got {shown(message)}",
             key="type",
             message=message,
         )

@@ -1,5 +1,6 @@
 """URLs, and how one is read from an ASGI scope."""
 
+import contextlib
 import re
 import string
 from collections.abc import Sequence
@@ -17,7 +18,9 @@ def header_list(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Return the headers of a scope, kept there as a list: an iterable may serve only once."""
     headers = scope.get("headers")
     if not isinstance(headers, list):
-        headers = scope["headers"] = [(name, value) for name, value in headers or ()]
+        headers = [(name, value) for name, value in headers or ()]
+        with contextlib.suppress(TypeError):  # a scope that cannot be changed is only read
+            scope["headers"] = headers
     return headers
 
 

@@ -6,16 +6,17 @@ only asks.
 """
 
 import json
+from abc import ABCMeta
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import attrs
 
 from wsfsm import arguments
 from wsfsm.errors import WebSocketDisconnect, WebSocketDisconnected
-from wsfsm.joint import Ended, Joint, Pair, Place
+from wsfsm.joint import STRAIGHT, Ended, Pair, Place, Standing
 from wsfsm.refusals import not_open, not_received, not_sent, unexpected
-from wsfsm.requests import HTTPConnection, StateT
+from wsfsm.requests import StateT
 from wsfsm.states import WebSocketState
 from wsfsm.tables import CLIENT_GONE, LOST, OPEN, event_of
 from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,19 +32,29 @@ __all__ = [
 _DENIAL: Final = "websocket.http.response"
 # json.dumps() would make an encoder for each message
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_STRAIGHT: Final = Pair()
 _HOOKED: Final = Pair()
-_FLOWING: Final = _STRAIGHT.at(WebSocketState.CONNECTED, WebSocketState.CONNECTED)
+_flowing: Place | None = STRAIGHT.at(WebSocketState.CONNECTED, WebSocketState.CONNECTED)
 """Where data flows, and nothing overrides send or receive: the hot path starts here."""
 
 
 def _raise_on_disconnect(message: Message) -> None:
     if message["type"] == CLIENT_GONE.event:
-        end = Ended.by_disconnect(_STRAIGHT.initial, message)
+        end = Ended.by_disconnect(STRAIGHT.initial, message)
         raise WebSocketDisconnect(end.code, end.reason)
 
 
-class WebSocket(HTTPConnection[StateT]):
+class _Watched(ABCMeta):
+    """Notices that send or receive is replaced on a class that exists already."""
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name in {"send", "receive"}:
+            # by a decorator, a tracer or a mock: from now on nobody takes the short way past it
+            global _flowing  # noqa: PLW0603 - the hot path looks nowhere else
+            _flowing = None
+
+
+class WebSocket(Standing[StateT], metaclass=_Watched):
     """One WebSocket connection, as the application sees it.
 
     The class is a drop-in for Starlette's (and so FastAPI's) of the same name; every
@@ -58,54 +69,23 @@ class WebSocket(HTTPConnection[StateT]):
         ValueError: The scope is of another type.
     """
 
-    __slots__ = ("_at", "_receive", "_send")
-
-    _pair: ClassVar[Pair] = _STRAIGHT
-    _initial: ClassVar[Joint] = _STRAIGHT.initial
+    __slots__ = ("_receive", "_send")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # A subclass with its own send or receive sees every message of the other methods too:
-        # its connections go through joints of their own, so that none of them is _FLOWING.
+        # its connections go through joints of their own, so that none of them is _flowing.
         straight = cls.send is WebSocket.send and cls.receive is WebSocket.receive
-        cls._pair = _STRAIGHT if straight else _HOOKED
+        cls._pair = STRAIGHT if straight else _HOOKED
         cls._initial = cls._pair.initial
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("type") != "websocket":
-            raise ValueError(
-                f"WebSocket needs a scope of type 'websocket', got {scope.get('type')!r}"
-            )
-        self.scope = scope
+        super().__init__(scope)
+        if scope["type"] != "websocket":
+            raise ValueError(f"WebSocket needs a scope of type 'websocket', got {scope['type']!r}")
         self._receive = receive
         self._send = send
-        self._at: Place = self._initial
-
-    # States
-
-    @property
-    def client_state(self) -> WebSocketState:
-        """State of the client machine, which sees what the application receives.
-
-        After the loss of the transport it reads DISCONNECTED. Tests may set it.
-        """
-        return self._at.client.state
-
-    @client_state.setter
-    def client_state(self, state: WebSocketState) -> None:
-        self._at = self._pair.at(state, self.application_state)
-
-    @property
-    def application_state(self) -> WebSocketState:
-        """State of the application machine, which sees what the application sends.
-
-        Tests may set it.
-        """
-        return self._at.application.state
-
-    @application_state.setter
-    def application_state(self, state: WebSocketState) -> None:
-        self._at = self._pair.at(self.client_state, state)
+        self._at = self._initial
 
     # Receiving
 
@@ -159,13 +139,13 @@ class WebSocket(HTTPConnection[StateT]):
         """
         # receive_text, receive_bytes and their send twins are the hot path: the table is
         # looked up in place, since each further call costs as much as the look-up itself.
-        if self._at is _FLOWING:
+        if self._at is _flowing:
             message = await self._receive()
             try:
                 after = self._at.receives[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not _FLOWING:
+            if after is not _flowing:
                 self._take(message)
                 _raise_on_disconnect(message)
         else:
@@ -188,13 +168,13 @@ class WebSocket(HTTPConnection[StateT]):
             UnexpectedFrame: The message is not binary; it is kept in the error, and the
                 connection stays usable.
         """
-        if self._at is _FLOWING:
+        if self._at is _flowing:
             message = await self._receive()
             try:
                 after = self._at.receives[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not _FLOWING:
+            if after is not _flowing:
                 self._take(message)
                 _raise_on_disconnect(message)
         else:
@@ -266,7 +246,7 @@ class WebSocket(HTTPConnection[StateT]):
         except (KeyError, TypeError):
             event = event_of(message)  # of a guarded event, the type alone is not in the table
             try:
-                after = at.sends[event]
+                after = at.takes[event]
             except KeyError:
                 raise not_sent(at, event) from None
         if at.ending is not None:
@@ -281,7 +261,7 @@ class WebSocket(HTTPConnection[StateT]):
 
     def _lost(self) -> WebSocketDisconnect:
         """Take the loss of the transport, which an `OSError` out of the server's send tells."""
-        after, ending = self._at.sends[LOST], self._at.ending
+        after, ending = self._at.takes[LOST], self._at.ending
         self._at = ending.then(after) if ending else Ended(after, 1006, "", "transport")
         return WebSocketDisconnect(1006)
 
@@ -306,7 +286,9 @@ class WebSocket(HTTPConnection[StateT]):
         if "websocket.accept" not in self._at.sends:
             raise not_sent(self._at, "websocket.accept")
         if "websocket.connect" in self._at.receives:
-            await self.receive()
+            message = await self.receive()
+            if message["type"] != "websocket.connect":  # another task was given the connect
+                raise not_received(self._initial, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
 
     async def send_text(self, data: str) -> None:
@@ -318,7 +300,7 @@ class WebSocket(HTTPConnection[StateT]):
         """
         if type(data) is not str and not isinstance(data, str):
             raise arguments.wrong_type("send_text", "data", data, "str")
-        if self._at is not _FLOWING:
+        if self._at is not _flowing:
             return await self.send({"type": "websocket.send", "text": data})
         self._at = self._at.sends["websocket.send"]
         try:
@@ -335,7 +317,7 @@ class WebSocket(HTTPConnection[StateT]):
         """
         if type(data) is not bytes and not isinstance(data, (bytearray, memoryview, bytes)):
             raise arguments.wrong_type("send_bytes", "data", data, "bytes, bytearray or memoryview")
-        if self._at is not _FLOWING:
+        if self._at is not _flowing:
             return await self.send({"type": "websocket.send", "bytes": data})
         self._at = self._at.sends["websocket.send"]
         try:
@@ -366,7 +348,7 @@ class WebSocket(HTTPConnection[StateT]):
         """Close the connection; before the accept, reject it with HTTP 403.
 
         Where the client has left already there is nothing to close: nothing is sent, and
-        nothing is raised.
+        nothing is raised. During a denial response there is no close either way: it is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).
@@ -376,7 +358,7 @@ class WebSocket(HTTPConnection[StateT]):
             TypeError: An argument is of the wrong type; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        if not isinstance(code, int):
+        if type(code) is bool or not isinstance(code, int):
             raise arguments.wrong_type("close", "code", code, "int")
         if reason is not None and not isinstance(reason, str):
             raise arguments.wrong_type("close", "reason", reason, "str or None")
