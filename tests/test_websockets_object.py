@@ -288,7 +288,7 @@ class TestObject:
     def test_a_scope_of_another_type_is_refused(self, kind: Any) -> None:
         server = Server()
 
-        with pytest.raises(ValueError, match=f"needs a scope of type .*'websocket', .*{kind!r}"):
+        with pytest.raises(ValueError, match=f"needs a scope of type 'websocket', got {kind!r}"):
             WebSocket({"type": kind}, server.receive, server.send)
 
     def test_it_is_a_mapping_over_the_scope_and_equal_to_itself_only(self) -> None:
@@ -319,19 +319,6 @@ class TestObject:
         websocket, _ = accepted()
 
         assert states(copy.deepcopy(websocket)) == ("CONNECTED", "CONNECTED")
-
-    def test_a_second_connection_class_is_initialised_too(self) -> None:
-        class Tagged(HTTPConnection):
-            def __init__(self, scope: Any) -> None:
-                super().__init__(scope)
-                self.tagged = True
-
-        class Both(WebSocket, Tagged):
-            pass
-
-        server = Server()
-
-        assert Both(scope(), server.receive, server.send).tagged
 
     def test_it_is_smaller_than_starlettes(self) -> None:
         server = Server()

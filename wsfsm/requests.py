@@ -62,10 +62,10 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     _url: URL
 
     def __init__(self, scope: Scope, receive: Receive | None = None) -> None:  # noqa: ARG002
-        kind = scope["type"] if "type" in scope else None
-        if kind != "websocket" and kind != "http":  # noqa: PLR1714 - a set would cost each connection more
+        if scope.get("type") not in ("http", "websocket"):
+            came = repr(scope["type"]) if "type" in scope else "one without a type"
             raise ValueError(
-                f"a connection needs a scope of type 'http' or 'websocket', not {kind!r}"
+                f"a connection needs a scope of type 'http' or 'websocket', not {came}"
             )
         self.scope = scope
 

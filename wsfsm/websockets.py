@@ -80,9 +80,10 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
         cls._initial = cls._pair.initial
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope)
-        if scope["type"] != "websocket":
-            raise ValueError(f"WebSocket needs a scope of type 'websocket', got {scope['type']!r}")
+        if scope.get("type") != "websocket":
+            kind = scope.get("type")
+            raise ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}")
+        self.scope = scope
         self._receive = receive
         self._send = send
         self._at = self._initial
