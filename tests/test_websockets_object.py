@@ -139,7 +139,10 @@ class TestStates:
     def test_a_mock_takes_back_what_it_has_set(self, attribute: str) -> None:
         websocket, server = accepted()
 
-        with mock.patch.object(websocket, attribute, WebSocketState.DISCONNECTED):
+        with (
+            mock.patch.object(websocket, attribute, WebSocketState.CONNECTING),
+            mock.patch.object(websocket, attribute, WebSocketState.DISCONNECTED),
+        ):
             assert getattr(websocket, attribute) is WebSocketState.DISCONNECTED
         assert states(websocket) == ("CONNECTED", "CONNECTED")
         run(websocket.send_text("x"))

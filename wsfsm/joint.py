@@ -234,12 +234,12 @@ class Standing(HTTPConnection[StateT]):
 
     def _set(self, client: WebSocketState, application: WebSocketState) -> None:
         place = self._pair.at(client, application)
-        self.__dict__.setdefault("_before_set", self._now())
+        self.__dict__.setdefault("_before_set", []).append(self._now())
         self._at = place
 
     def _unset(self) -> None:
         # unittest.mock.patch.object() ends by deleting what it has set
         try:
-            self._at = self.__dict__.pop("_before_set")
-        except KeyError:
+            self._at = self.__dict__["_before_set"].pop()
+        except (KeyError, IndexError):
             raise AttributeError("no state has been set that could be taken back") from None

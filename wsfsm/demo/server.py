@@ -69,7 +69,8 @@ def _listen(host: str, port: int) -> socket.socket:
         # Windows would share a port that somebody listens on
         return socket.create_server(address[:2], family=family, reuse_port=False)
     except OSError as error:
-        reason = error.strerror or str(error)
+        # create_server() adds the address, which is told already
+        reason = (error.strerror or str(error)).partition(" (while")[0]
         raise DemoError(
             f"cannot listen on {host} port {port}: {reason}; choose another with --port"
         ) from None
