@@ -222,6 +222,14 @@ class TestLoss:
         assert (caught.value.code, caught.value.reason) == (4001, "bye")
         assert caught.value.closed_by == "client"
 
+    def test_a_disconnect_that_knows_no_more_leaves_it_the_transports(self) -> None:
+        websocket, _ = self.lost({"type": "websocket.disconnect", "code": 1006})
+        run(websocket.receive())
+
+        with pytest.raises(ConnectionClosed) as caught:
+            run(websocket.receive())
+        assert (caught.value.code, caught.value.closed_by) == (1006, "transport")
+
     def test_a_failing_close_is_still_the_applications_close(self) -> None:
         websocket, server = accepted()
         server.failing = OSError()

@@ -111,14 +111,14 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             after = at.receives[message["type"]]
         except (KeyError, TypeError):
             raise not_received(at, event_of(message)) from None
-        ending = at.ending
-        if message["type"] != CLIENT_GONE.event:
-            self._at = after if ending is None else ending.then(after)
-        elif ending is None or ending.closed_by == "transport":
-            # a loss that a send has told before gets its real code only now
-            self._at = Ended.by_disconnect(after, message)
-        else:
-            self._at = ending.then(after)
+        ending: Ended | None = at.ending
+        if message["type"] == CLIENT_GONE.event:
+            told = Ended.by_disconnect(after, message)
+            # a loss that a send has told before may get its real code only now
+            lost = ending is not None and ending.closed_by == "transport"
+            if ending is None or (lost and told.code != ending.code):
+                ending = told
+        self._at = after if ending is None else ending.then(after)
 
     async def _receive_indirectly(self) -> Message:
         """Receive for a method that wants data, if there is any to come."""
