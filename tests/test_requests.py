@@ -437,7 +437,9 @@ HEADERS = st.lists(
         st.one_of(st.text("a.b:[]1=;", max_size=8).map(str.encode), st.binary(max_size=6)),
     )
 )
-PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n"), max_size=8)
+PATHS = st.just("") | st.text(
+    st.characters(codec="utf-8", exclude_characters="\t\r\n"), max_size=8
+).map("/{}".format)
 
 
 @given(

@@ -174,6 +174,22 @@ class TestUrlOfAScope:
             URL(scope=of_scope(path=None))
 
 
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        (" //evil.example", "%20//evil.example"),
+        ("\x00\x1f//evil.example", "%00%1F//evil.example"),
+        ("http://evil.example/", "http%3A//evil.example/"),
+        ("a/b:c", "a/b:c"),
+    ],
+)
+def test_no_path_is_read_as_an_authority(path: str, url: str) -> None:
+    made = URL(scope=of_scope(path=path))
+
+    assert str(made) == url
+    assert (made.scheme, made.netloc) == ("", "")
+
+
 def test_a_scope_that_cannot_be_changed_is_only_read() -> None:
     given: Any = MappingProxyType(of_scope(headers=((b"host", b"h"),)))
 
@@ -351,8 +367,9 @@ NAMES = st.sampled_from(["host", "a", "b"]).map(str.encode)
 HEADERS = st.lists(st.tuples(NAMES, HOSTS), max_size=3)
 # tab and newlines, which Starlette leaves in the path, are a difference
 PATHS = st.one_of(
-    st.text("/\\?#:.a%é ", max_size=8),
-    st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n")),
+    st.sampled_from(["", "*"]),
+    st.text("/\\?#:.a%é ", max_size=8).map("/{}".format),
+    st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n")).map("/{}".format),
 )
 SCOPES = st.fixed_dictionaries(
     {

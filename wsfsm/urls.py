@@ -90,14 +90,25 @@ def _query(scope: Scope) -> str:
         return quote(query, safe=string.punctuation)
 
 
+def _alone(path: str) -> str:
+    """A path that is read as a path also where no authority stands before it."""
+    if path.startswith("//"):
+        return "/%2F" + path[2:]
+    # urlsplit skips these at the beginning
+    rest = path.lstrip("".join(map(chr, range(0x21))))
+    skipped = quote(path[: len(path) - len(rest)])
+    segment, slash, more = rest.partition("/")
+    return skipped + segment.replace(":", "%3A") + slash + more
+
+
 def _url_of_scope(scope: Scope) -> str:
     scheme = scope.get("scheme") or ("ws" if scope.get("type") == "websocket" else "http")
     path = scope["path"].translate(_ESCAPES)
     query = _query(scope)
     authority = _authority(scope, scheme)
     origin = "" if authority is None else f"{scheme}://{authority}"
-    if not origin and path.startswith("//"):  # would be read as an authority
-        path = "/%2F" + path[2:]
+    if not origin:
+        path = _alone(path)
     if origin and path and not path.startswith("/"):  # such as the * of OPTIONS
         path = "/" + path
     return f"{origin}{path}?{query}" if query else origin + path
