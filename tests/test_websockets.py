@@ -98,6 +98,15 @@ class TestAccept:
 
         assert states(websocket) == ("DISCONNECTED", "DISCONNECTED")
 
+    def test_where_it_is_illegal_it_does_not_wait_for_the_connect(self) -> None:
+        websocket, server = connection(CONNECT)
+        run(websocket.close())
+
+        with pytest.raises(ConnectionClosed):
+            run(websocket.accept())
+        assert websocket.client_state.name == "CONNECTING"
+        assert server.incoming == [CONNECT]
+
     def test_headers_may_be_any_pairs_of_bytes(self) -> None:
         websocket, server = connection(CONNECT)
 

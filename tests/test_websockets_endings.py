@@ -40,6 +40,7 @@ class TestDisconnect:
             ({"code": 1001, "reason": None}, 1001, ""),
             ({"code": None, "reason": None}, 1005, ""),
             ({}, 1005, ""),
+            ({"reason": ["not", "text"]}, 1005, "['not', 'text']"),
         ],
     )
     @pytest.mark.parametrize("method", ["receive_text", "receive_bytes", "receive_json"])
@@ -53,6 +54,9 @@ class TestDisconnect:
 
         assert (caught.value.code, caught.value.reason) == (code, reason)
         assert not isinstance(caught.value, RuntimeError)
+        with pytest.raises(ConnectionClosed) as closed:
+            run(websocket.receive())
+        assert (closed.value.code, closed.value.reason) == (code, reason)
 
     @pytest.mark.parametrize(
         ("call", "sentence"),

@@ -11,7 +11,6 @@ from wsfsm.errors import (
     shown,
 )
 from wsfsm.joint import Place, StateNode
-from wsfsm.tables import OPEN
 from wsfsm.types import Message
 
 __all__ = ["not_open", "not_received", "not_sent", "unexpected"]
@@ -45,10 +44,7 @@ def not_open(place: Place) -> WebSocketDisconnected:
     if not _over(node):
         sentence = 'WebSocket is not connected. Need to call "accept" first.'
         return _error(WebSocketDisconnected, place, node, event, sentence)
-    sentence = "WebSocket is not connected."
-    if node.state is OPEN.state:
-        sentence = 'Cannot call "receive" once a disconnect message has been received.'
-    return _closed(place, node, event, sentence)
+    return _closed(place, node, event, "WebSocket is not connected.")
 
 
 def unexpected(expected: str, message: Message) -> UnexpectedFrame:

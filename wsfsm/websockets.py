@@ -122,7 +122,7 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
 
     async def _receive_indirectly(self) -> Message:
         """Receive for a method that wants data, if there is any to come."""
-        if self._at.application.state is not OPEN.state or not self._at.application.delivers:
+        if self._at.application.state is not OPEN.state:
             raise not_open(self._at)
         message = await self.receive()
         _raise_on_disconnect(message)
