@@ -89,6 +89,10 @@ def coupling(**changes: Any) -> Coupling[Any]:
     return Coupling(**(parts | changes))
 
 
+# the two that a table refuses
+STATES = st.text().filter(lambda name: name not in {"*", "="})
+
+
 def table_of(state: str, event: str | Event, name: str = "odd") -> Table[str]:
     """A table of one row."""
     end = f"end of {state}"
@@ -307,7 +311,7 @@ class TestDot:
         machines, states, rows = 2, 4 + 2, 5 + 1
         assert len(found) == 1 + 3 * machines + states + rows + 3 * len(ties)
 
-    @given(st.text(), st.text(), st.text(min_size=1), st.text())
+    @given(st.text(), STATES, st.text(min_size=1), st.text())
     def test_labels_are_well_formed_whatever_is_in_them(
         self, name: str, state: str, event: str, guard: str
     ) -> None:
