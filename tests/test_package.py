@@ -15,12 +15,14 @@ import wsfsm
 
 PACKAGE = ROOT / "wsfsm"
 FLOORS = [
-    {"types", "errors", "states"},
+    {"types", "errors", "states", "commands", "handshake", "policies"},
+    {"rows"},
     {"urls"},
     {"datastructures", "engine", "messages"},
-    {"arguments", "requests"},
+    {"arguments", "requests", "validation"},
     {"tables"},
-    {"joint", "diagrams"},
+    {"joint", "diagrams", "effects"},
+    {"server"},
     {"refusals"},
     {"websockets"},
     {"demo"},

@@ -9,6 +9,7 @@
 - `WebSocketDisconnect`: the connection has just ended
 - `MalformedMessage` (`RuntimeError`, `ValueError`): an ASGI message with a wrong or missing key
 - `UnexpectedFrame` (`KeyError`): a data message of another kind than the one asked for
+- `ClientDisconnected` (`OSError`): what a server's ``send()`` raises once the connection is over
 """
 
 import reprlib
@@ -17,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 __all__ = [
     "BadCoupling",
+    "ClientDisconnected",
     "ClosedBy",
     "ConnectionClosed",
     "DeadEnd",
@@ -196,3 +198,21 @@ class UnexpectedFrame(KeyError):
     def __str__(self) -> str:
         # KeyError shows the repr of its argument: quotes and escapes around a sentence
         return str(self.args[0])
+
+
+class ClientDisconnected(OSError):
+    """A message that was sent after the end of the connection (ASGI 2.5, Disconnected Client).
+
+    Attributes:
+        code: Close code with which the connection ended.
+        reason: Close reason, an empty string when there is none.
+        origin: What tells this connection from others.
+    """
+
+    def __init__(
+        self, text: str = "", *, code: int = 1006, reason: str = "", origin: object = None
+    ) -> None:
+        super().__init__(text)
+        self.code = code
+        self.reason = reason
+        self.origin = origin

@@ -80,6 +80,7 @@ __all__ = [
     "WebSocketSendEvent",
     "WebSocketSendable",
     "from_message",
+    "type_of",
 ]
 
 # ---------------------------------------------------------------- rules
@@ -139,8 +140,12 @@ def _are_pairs(record: "_Record", key: "attrs.Attribute[Any]", headers: object) 
             raise _malformed(record.type, key.name, text)
 
 
-def _type_of(message: Mapping[str, Any], types: Iterable[str]) -> str:
-    """The type of a message, which must be one of `types`."""
+def type_of(message: Mapping[str, Any], types: Iterable[str]) -> str:
+    """The type of a message.
+
+    Raises:
+        MalformedMessage: `message` is no mapping, or its type is none of `types`.
+    """
     where = "ASGI message"
     if not isinstance(message, Mapping):
         raise _malformed(where, "type", f"must be a mapping, {_got(message)}", message)
@@ -168,7 +173,7 @@ class _Record:
             MalformedMessage: `message` is no mapping, is of another type, lacks a required
                 key, or has a key of the wrong type.
         """
-        _type_of(message, (cls.type,))
+        type_of(message, (cls.type,))
         values = {}
         for key in attrs.fields(cls):
             value = message.get(key.name)
@@ -362,4 +367,4 @@ def from_message(message: Mapping[str, Any]) -> AnyRecord:
         MalformedMessage: `message` is no mapping, is of no type that `MESSAGES` knows, lacks
             a required key, or has a key of the wrong type.
     """
-    return MESSAGES[_type_of(message, MESSAGES)].from_message(message)
+    return MESSAGES[type_of(message, MESSAGES)].from_message(message)

@@ -1,8 +1,8 @@
-"""The states of a WebSocket as an ASGI application sees them."""
+"""The states of a WebSocket: as an ASGI application sees them, and as a server does."""
 
 from enum import Enum
 
-__all__ = ["WebSocketState"]
+__all__ = ["ServerState", "WebSocketState"]
 
 
 class WebSocketState(Enum):
@@ -16,3 +16,24 @@ class WebSocketState(Enum):
     CONNECTED = 1
     DISCONNECTED = 2
     RESPONSE = 3
+
+
+class ServerState(Enum):
+    """A state of the server machine: what a server and its peer have come to."""
+
+    IDLE = "idle"
+    """No request yet."""
+    CONNECTING = "connecting"
+    """The application runs and has not answered the handshake."""
+    DENY_HEAD = "deny head"
+    """It denies the handshake: the head of its response is held, nothing is on the wire."""
+    DENY_BODY = "deny body"
+    """It denies the handshake: the head is sent, the body is not complete."""
+    OPEN = "open"
+    """The handshake is complete, and no Close frame was sent or received."""
+    CLOSING = "closing"
+    """Our Close is sent, the peer's is awaited."""
+    DRAIN = "drain"
+    """Nothing more is to be said: the transport is closing."""
+    DEAD = "dead"
+    """The transport is gone."""

@@ -24,15 +24,26 @@ The machines know nothing of each other. What ties them is three couplings:
   receive what the server has queued, down to the disconnect that holds the real close code;
 - data is passed only while the application is in the state `OPEN`.
 
+The **server** machine is what a server lives through: it sees the frames and the end of the
+transport, the messages of the application and its end, timers and shutdown. Its rows also say
+what an event gives out: what to write, what to deliver, which timers to start and to stop. What
+it delivers and what it takes is legal in the two other machines at every step. Whatever the
+application does after the end raises ClientDisconnected; a row that gives out nothing says
+that an event is of no more interest. Where servers may choose, the choice is a guard of the
+event: the application returns [close] or [drop].
+
 The notes name a section of the ASGI *HTTP & WebSocket message format*, version 2.5, part
-"WebSocket", or of the ASGI *extensions*.
+"WebSocket", of the ASGI *specification* (Error Handling), of the ASGI *extensions*, or of an
+RFC.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from wsfsm.commands import Output as Out
 from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Row, Table
 from wsfsm.errors import MalformedMessage, shown
+from wsfsm.states import ServerState as S
 from wsfsm.states import WebSocketState
 
 __all__ = [
@@ -43,6 +54,7 @@ __all__ = [
     "CLIENT_GONE",
     "LOST",
     "OPEN",
+    "SERVER",
     "TRANSPORT_LOST",
     "event_of",
 ]
@@ -52,6 +64,7 @@ CONNECTED = WebSocketState.CONNECTED
 RESPONSE = WebSocketState.RESPONSE
 DISCONNECTED = WebSocketState.DISCONNECTED
 
+START: Final = "websocket.http.response.start"
 BODY: Final = "websocket.http.response.body"
 BODY_MORE: Final = Event(BODY, guard="more_body")
 BODY_LAST: Final = Event(BODY, guard="not more_body")
@@ -112,6 +125,125 @@ TRANSPORT_LOST: Final = Coupling(
     delivers=True, reads=DISCONNECTED,
     note="Disconnected Client: send() may raise slightly before the disconnect event is received.",
 )
+
+# What happens to a server: on the wire, ...
+REQUEST: Final = Event("handshake request", informal=True)
+BAD_REQUEST: Final = Event("bad handshake request", informal=True)
+EARLY: Final = Event("early data", guard="within the limit", informal=True)
+FLOOD: Final = Event("early data", guard="beyond the limit", informal=True)
+DATA: Final = Event("data message", informal=True)
+PING: Final = Event("ping frame", informal=True)
+PONG: Final = Event("pong frame", guard="awaited", informal=True)
+STRAY_PONG: Final = Event("pong frame", guard="not awaited", informal=True)
+CLOSE: Final = Event("close frame", informal=True)
+ERROR: Final = Event("protocol error", informal=True)
+EOF: Final = Event("end of stream", informal=True)
+# ... in the application, beside the messages that it sends, ...
+DENIAL: Final = {p: Event(START, guard=p) for p in ("hold", "flush")}
+MALFORMED: Final = Event("malformed message", informal=True)
+RETURNED: Final = {p: Event("application returned", guard=p, informal=True) for p in ("close", "drop")}
+RAISED: Final = {p: Event("application raised", guard=p, informal=True) for p in ("close", "drop")}
+RAISED_GONE: Final = Event("application raised", guard="ClientDisconnected", informal=True)
+# ... and in the server itself.
+SHUTDOWN: Final = Event("shutdown", informal=True)
+HANDSHAKE_TIMEOUT: Final = Event("handshake timeout", informal=True)
+PING_DUE: Final = Event("ping due", guard="pong expected", informal=True)
+PING_DUE_ONLY: Final = Event("ping due", guard="no pong expected", informal=True)
+PONG_TIMEOUT: Final = Event("pong timeout", informal=True)
+CLOSE_TIMEOUT: Final = Event("close timeout", informal=True)
+
+_ANSWERED: Final = (Out.STOP_HANDSHAKE_TIMER,)
+_LINGER: Final = (Out.CLOSE_TRANSPORT, Out.START_CLOSE_TIMER)
+_LEAVE: Final = (Out.DISCONNECT, *_LINGER)
+_QUIET: Final = (Out.STOP_PING_TIMER, Out.STOP_PONG_TIMER)
+_SENDS: Final[tuple[AnyEvent, ...]] = ("websocket.accept", "websocket.send", "websocket.close", *DENIAL.values(), BODY_MORE, BODY_LAST, MALFORMED)
+_HEARD: Final = (DATA, PING, PONG, STRAY_PONG, CLOSE, ERROR, EOF)
+
+SERVER: Final = Machine(Table(
+    name="server",
+    states=tuple(S),
+    initial=S.IDLE,
+    terminal=(S.DEAD,),
+    rows=(
+        #   state         event               next          note                                                                                  gives out
+        Row(S.IDLE,       REQUEST,            S.CONNECTING, "Connect; RFC 6455 4.2.1",                                                            (Out.START_APPLICATION, Out.CONNECT, Out.START_HANDSHAKE_TIMER)),
+        Row(S.IDLE,       BAD_REQUEST,        S.DRAIN,      "RFC 6455 4.2.2: an HTTP error, such as 426 with the version that is understood",     (Out.SEND_REFUSAL, *_LINGER)),
+        Row(S.IDLE,       EOF,                S.DRAIN,      "RFC 6455 7.1.1",                                                                     _LINGER),
+        Row(S.IDLE,       LOST,               S.DEAD,       "RFC 6455 7.1.4"),
+        Row(S.IDLE,       SHUTDOWN,           S.DRAIN,      "RFC 6455 7.1.1",                                                                     _LINGER),
+
+        Row(S.CONNECTING, "websocket.accept", S.OPEN,       "Accept; RFC 6455 4.2.2",                                                             (*_ANSWERED, Out.SEND_101, Out.START_PING_TIMER, Out.READ_FRAMES)),
+        Row(S.CONNECTING, "websocket.close",  S.DRAIN,      "Close: before the accept, HTTP 403",                                                 (*_ANSWERED, Out.SEND_403, *_LEAVE)),
+        Row(S.CONNECTING, DENIAL["hold"],     S.DENY_HEAD,  "Websocket Denial Response: the head may wait for the first body",                    (*_ANSWERED, Out.HOLD_HEAD)),
+        Row(S.CONNECTING, DENIAL["flush"],    S.DENY_BODY,  "Websocket Denial Response",                                                          (*_ANSWERED, Out.SEND_HEAD)),
+        *(Row(S.CONNECTING, event,            S.DRAIN,      "Error Handling: there is no answer, and there will be none",                         (*_ANSWERED, Out.SEND_500, Out.LOG_RETURNED, *_LINGER)) for event in RETURNED.values()),
+        *(Row(S.CONNECTING, event,            S.DRAIN,      "Error Handling: the server closes what the application has left",                    (*_ANSWERED, Out.SEND_500, Out.LOG_RAISED, *_LINGER)) for event in RAISED.values()),
+        Row(S.CONNECTING, EARLY,              S.CONNECTING, "RFC 6455 4.1: a client waits; what does not is kept for the frames' reader",         (Out.HOLD_DATA,)),
+        Row(S.CONNECTING, FLOOD,              S.DRAIN,      "RFC 6455 4.1: a client waits",                                                       (*_ANSWERED, Out.SEND_400, *_LEAVE)),
+        Row(S.CONNECTING, EOF,                S.DRAIN,      "Disconnect; RFC 6455 7.1.5: 1006",                                                   (*_ANSWERED, *_LEAVE)),
+        Row(S.CONNECTING, LOST,               S.DEAD,       "Disconnect; RFC 6455 7.1.5: 1006",                                                   (*_ANSWERED, Out.DISCONNECT)),
+        Row(S.CONNECTING, SHUTDOWN,           S.DRAIN,      "RFC 9110 15.6.4: Service Unavailable",                                               (*_ANSWERED, Out.SEND_SHUTDOWN_STATUS, *_LEAVE)),
+        Row(S.CONNECTING, HANDSHAKE_TIMEOUT,  S.DRAIN,      "RFC 9110 15.6.4: Service Unavailable",                                               (Out.SEND_503, *_LEAVE)),
+
+        Row(S.DENY_HEAD,  BODY_MORE,          S.DENY_BODY,  "Websocket Denial Response; Response Body",                                           (Out.SEND_HEAD, Out.SEND_BODY)),
+        Row(S.DENY_HEAD,  BODY_LAST,          S.DRAIN,      "Websocket Denial Response; Response Body",                                           (Out.SEND_DENIAL, *_LEAVE)),
+        *(Row(S.DENY_HEAD, event,             S.DRAIN,      "Error Handling: nothing is on the wire, so an error response still can be",          (Out.SEND_500, Out.LOG_RETURNED, *_LINGER)) for event in RETURNED.values()),
+        *(Row(S.DENY_HEAD, event,             S.DRAIN,      "Error Handling: nothing is on the wire, so an error response still can be",          (Out.SEND_500, Out.LOG_RAISED, *_LINGER)) for event in RAISED.values()),
+        Row(S.DENY_HEAD,  EARLY,              S.DENY_HEAD,  "RFC 6455 4.1: a client waits; there will be no frames"),
+        Row(S.DENY_HEAD,  FLOOD,              S.DENY_HEAD,  "RFC 6455 4.1: a client waits; there will be no frames"),
+        Row(S.DENY_HEAD,  EOF,                S.DRAIN,      "Disconnect; RFC 6455 7.1.5: 1006",                                                   _LEAVE),
+        Row(S.DENY_HEAD,  LOST,               S.DEAD,       "Disconnect; RFC 6455 7.1.5: 1006",                                                   (Out.DISCONNECT,)),
+        Row(S.DENY_HEAD,  SHUTDOWN,           S.DENY_HEAD,  "Websocket Denial Response: the application is about to end it"),
+
+        Row(S.DENY_BODY,  BODY_MORE,          S.DENY_BODY,  "Websocket Denial Response; Response Body",                                           (Out.SEND_BODY,)),
+        Row(S.DENY_BODY,  BODY_LAST,          S.DRAIN,      "Websocket Denial Response; Response Body",                                           (Out.SEND_BODY, *_LEAVE)),
+        *(Row(S.DENY_BODY, event,             S.DRAIN,      "RFC 9112 8: a body that is not complete must not look complete",                     (Out.LOG_RETURNED, Out.ABORT_TRANSPORT)) for event in RETURNED.values()),
+        *(Row(S.DENY_BODY, event,             S.DRAIN,      "RFC 9112 8: a body that is not complete must not look complete",                     (Out.LOG_RAISED, Out.ABORT_TRANSPORT)) for event in RAISED.values()),
+        Row(S.DENY_BODY,  EARLY,              S.DENY_BODY,  "RFC 6455 4.1: a client waits; there will be no frames"),
+        Row(S.DENY_BODY,  FLOOD,              S.DENY_BODY,  "RFC 6455 4.1: a client waits; there will be no frames"),
+        Row(S.DENY_BODY,  EOF,                S.DRAIN,      "Disconnect; RFC 6455 7.1.5: 1006",                                                   _LEAVE),
+        Row(S.DENY_BODY,  LOST,               S.DEAD,       "Disconnect; RFC 6455 7.1.5: 1006",                                                   (Out.DISCONNECT,)),
+        Row(S.DENY_BODY,  SHUTDOWN,           S.DENY_BODY,  "Websocket Denial Response: the application is about to end it"),
+
+        Row(S.OPEN,       "websocket.send",   S.OPEN,       "Send",                                                                               (Out.SEND_DATA,)),
+        Row(S.OPEN,       "websocket.close",  S.CLOSING,    "Close; RFC 6455 7.1.2",                                                              (*_QUIET, Out.CLOSE_AS_ASKED, Out.DISCONNECT, Out.START_CLOSE_TIMER)),
+        Row(S.OPEN,       RETURNED["close"],  S.CLOSING,    "RFC 6455 7.4.1: 1000, the purpose is fulfilled",                                     (*_QUIET, Out.CLOSE_RETURNED, Out.START_CLOSE_TIMER)),
+        Row(S.OPEN,       RETURNED["drop"],   S.DRAIN,      "RFC 6455 7.1.5: the peer reads 1006",                                                (*_QUIET, *_LINGER)),
+        Row(S.OPEN,       RAISED["close"],    S.CLOSING,    "Error Handling; RFC 6455 7.4.1: 1011, an unexpected condition",                      (*_QUIET, Out.CLOSE_RAISED, Out.LOG_RAISED, Out.START_CLOSE_TIMER)),
+        Row(S.OPEN,       RAISED["drop"],     S.DRAIN,      "Error Handling; RFC 6455 7.1.5: the peer reads 1006",                                (*_QUIET, Out.LOG_RAISED, *_LINGER)),
+        Row(S.OPEN,       DATA,               S.OPEN,       "Receive",                                                                            (Out.RECEIVE,)),
+        Row(S.OPEN,       PING,               S.OPEN,       "RFC 6455 5.5.2",                                                                     (Out.SEND_PONG,)),
+        Row(S.OPEN,       PONG,               S.OPEN,       "RFC 6455 5.5.3",                                                                     (Out.STOP_PONG_TIMER, Out.START_PING_TIMER)),
+        Row(S.OPEN,       STRAY_PONG,         S.OPEN,       "RFC 6455 5.5.3: a response is not expected"),
+        Row(S.OPEN,       CLOSE,              S.DRAIN,      "Disconnect; RFC 6455 5.5.1: the Close is answered; 7.1.1: the server closes first",  (*_QUIET, Out.CLOSE_ECHO, *_LEAVE)),
+        Row(S.OPEN,       ERROR,              S.DRAIN,      "Disconnect; RFC 6455 7.1.7: fail the connection",                                    (*_QUIET, Out.CLOSE_ERROR, *_LEAVE)),
+        Row(S.OPEN,       EOF,                S.DRAIN,      "Disconnect; RFC 6455 7.1.5: 1006",                                                   (*_QUIET, *_LEAVE)),
+        Row(S.OPEN,       LOST,               S.DEAD,       "Disconnect; RFC 6455 7.1.5: 1006",                                                   (*_QUIET, Out.DISCONNECT)),
+        Row(S.OPEN,       SHUTDOWN,           S.CLOSING,    "Disconnect; RFC 6455 7.4.2: 1012, the service restarts",                             (*_QUIET, Out.CLOSE_SHUTDOWN, Out.DISCONNECT, Out.START_CLOSE_TIMER)),
+        Row(S.OPEN,       PING_DUE,           S.OPEN,       "RFC 6455 5.5.2: a keep-alive",                                                       (Out.SEND_PING, Out.START_PONG_TIMER)),
+        Row(S.OPEN,       PING_DUE_ONLY,      S.OPEN,       "RFC 6455 5.5.2: a keep-alive",                                                       (Out.SEND_PING, Out.START_PING_TIMER)),
+        Row(S.OPEN,       PONG_TIMEOUT,       S.DRAIN,      "Disconnect; RFC 6455 7.4.1: 1011, an unexpected condition",                          (*_QUIET, Out.CLOSE_SILENT, *_LEAVE)),
+
+        Row(S.CLOSING,    DATA,               S.CLOSING,    "RFC 6455 1.4: data after the Close is discarded"),
+        Row(S.CLOSING,    PING,               S.CLOSING,    "RFC 6455 5.5.2: answered unless a Close was received",                               (Out.SEND_PONG,)),
+        *(Row(S.CLOSING,  event,              S.CLOSING,    "RFC 6455 5.5.3")                                                                     for event in (PONG, STRAY_PONG)),
+        *(Row(S.CLOSING,  event,              S.DRAIN,      "RFC 6455 7.1.1: nothing more is awaited, and the server closes first",               (Out.STOP_CLOSE_TIMER, *_LINGER)) for event in (CLOSE, ERROR, EOF)),
+        Row(S.CLOSING,    LOST,               S.DEAD,       "RFC 6455 7.1.4",                                                                     (Out.STOP_CLOSE_TIMER,)),
+        Row(S.CLOSING,    SHUTDOWN,           S.DRAIN,      "RFC 6455 7.1.1",                                                                     (Out.STOP_CLOSE_TIMER, *_LINGER)),
+        Row(S.CLOSING,    CLOSE_TIMEOUT,      S.DRAIN,      "RFC 6455 7.1.1: a peer that does not answer is waited for only so long",             (Out.ABORT_TRANSPORT,)),
+
+        *(Row(S.DRAIN,    event,              S.DRAIN,      "RFC 6455 1.4: what comes after the Close is discarded")                              for event in (*_HEARD, EARLY, FLOOD)),
+        Row(S.DRAIN,      LOST,               S.DEAD,       "RFC 6455 7.1.4",                                                                     (Out.STOP_CLOSE_TIMER,)),
+        Row(S.DRAIN,      CLOSE_TIMEOUT,      S.DRAIN,      "RFC 6455 7.1.1: a peer that does not close is waited for only so long",              (Out.ABORT_TRANSPORT,)),
+        Row(S.DRAIN,      SHUTDOWN,           S.DRAIN,      "RFC 6455 7.1.1: it is closing already"),
+        Row(S.DEAD,       SHUTDOWN,           S.DEAD,       "RFC 6455 7.1.4: it is closed already"),
+
+        # the end, as the application sees it: the same however it came
+        *(Row(state,      event,              state,        "Disconnected Client: send() raises OSError",                                         (Out.RAISE_GONE,)) for state in (S.CLOSING, S.DRAIN, S.DEAD) for event in _SENDS),
+        *(Row(state,      event,              state,        "Disconnected Client: and the exception is not logged")                               for state in (S.CLOSING, S.DRAIN, S.DEAD) for event in (*RETURNED.values(), RAISED_GONE)),
+        *(Row(state,      event,              state,        "Error Handling",                                                                     (Out.LOG_RAISED,)) for state in (S.CLOSING, S.DRAIN, S.DEAD) for event in RAISED.values()),
+    ),
+))
 
 # fmt: on
 

@@ -1,7 +1,6 @@
 """What is drawn, and what all formats have in common."""
 
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -10,6 +9,7 @@ from attrs.validators import matches_re
 
 from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Table
 from wsfsm.errors import BadCoupling
+from wsfsm.rows import state_name as name_of
 
 __all__ = [
     "CHOSEN",
@@ -131,11 +131,6 @@ def anchor(*names: str) -> str:
     return "-".join(
         quote(name, "!'()*", errors="surrogatepass").replace("-", "%2D") for name in names
     )
-
-
-def name_of(state: object) -> str:
-    """What a state is called."""
-    return state.name if isinstance(state, Enum) else str(state)
 
 
 def lines_of(text: str) -> list[str]:

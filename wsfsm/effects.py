@@ -1,0 +1,286 @@
+"""What the outputs of the server machine become, and all that a connection keeps for them."""
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+
+import attrs
+
+from wsfsm import commands as do
+from wsfsm.commands import Command, Output, Timer
+from wsfsm.errors import ClientDisconnected
+from wsfsm.handshake import BadHandshake
+from wsfsm.messages import Accept, Close, Connect, Disconnect, Receive, ResponseBody, ResponseStart
+from wsfsm.policies import Policies
+from wsfsm.types import Message
+
+__all__ = ["MAKERS", "Effects", "Maker"]
+
+_MESSAGE_COST: Final = 100  # bytes that a message takes beside its payload, roughly
+_BODILESS: Final = frozenset({204, 205, 304})  # RFC 9110 15.3.5, 15.3.6, 15.4.5
+_TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+_NO_CLOSE: Final = Close(1006)  # RFC 6455 7.1.5
+_NO_HEAD: Final = ResponseStart(403)  # of nothing that is ever sent
+
+
+Maker: TypeAlias = Callable[["Effects", Any], Command | None]
+"""Makes the command of an output from what the event brought, or has an effect and makes none."""
+
+MAKERS: Final[dict[Output, Maker]] = {}
+"""What makes each output."""
+
+_M = TypeVar("_M", bound=Callable[..., Command | None])
+
+
+def _makes(*outputs: Output) -> Callable[[_M], _M]:
+    def register(maker: _M) -> _M:
+        MAKERS.update(dict.fromkeys(outputs, maker))
+        return maker
+
+    return register
+
+
+class Effects:
+    """What waits for an application, and what later outputs need of earlier ones.
+
+    Args:
+        policies: The server's choices.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_ending",
+        "_head",
+        "_held",
+        "_inbox",
+        "_last",
+        "_pings",
+        "_remaining",
+        "_size",
+        "full",
+        "policies",
+    )
+
+    def __init__(self, policies: Policies) -> None:
+        self.policies = policies
+        self._inbox: deque[Message] = deque()
+        self._size = 0  # of what waits in the inbox
+        self.full = False
+        self._ending: Close | None = None  # the Close frame that decided the end
+        self._last: Message | None = None  # websocket.disconnect
+        self._held = b""
+        self._head = _NO_HEAD  # of a denial response
+        self._remaining: int | None = None  # bytes of the body of a denial response
+        self._awaited: bytes | None = None
+        self._pings = 0
+
+    @property
+    def has_message(self) -> bool:
+        """Whether there is a message for the application."""
+        return bool(self._inbox) or self._last is not None
+
+    def next_message(self) -> Message | None:
+        """The next message for the application, the last one again and again, or None."""
+        if self._inbox:
+            message = self._inbox.popleft()
+            self._size -= _MESSAGE_COST + len(message.get("text") or message.get("bytes") or b"")
+            if self.full and self._size <= self.policies.low_water:
+                self.full = False
+            return message
+        return None if self._last is None else dict(self._last)
+
+    def fits_early(self, data: bytes) -> bool:
+        """Whether there is room for more early data."""
+        return len(self._held) + len(data) <= self.policies.max_early_data
+
+    def is_awaited(self, pong: bytes) -> bool:
+        """Whether it answers our last Ping."""
+        return pong == self._awaited
+
+    def misfit(self, part: ResponseBody) -> str:
+        """How a part of a denial response contradicts the response's content-length, or ""."""
+        left = self._remaining
+        size = len(part.body)
+        if left is None or size == left or (size < left and part.more_body):
+            return ""
+        return f"{left} bytes are left of the content-length, got {size}"
+
+    # What an output becomes: commands, or effects in here
+
+    @_makes(Output.CONNECT)
+    def _connect(self, _: object) -> None:
+        self._deliver(dict(Connect().to_message()), 0)
+
+    @_makes(Output.RECEIVE)
+    def _receive(self, data: str | bytes) -> None:
+        kind = "text" if isinstance(data, str) else "bytes"
+        self._deliver({"type": Receive.type, kind: data}, len(data))
+
+    def _deliver(self, message: Message, size: int) -> None:
+        self._inbox.append(message)
+        self._size += size + _MESSAGE_COST
+        if self._size > self.policies.high_water:
+            self.full = True
+
+    @_makes(Output.DISCONNECT)
+    def _disconnect(self, _: object) -> None:
+        ended = self._ending
+        if ended is None:  # there was no Close frame, so there was no reason
+            self._last = {"type": Disconnect.type, "code": _NO_CLOSE.code}
+        else:
+            self._last = dict(Disconnect(ended.code, ended.reason).to_message())
+
+    @_makes(Output.RAISE_GONE)
+    def _gone(self, _: object) -> NoReturn:
+        ended = self._ending or _NO_CLOSE
+        raise ClientDisconnected(
+            "Nothing can be sent any more: the connection is over, "
+            f"with close code {ended.code}{f' ({ended.reason})' if ended.reason else ''}",
+            code=ended.code,
+            reason=ended.reason,
+            origin=self,
+        )
+
+    @_makes(Output.HOLD_DATA)
+    def _hold_data(self, data: bytes) -> None:
+        self._held += data
+
+    @_makes(Output.READ_FRAMES)
+    def _read_frames(self, _: object) -> Command:
+        held, self._held = self._held, b""
+        return do.ReadFrames(held)
+
+    @_makes(Output.SEND_DATA)
+    def _send_data(self, record: do.SendText | do.SendBytes) -> Command:
+        return record
+
+    @_makes(Output.SEND_101)
+    def _send_101(self, record: Accept) -> Command:
+        return do.SendHandshake(record.subprotocol, record.headers)
+
+    @_makes(Output.SEND_SHUTDOWN_STATUS)
+    def _send_shutdown_status(self, _: object) -> Command:
+        return _response(self.policies.shutdown_status)
+
+    @_makes(Output.SEND_REFUSAL)
+    def _send_refusal(self, error: BadHandshake) -> Command:
+        return do.SendResponse(error.status, (*_TEXT, *error.headers), f"{error}\n".encode())
+
+    @_makes(Output.HOLD_HEAD)
+    def _hold_head(self, record: ResponseStart) -> None:
+        if record.status in _BODILESS:
+            kept = tuple(pair for pair in record.headers if pair[0] != b"content-length")
+            self._head = attrs.evolve(record, headers=kept)
+        else:
+            self._head = record
+            self._remaining = next(
+                (int(value) for name, value in record.headers if name == b"content-length"), None
+            )
+
+    @_makes(Output.SEND_HEAD)
+    def _send_head(self, record: ResponseStart | ResponseBody) -> Command:
+        if isinstance(record, ResponseStart):
+            self._hold_head(record)
+        return do.StartResponse(self._head.status, self._head.headers)
+
+    @_makes(Output.SEND_BODY)
+    def _send_body(self, record: ResponseBody) -> Command:
+        return do.SendBody(self._part(record.body), record.more_body)
+
+    @_makes(Output.SEND_DENIAL)
+    def _send_denial(self, record: ResponseBody) -> Command:
+        return do.SendResponse(self._head.status, self._head.headers, self._part(record.body))
+
+    def _part(self, body: bytes) -> bytes:
+        if self._head.status in _BODILESS:
+            return b""
+        if self._remaining is not None:
+            self._remaining -= len(body)
+        return body
+
+    @_makes(Output.SEND_PING)
+    def _send_ping(self, _: object) -> Command:
+        self._pings += 1
+        payload = struct.pack("!I", self._pings & 0xFFFFFFFF)
+        self._awaited = None if self.policies.ping_timeout is None else payload
+        return do.SendPing(payload)
+
+    @_makes(Output.SEND_PONG)
+    def _send_pong(self, payload: bytes) -> Command:
+        return do.SendPong(payload)
+
+    @_makes(Output.CLOSE_AS_ASKED, Output.CLOSE_ECHO, Output.CLOSE_ERROR)
+    def _send_close(self, close: Close) -> Command:
+        self._ending = close
+        self.full = False  # the peer's answer is to be read, whatever waits for the application
+        return do.SendClose(close.code, close.reason)
+
+    @_makes(Output.CLOSE_SHUTDOWN)
+    def _send_close_shutdown(self, _: object) -> Command:
+        return self._send_close(Close(self.policies.shutdown_code))
+
+    @_makes(Output.CLOSE_TRANSPORT)
+    def _close_transport(self, _: object) -> Command:
+        self.full = False  # the peer's FIN is to be read
+        return do.CloseTransport()
+
+    @_makes(Output.LOG_RAISED)
+    def _log_raised(self, exception: BaseException) -> Command:
+        return do.LogException("Exception in ASGI application", exception)
+
+
+def _response(status: int) -> Command:
+    body = f"{HTTPStatus(status).phrase}\n".encode()
+    return do.SendResponse(status, _TEXT, body)
+
+
+def _always(command: Command) -> Maker:
+    return lambda _, __: command
+
+
+_SECONDS: Final = {
+    Timer.HANDSHAKE: "handshake_timeout",
+    Timer.PING: "ping_interval",
+    Timer.PONG: "ping_timeout",
+    Timer.CLOSE: "close_timeout",
+}
+
+
+def _start(timer: Timer) -> Maker:
+    def start(effects: Effects, _: object) -> Command | None:
+        seconds: float | None = getattr(effects.policies, _SECONDS[timer])
+        return None if seconds is None else do.StartTimer(timer, seconds)
+
+    return start
+
+
+def _close_with(code: int, reason: str = "") -> Maker:
+    close = Close(code, reason)
+    return lambda effects, _: effects._send_close(close)  # noqa: SLF001 - a part of it
+
+
+_CONSTANT: Final[dict[Output, Maker]] = {
+    Output.START_APPLICATION: _always(do.StartApplication()),
+    Output.SEND_400: _always(_response(400)),
+    Output.SEND_403: _always(do.SendResponse(403, (), b"")),
+    Output.SEND_500: _always(_response(500)),
+    Output.SEND_503: _always(_response(503)),
+    Output.CLOSE_RETURNED: _close_with(1000),
+    Output.CLOSE_RAISED: _close_with(1011),
+    Output.CLOSE_SILENT: _close_with(1011, "keep-alive: no Pong in time"),
+    Output.ABORT_TRANSPORT: _always(do.AbortTransport()),
+    Output.START_HANDSHAKE_TIMER: _start(Timer.HANDSHAKE),
+    Output.STOP_HANDSHAKE_TIMER: _always(do.StopTimer(Timer.HANDSHAKE)),
+    Output.START_PING_TIMER: _start(Timer.PING),
+    Output.STOP_PING_TIMER: _always(do.StopTimer(Timer.PING)),
+    Output.START_PONG_TIMER: _start(Timer.PONG),
+    Output.STOP_PONG_TIMER: _always(do.StopTimer(Timer.PONG)),
+    Output.START_CLOSE_TIMER: _start(Timer.CLOSE),
+    Output.STOP_CLOSE_TIMER: _always(do.StopTimer(Timer.CLOSE)),
+    Output.LOG_RETURNED: _always(
+        do.LogError("ASGI application returned without completing its answer to the handshake")
+    ),
+}
+MAKERS.update(_CONSTANT)

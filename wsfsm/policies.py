@@ -1,0 +1,93 @@
+"""What a server may decide for itself, where the specifications leave it open."""
+
+import math
+from typing import Any, Final, Literal
+
+import attrs
+from attrs.validators import in_, optional
+
+__all__ = ["Policies"]
+
+
+def _seconds(_: object, key: "attrs.Attribute[Any]", value: Any) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise ValueError(f"{key.name} must be a number of seconds above 0, got {value!r}")
+
+
+def _size(_: object, key: "attrs.Attribute[Any]", value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{key.name} must be a number of bytes, got {value!r}")
+
+
+def _status(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, int) or not 400 <= value <= 599:
+        raise ValueError(f"{key.name} must be an HTTP status 400-599, got {value!r}")
+
+
+def _code(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
+    if value not in (1001, 1012, 1013):
+        raise ValueError(
+            f"{key.name} must be 1001 (going away), 1012 (service restart) or 1013 (try again "
+            f"later), got {value!r}"
+        )
+
+
+_SECONDS: Final[Any] = optional(_seconds)
+_SIZE: Final[Any] = optional(_size)
+
+
+@attrs.frozen(kw_only=True)
+class Policies:
+    """The choices of a server.
+
+    Attributes:
+        on_return: What happens when the application returns from an open connection:
+            ``"close"`` it with code 1000, or ``"drop"`` it without a Close frame.
+        on_exception: The same for an exception; the code is 1011.
+        denial: Whether the head of a denial response is put on ``"hold"`` until the first part of
+            its body, so that an application that fails in between is still answered with 500,
+            or ``"flush"``ed at once.
+        shutdown_code: Close code for open connections when the server stops.
+        shutdown_status: HTTP status for handshakes that are not answered when the server stops.
+        handshake_timeout: Seconds that an application has to answer a handshake; then it is
+            503. None: any time.
+        close_timeout: Seconds that a peer has to answer our Close, and to close its side of the
+            transport; then it is aborted.
+        ping_interval: Seconds between a Pong and the next Ping. None: there are no Pings.
+        ping_timeout: Seconds that a peer has to answer a Ping; then the connection is closed
+            with 1011. None: any time.
+        max_message_size: Bytes that a message from the peer may have, all frames together and
+            decompressed; one that has more is answered with Close 1009. None: any number.
+        max_early_data: Bytes that are kept of what a client sends before the handshake is
+            answered; more is answered with 400.
+        high_water: Bytes of messages that wait for the application at which reading stops.
+        low_water: Bytes at which it goes on.
+
+    Raises:
+        ValueError: A value is not one of these.
+    """
+
+    on_return: Literal["close", "drop"] = attrs.field(
+        default="close", validator=in_(("close", "drop"))
+    )
+    on_exception: Literal["close", "drop"] = attrs.field(
+        default="close", validator=in_(("close", "drop"))
+    )
+    denial: Literal["hold", "flush"] = attrs.field(default="hold", validator=in_(("hold", "flush")))
+    shutdown_code: int = attrs.field(default=1012, validator=_code)
+    shutdown_status: int = attrs.field(default=503, validator=_status)
+    handshake_timeout: float | None = attrs.field(default=None, validator=_SECONDS)
+    close_timeout: float = attrs.field(default=10.0, validator=_seconds)
+    ping_interval: float | None = attrs.field(default=20.0, validator=_SECONDS)
+    ping_timeout: float | None = attrs.field(default=20.0, validator=_SECONDS)
+    max_message_size: int | None = attrs.field(default=2**24, validator=_SIZE)
+    max_early_data: int = attrs.field(default=2**16, validator=_size)
+    high_water: int = attrs.field(default=2**16, validator=_size)
+    low_water: int = attrs.field(default=2**14, validator=_size)
+
+    def __attrs_post_init__(self) -> None:
+        if self.low_water > self.high_water:
+            raise ValueError(
+                f"low_water must not be above high_water, got {self.low_water} and {self.high_water}"
+            )

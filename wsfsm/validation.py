@@ -1,0 +1,162 @@
+"""What an application may put on the wire: every message is checked here, before the machine.
+
+The typed records of `messages` check types; what is checked here is what a frame or a head can
+hold. A message that does not pass has changed nothing.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from wsfsm.errors import MalformedMessage, shown
+from wsfsm.handshake import TOKEN
+from wsfsm.messages import Accept, Close, ResponseBody, ResponseStart, Send, type_of
+
+__all__ = ["Sendable", "outgoing"]
+
+Sendable: TypeAlias = Accept | Send | Close | ResponseStart | ResponseBody
+"""The record of a message that an application sends."""
+
+REASON_SIZE: Final = 123
+"""Bytes of UTF-8 that a Close frame has for its reason (RFC 6455 5.5, 5.5.1)."""
+
+# RFC 9110 5.5: visible characters, obs-text, and blanks between them
+_VALUE: Final = re.compile(rb"[\x21-\x7e\x80-\xff]+([ \t]+[\x21-\x7e\x80-\xff]+)*|")
+
+_OWNED: Final = frozenset(
+    {
+        b"connection",
+        b"content-length",  # RFC 9110 8.6: not in a response 101
+        b"sec-websocket-accept",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
+        b"sec-websocket-version",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers of the response 101 that are the server's alone (RFC 6455 4.2.2; ASGI 2.5, Accept)."""
+
+_OVERRULED: Final = frozenset({b"connection", b"transfer-encoding"})
+"""Headers of a denial response that the server writes by itself (ASGI 2.5, Response Start)."""
+
+
+def outgoing(message: Any, subprotocols: Collection[str]) -> Sendable:
+    """The record of a message that may be sent.
+
+    Args:
+        message: What the application has passed to ``send()``.
+        subprotocols: The subprotocols that the client offers.
+
+    Raises:
+        MalformedMessage: It is of no type that an application sends, a key is missing or has
+            a wrong type, or a value that must not or cannot go on the wire.
+    """
+    kind = _SENDABLE[type_of(message, _SENDABLE)]
+    record = kind.from_message(message)
+    try:
+        return _CHECKS[kind](record, subprotocols)
+    except MalformedMessage as error:
+        error.message = message
+        raise
+
+
+def _wrong(record: Sendable, key: str, text: str) -> MalformedMessage:
+    return MalformedMessage(f'{record.type}: "{key}" {text}', key=key)
+
+
+def _utf8(record: Sendable, key: str, text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise _wrong(record, key, f"has no form in UTF-8, got {shown(text)}") from None
+
+
+def _accept(record: Accept, subprotocols: Collection[str]) -> Accept:
+    chosen = record.subprotocol
+    if chosen is not None and chosen not in subprotocols:
+        offers = f"offers {', '.join(subprotocols)}" if subprotocols else "offers none"
+        raise _wrong(
+            record,
+            "subprotocol",
+            f"must be one of the client's, which {offers}, got {shown(chosen)}",
+        )
+    headers = _headers(record, record.headers)
+    for name, _ in headers:
+        if name in _OWNED:
+            raise _wrong(record, "headers", f"must not have {shown(name)}: the server writes it")
+    return attrs.evolve(record, headers=headers)
+
+
+def _send(record: Send, _: Collection[str]) -> Send:
+    if record.text is not None:
+        _utf8(record, "text", record.text)
+    return record
+
+
+def _close(record: Close, _: Collection[str]) -> Close:
+    # RFC 6455 7.4: defined or registered, and not one of those that are never on the wire
+    if not (
+        1000 <= record.code <= 1003 or 1007 <= record.code <= 1014 or 3000 <= record.code <= 4999
+    ):
+        raise _wrong(
+            record, "code", f"must be 1000-1003, 1007-1014 or 3000-4999, got {shown(record.code)}"
+        )
+    size = len(_utf8(record, "reason", record.reason))
+    if size > REASON_SIZE:
+        raise _wrong(
+            record, "reason", f"must have at most {REASON_SIZE} bytes in UTF-8, got {size}"
+        )
+    return record
+
+
+def _start(record: ResponseStart, _: Collection[str]) -> ResponseStart:
+    # an interim response, above all 101, would not be the end of it
+    if not 200 <= record.status <= 599:
+        raise _wrong(record, "status", f"must be 200-599, got {shown(record.status)}")
+    headers = _headers(record, record.headers)
+    lengths = [value for name, value in headers if name == b"content-length"]
+    if len(lengths) > 1 or not all(length.isdigit() for length in lengths):
+        raise _wrong(
+            record,
+            "headers",
+            f"must have at most one content-length, a number, got {shown(lengths)}",
+        )
+    kept = tuple(pair for pair in headers if pair[0] not in _OVERRULED)
+    return attrs.evolve(record, headers=kept)
+
+
+def _body(record: ResponseBody, _: Collection[str]) -> ResponseBody:
+    return record
+
+
+_CHECKS: Final[MappingProxyType[type[Sendable], Callable[[Any, Collection[str]], Sendable]]] = (
+    MappingProxyType(
+        {Accept: _accept, Send: _send, Close: _close, ResponseStart: _start, ResponseBody: _body}
+    )
+)
+
+
+_SENDABLE: Final[MappingProxyType[str, type[Sendable]]] = MappingProxyType(
+    {kind.type: kind for kind in _CHECKS}
+)
+
+
+def _headers(
+    record: Accept | ResponseStart, headers: Collection[tuple[bytes, bytes]]
+) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers as they are written: names in lower case, values without outer blanks."""
+    checked = []
+    for name, value in headers:
+        if not TOKEN.fullmatch(name):  # a pseudo header, with its colon, is none either
+            raise _wrong(record, "headers", f"must have tokens as names, got {shown(name)}")
+        stripped = value.strip(b" \t")
+        if not _VALUE.fullmatch(stripped):
+            raise _wrong(
+                record, "headers", f"must have no control characters in values, got {shown(value)}"
+            )
+        checked.append((name.lower(), stripped))
+    return tuple(checked)
