@@ -4,6 +4,7 @@ from wsfsm.datastructures import URL, Address, Headers, QueryParams, State
 from wsfsm.engine import Coupling, Event, Machine, Node, Row, Table
 from wsfsm.errors import (
     BadCoupling,
+    ClientDisconnected,
     ConnectionClosed,
     DeadEnd,
     DuplicateRow,
@@ -16,7 +17,7 @@ from wsfsm.errors import (
     UnreachableState,
 )
 from wsfsm.requests import HTTPConnection
-from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, TRANSPORT_LOST
+from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, SERVER, TRANSPORT_LOST
 from wsfsm.websockets import (
     WebSocket,
     WebSocketClose,
@@ -29,10 +30,12 @@ __all__ = [
     "APPLICATION",
     "CLIENT",
     "CLIENT_GONE",
+    "SERVER",
     "TRANSPORT_LOST",
     "URL",
     "Address",
     "BadCoupling",
+    "ClientDisconnected",
     "ConnectionClosed",
     "Coupling",
     "DeadEnd",

@@ -243,9 +243,14 @@ class ServerConnection:
         return record.type
 
     def _is_own(self, exception: BaseException) -> bool:
-        if isinstance(exception, BaseExceptionGroup):  # of a task group
-            return exception.split(self._is_own)[1] is None
-        return isinstance(exception, ClientDisconnected) and exception.origin is self._effects
+        """Whether it is nothing but our own ClientDisconnected, also out of task groups."""
+
+        def ours(exc: BaseException) -> bool:
+            return isinstance(exc, ClientDisconnected) and exc.origin is self._effects
+
+        if isinstance(exception, BaseExceptionGroup):
+            return exception.split(ours)[1] is None
+        return ours(exception)
 
 
 class _Column(dict[Node[ServerState], tuple[Node[ServerState], tuple[Maker, ...]]]):
