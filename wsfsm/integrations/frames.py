@@ -1,0 +1,265 @@
+"""Frames by the library ``websockets``: bytes in, calls of a `ServerConnection` out, and back.
+
+The library reads and writes every frame but the plainest, a whole data message in one frame
+without extensions: such a frame takes six bytes to read and two to write, and is nearly every
+frame there is. It costs the library six times as much, for all that it could have been.
+"""
+
+from codecs import getincrementaldecoder
+from collections.abc import Generator, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake, PayloadTooBig, ProtocolError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import Close, Frame, Opcode
+from websockets.server import ServerProtocol
+from websockets.speedups import apply_mask
+from websockets.streams import StreamReader
+
+from wsfsm.commands import Command, SendClose, SendPing, SendPong
+from wsfsm.server import BadHandshake, ServerConnection
+
+__all__ = ["FrameReader", "control_frame", "data_frame", "negotiate"]
+
+_TEXT: Final = 0x81  # FIN, no extension, opcode Text
+_BINARY: Final = 0x82
+_PLAIN: Final = frozenset({_TEXT, _BINARY})
+_MASKED: Final = 0x80
+_TWO_BYTES: Final = 126  # the length is in the next two bytes, or ...
+_EIGHT_BYTES: Final = 127
+_REASON: Final = 123  # bytes
+
+_Utf8: Final = getincrementaldecoder("utf-8")
+
+
+@lru_cache(maxsize=1)
+def _negotiator() -> ServerProtocol:
+    # windows of 4 KiB: what a connection takes matters more here than the last percent
+    deflate = ServerPerMessageDeflateFactory(
+        server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
+    )
+    return ServerProtocol(extensions=[deflate])
+
+
+def negotiate(offers: Sequence[bytes]) -> tuple[str | None, Sequence[Extension]]:
+    """Agree on extensions: permessage-deflate (RFC 7692), if it is offered.
+
+    Args:
+        offers: Values of Sec-WebSocket-Extensions.
+
+    Returns:
+        The value of the header that answers, and the extensions.
+
+    Raises:
+        BadHandshake: An offer has no meaning.
+    """
+    headers = Headers(("Sec-WebSocket-Extensions", offer.decode("latin-1")) for offer in offers)
+    try:
+        return _negotiator().process_extensions(headers)
+    except InvalidHandshake as error:
+        raise BadHandshake(str(error)) from None
+
+
+class FrameReader:
+    """Reads the frames of a client, and tells a connection of them.
+
+    After a Close frame, and after what is no WebSocket, nothing more is read (RFC 6455 1.4,
+    7.1.7).
+
+    Args:
+        connection: Whom to tell.
+        extensions: What was agreed on.
+        max_size: Bytes that a message may have, or None.
+    """
+
+    __slots__ = (
+        "_between",
+        "_connection",
+        "_decoder",
+        "_extensions",
+        "_max_size",
+        "_parser",
+        "_parts",
+        "_reads",
+        "_size",
+        "_stopped",
+        "_stream",
+        "_told",
+    )
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        extensions: Sequence[Extension] = (),
+        max_size: int | None = None,
+    ) -> None:
+        self._connection = connection
+        self._extensions = extensions
+        self._max_size = max_size
+        self._between = True  # frames, outside of a message, with nothing left over
+        self._stopped = False
+        self._told: list[Command] = []
+        self._parser: Generator[None] | None = None  # plain frames never need it
+        self._stream: Any = None
+        self._reads = 0  # of the present frame
+        self._parts: list[Any] | None = None  # of the present message, if it has several frames
+        self._size = 0  # of them
+        self._decoder: Any = None  # if it is a text
+
+    def feed(self, data: bytes) -> list[Command]:
+        """Take bytes from the peer.
+
+        Returns:
+            The commands that follow.
+        """
+        commands = self._told = []
+        if self._stopped:
+            return commands
+        if self._between:
+            data = self._plain(data)
+        if data and not self._stopped:
+            if self._parser is None:
+                self._stream = StreamReader()
+                self._parser = self._parse()
+                next(self._parser)
+            self._between = False
+            self._stream.feed_data(data)
+            next(self._parser)
+        return commands
+
+    def _plain(self, data: bytes) -> bytes:
+        """Read plain frames off the beginning of `data`, and return the rest."""
+        receive, commands = self._connection.receive_data, self._told
+        limit = 0xFFFF if self._max_size is None else self._max_size
+        at, end = 0, len(data)
+        while end - at >= 6:
+            first, length = data[at], data[at + 1] - _MASKED
+            start = at + 2
+            if first not in _PLAIN or not 0 <= length < _EIGHT_BYTES:
+                break
+            if length == _TWO_BYTES:
+                length = data[start] << 8 | data[start + 1]
+                start += 2
+                if length < _TWO_BYTES:
+                    break
+            stop = start + 4 + length
+            if stop > end or length > limit:
+                break
+            payload = apply_mask(data[start + 4 : stop], data[start : start + 4])
+            at = stop
+            if first == _BINARY:
+                commands += receive(payload)
+                continue
+            try:
+                text = payload.decode()
+            except UnicodeDecodeError as error:
+                self._fail(1007, str(error.reason))
+                break
+            commands += receive(text)
+        return data[at:] if at else data
+
+    def _parse(self) -> Generator[None]:
+        """Read frames of all kinds: a coroutine that yields when it needs more bytes."""
+        try:
+            while not self._stopped:
+                self._between = self._parts is None and not self._stream.buffer
+                self._reads = 0
+                left = None if self._max_size is None else self._max_size - self._size
+                self._receive(
+                    (
+                        yield from Frame.parse(
+                            self._read_exact,
+                            mask=True,
+                            max_size=left,
+                            extensions=self._extensions,
+                        )
+                    )
+                )
+        except ProtocolError as error:
+            self._fail(1002, str(error))
+        except PayloadTooBig:
+            self._fail(1009, f"a message has at most {self._max_size} bytes")
+        except UnicodeDecodeError as error:
+            self._fail(1007, str(error.reason))
+        yield
+
+    def _read_exact(self, size: int) -> Generator[None, None, bytes]:
+        data: bytes = yield from self._stream.read_exact(size)
+        self._reads += 1
+        # the second piece of a frame is its mask, or a longer length before it
+        if self._reads == 2 and size != 4:
+            length = int.from_bytes(data, "big")
+            if not (_TWO_BYTES if size == 2 else 2**16) <= length < 2**63:
+                raise ProtocolError("a length is not in the fewest bytes")  # RFC 6455 5.2
+        return data
+
+    def _receive(self, frame: Frame) -> None:
+        connection, data = self._connection, bytes(frame.data)
+        match frame.opcode:
+            case Opcode.CLOSE:
+                # legal in the middle of a message, as every control frame (RFC 6455 5.4)
+                close = Close.parse(data)
+                self._stopped = True
+                self._told += connection.receive_close(int(close.code), close.reason)
+            case Opcode.PING:
+                self._told += connection.receive_ping(data)
+            case Opcode.PONG:
+                self._told += connection.receive_pong(data)
+            case opcode:
+                self._receive_part(opcode, data, last=frame.fin)
+
+    def _receive_part(self, opcode: Opcode, data: bytes, *, last: bool) -> None:
+        if (opcode is Opcode.CONT) != (self._parts is not None):
+            wanted = "a new message" if opcode is Opcode.CONT else "a continuation"
+            raise ProtocolError(f"{wanted} is expected")
+        if self._parts is None:
+            self._parts = []
+            self._decoder = _Utf8() if opcode is Opcode.TEXT else None
+        # a text is decoded part by part: what is no text is told before the rest has come
+        self._parts.append(self._decoder.decode(data, last) if self._decoder else data)
+        self._size += len(data)
+        if last:
+            whole = ("" if self._decoder else b"").join(self._parts)
+            self._parts, self._size = None, 0
+            self._told += self._connection.receive_data(whole)
+
+    def _fail(self, code: int, reason: str) -> None:
+        self._stopped = True
+        short = reason.encode()[:_REASON].decode(errors="ignore")
+        self._told += self._connection.receive_error(code, short)
+
+
+def data_frame(payload: bytes, *, text: bool, extensions: Sequence[Extension] = ()) -> bytes:
+    """A data message in one frame, ready to be written.
+
+    Args:
+        payload: The payload; a text in UTF-8.
+        text: Whether it is a text.
+        extensions: What was agreed on.
+    """
+    if extensions:
+        opcode = Opcode.TEXT if text else Opcode.BINARY
+        return Frame(opcode, payload).serialize(mask=False, extensions=extensions)
+    first, length = _TEXT if text else _BINARY, len(payload)
+    if length < _TWO_BYTES:
+        return bytes((first, length)) + payload
+    if length < 2**16:
+        return bytes((first, _TWO_BYTES, length >> 8, length & 0xFF)) + payload
+    return bytes((first, _EIGHT_BYTES)) + length.to_bytes(8, "big") + payload
+
+
+def control_frame(command: SendPing | SendPong | SendClose) -> bytes:
+    """A control frame, ready to be written."""
+    match command:
+        case SendPing(payload):
+            frame = Frame(Opcode.PING, payload)
+        case SendPong(payload):
+            frame = Frame(Opcode.PONG, payload)
+        case SendClose(1005):  # no code at all
+            frame = Frame(Opcode.CLOSE, b"")
+        case SendClose(code, reason):
+            frame = Frame(Opcode.CLOSE, Close(code, reason).serialize())
+    return frame.serialize(mask=False)
