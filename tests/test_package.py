@@ -24,7 +24,7 @@ FLOORS = [
     {"joint", "diagrams", "effects"},
     {"server"},
     {"refusals"},
-    {"websockets"},
+    {"websockets", "integrations"},
     {"demo"},
     {"cli"},
     {"__main__"},

@@ -1,11 +1,11 @@
-"""The demo's server: uvicorn, with one thing more that an application can ask for."""
+"""The demo's server: uvicorn on wsfsm's core, and one thing more that an application can ask for."""
 
 import contextlib
 import socket
-from typing import Any
 
 from wsfsm.demo.application import application
 from wsfsm.demo.session import ABORT
+from wsfsm.types import Scope
 
 __all__ = ["DemoError", "serve"]
 
@@ -26,21 +26,20 @@ def serve(host: str, port: int) -> None:
     """
     try:
         import uvicorn  # noqa: PLC0415 - of the extra; the rest of wsfsm does without
-        from uvicorn.protocols.websockets.websockets_sansio_impl import (  # noqa: PLC0415
-            WebSocketsSansIOProtocol,
-        )
+
+        from wsfsm.integrations.uvicorn import WebSocketProtocol  # noqa: PLC0415
     except ImportError as error:
         raise DemoError(
             f'the demo needs {error.name}: install it with pip install "wsfsm[demo]"'
         ) from None
 
-    class Protocol(WebSocketsSansIOProtocol):
+    class Protocol(WebSocketProtocol):
         """A protocol whose transport the application can cut, as no browser can."""
 
-        async def run_asgi(self) -> None:
-            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
-            extensions[ABORT] = self.transport.abort
-            await super().run_asgi()
+        def _make_scope(self) -> Scope:
+            scope = super()._make_scope()
+            scope["extensions"][ABORT] = self._transport.abort
+            return scope
 
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
