@@ -57,6 +57,7 @@ class Effects:
         "_inbox",
         "_last",
         "_pings",
+        "_reasoned",
         "_remaining",
         "_size",
         "full",
@@ -69,6 +70,7 @@ class Effects:
         self._size = 0  # of what waits in the inbox
         self.full = False
         self._ending: Close | None = None  # the Close frame that decided the end
+        self._reasoned = False  # whether that has a reason, be it an empty one
         self._last: Message | None = None  # websocket.disconnect
         self._held = b""
         self._head = _NO_HEAD  # of a denial response
@@ -126,11 +128,10 @@ class Effects:
 
     @_makes(Output.DISCONNECT)
     def _disconnect(self, _: object) -> None:
-        ended = self._ending
-        if ended is None:  # there was no Close frame, so there was no reason
-            self._last = {"type": Disconnect.type, "code": _NO_CLOSE.code}
-        else:
-            self._last = dict(Disconnect(ended.code, ended.reason).to_message())
+        ended = self._ending or _NO_CLOSE
+        self._last = {"type": Disconnect.type, "code": ended.code}
+        if self._reasoned:
+            self._last["reason"] = ended.reason
 
     @_makes(Output.RAISE_GONE)
     def _gone(self, _: object) -> NoReturn:
@@ -166,7 +167,7 @@ class Effects:
 
     @_makes(Output.SEND_REFUSAL)
     def _send_refusal(self, error: BadHandshake) -> Command:
-        return do.SendResponse(error.status, (*_TEXT, *error.headers), f"{error}\n".encode())
+        return do.SendResponse(error.status, (*_TEXT, *error.headers), str(error).encode())
 
     @_makes(Output.HOLD_HEAD)
     def _hold_head(self, record: ResponseStart) -> None:
@@ -214,12 +215,15 @@ class Effects:
     @_makes(Output.CLOSE_AS_ASKED, Output.CLOSE_ECHO, Output.CLOSE_ERROR)
     def _send_close(self, close: Close) -> Command:
         self._ending = close
+        self._reasoned = True
         self.full = False  # the peer's answer is to be read, whatever waits for the application
         return do.SendClose(close.code, close.reason)
 
     @_makes(Output.CLOSE_SHUTDOWN)
     def _send_close_shutdown(self, _: object) -> Command:
-        return self._send_close(Close(self.policies.shutdown_code))
+        command = self._send_close(Close(self.policies.shutdown_code))
+        self._reasoned = False  # nobody has given a reason
+        return command
 
     @_makes(Output.CLOSE_TRANSPORT)
     def _close_transport(self, _: object) -> Command:
@@ -232,8 +236,7 @@ class Effects:
 
 
 def _response(status: int) -> Command:
-    body = f"{HTTPStatus(status).phrase}\n".encode()
-    return do.SendResponse(status, _TEXT, body)
+    return do.SendResponse(status, _TEXT, HTTPStatus(status).phrase.encode())
 
 
 def _always(command: Command) -> Maker:
@@ -269,7 +272,7 @@ _CONSTANT: Final[dict[Output, Maker]] = {
     Output.SEND_503: _always(_response(503)),
     Output.CLOSE_RETURNED: _close_with(1000),
     Output.CLOSE_RAISED: _close_with(1011),
-    Output.CLOSE_SILENT: _close_with(1011, "keep-alive: no Pong in time"),
+    Output.CLOSE_SILENT: _close_with(1011, "keepalive ping timeout"),
     Output.ABORT_TRANSPORT: _always(do.AbortTransport()),
     Output.START_HANDSHAKE_TIMER: _start(Timer.HANDSHAKE),
     Output.STOP_HANDSHAKE_TIMER: _always(do.StopTimer(Timer.HANDSHAKE)),

@@ -24,7 +24,7 @@ class Heads:
     """Reads the request for a WebSocket, and writes what answers it.
 
     Args:
-        own: Headers that the server gives to each response, unless the application has them.
+        own: Headers that the server gives to each response.
     """
 
     __slots__ = ("_http", "_own")
@@ -89,8 +89,9 @@ class Heads:
         return part if command.more_body else part + self._write(h11.EndOfMessage())
 
     def _all(self, headers: Sequence[Pair]) -> list[Pair]:
-        named = {name for name, _ in headers}
-        return [*(pair for pair in self._own if pair[0].lower() not in named), *headers]
+        # one Date a response (RFC 9110 6.6.1): the application's, if it has one
+        dated = any(name == b"date" for name, _ in headers)
+        return [*(own for own in self._own if not (dated and own[0] == b"date")), *headers]
 
     def _write(self, event: h11.Event) -> bytes:
         return self._http.send(event) or b""
