@@ -198,7 +198,7 @@ class ServerConnection:
         event = {
             Timer.HANDSHAKE: on.HANDSHAKE_TIMEOUT,
             Timer.PING: on.PING_DUE if awaits else on.PING_DUE_ONLY,
-            Timer.PONG: on.PONG_TIMEOUT,
+            Timer.PONG: on.PONG_TIMEOUT if self.wants_data else on.PONG_UNREAD,
             Timer.CLOSE: on.CLOSE_TIMEOUT,
         }[timer]
         return self._take(_COLUMNS[event])

@@ -149,7 +149,8 @@ SHUTDOWN: Final = Event("shutdown", informal=True)
 HANDSHAKE_TIMEOUT: Final = Event("handshake timeout", informal=True)
 PING_DUE: Final = Event("ping due", guard="pong expected", informal=True)
 PING_DUE_ONLY: Final = Event("ping due", guard="no pong expected", informal=True)
-PONG_TIMEOUT: Final = Event("pong timeout", informal=True)
+PONG_TIMEOUT: Final = Event("pong timeout", guard="reading", informal=True)
+PONG_UNREAD: Final = Event("pong timeout", guard="not reading", informal=True)
 CLOSE_TIMEOUT: Final = Event("close timeout", informal=True)
 
 _ANSWERED: Final = (Out.STOP_HANDSHAKE_TIMER,)
@@ -223,6 +224,7 @@ SERVER: Final = Machine(Table(
         Row(S.OPEN,       PING_DUE,           S.OPEN,       "RFC 6455 5.5.2: a keep-alive",                                                       (Out.SEND_PING, Out.START_PONG_TIMER)),
         Row(S.OPEN,       PING_DUE_ONLY,      S.OPEN,       "RFC 6455 5.5.2: a keep-alive",                                                       (Out.SEND_PING, Out.START_PING_TIMER)),
         Row(S.OPEN,       PONG_TIMEOUT,       S.DRAIN,      "Disconnect; RFC 6455 7.4.1: 1011, an unexpected condition",                          (*_QUIET, Out.CLOSE_SILENT, *_LEAVE)),
+        Row(S.OPEN,       PONG_UNREAD,        S.OPEN,       "RFC 6455 5.5.3: a Pong that has come cannot be seen while the application is slow",   (Out.START_PONG_TIMER,)),
 
         Row(S.CLOSING,    DATA,               S.CLOSING,    "RFC 6455 1.4: data after the Close is discarded"),
         Row(S.CLOSING,    PING,               S.CLOSING,    "RFC 6455 5.5.2: answered unless a Close was received",                               (Out.SEND_PONG,)),

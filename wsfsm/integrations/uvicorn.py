@@ -35,12 +35,11 @@ from wsfsm import commands as do
 from wsfsm.commands import Command, Timer
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame, negotiate
 from wsfsm.integrations.heads import Heads
+from wsfsm.integrations.outbox import Outbox
 from wsfsm.server import BadHandshake, Handshake, Policies, ServerConnection
 from wsfsm.types import Message, Scope
 
 __all__ = ["CompatWebSocketProtocol", "WebSocketProtocol"]
-
-_KEPT: Final = 2**16  # bytes of frames that are kept for one system call
 
 _logger: Final = logging.getLogger("uvicorn.error")
 
@@ -94,11 +93,9 @@ class WebSocketProtocol(asyncio.Protocol):
         "_config",
         "_connection",
         "_extensions",
-        "_flushing",
         "_heads",
-        "_kept",
-        "_kept_size",
         "_loop",
+        "_outbox",
         "_reader",
         "_reading",
         "_receivers",
@@ -106,7 +103,6 @@ class WebSocketProtocol(asyncio.Protocol):
         "_scope",
         "_senders",
         "_server_state",
-        "_straight",
         "_take",
         "_timers",
         "_transport",
@@ -130,7 +126,6 @@ class WebSocketProtocol(asyncio.Protocol):
                 self.policies, config.ws_ping_interval, config.ws_ping_timeout, config.ws_max_size
             )
         )
-        self._transport: asyncio.Transport = cast("asyncio.Transport", None)
         self._take: Callable[[WebSocketProtocol, bytes], None] = WebSocketProtocol._take_head
         # for the handshake, and gone after it
         self._heads = Heads(server_state.default_headers)
@@ -138,21 +133,18 @@ class WebSocketProtocol(asyncio.Protocol):
         self._extensions: tuple[str | None, Sequence[Extension]] = (None, ())
         # for frames
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        # tasks that wait in receive() and in send(), and frames that wait for one write
+        # tasks that wait in receive() and in send()
         self._receivers: list[asyncio.Future[None]] = []
         self._senders: list[asyncio.Future[None]] = []
         self._reading = True
         self._blocked = False
-        self._straight = True
-        self._flushing = False
-        self._kept: list[bytes] = []
-        self._kept_size = 0
 
     # What asyncio and uvicorn tell
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by uvicorn, with the transport of the HTTP connection."""
         self._transport = cast("asyncio.Transport", transport)
+        self._outbox = Outbox(self._transport, self._loop)
         self._server_state.connections.add(cast("Any", self))
         self._trace("WebSocket connection made")
 
@@ -166,6 +158,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Called when the transport is gone."""
+        self._outbox.clear()
         self._perform(self._connection.lost())
         self._server_state.connections.discard(cast("Any", self))
         self.resume_writing()  # asyncio does not call it for a transport that is gone
@@ -199,10 +192,9 @@ class WebSocketProtocol(asyncio.Protocol):
             self._perform(self._connection.application_returned())
 
     async def _receive(self) -> Message:
-        self._straight = True
+        self._outbox.answer()
         while (message := self._connection.next_message()) is None:
-            if self._kept:
-                self._flush()
+            self._outbox.flush()
             await _wait(self._loop, self._receivers)
         if not self._reading:
             self._set_reading()
@@ -247,42 +239,6 @@ class WebSocketProtocol(asyncio.Protocol):
             else:
                 self._transport.pause_reading()
 
-    # Writing
-
-    def _write(self, data: bytes) -> None:
-        """Write at once, behind what is kept."""
-        self._flush()
-        self._transport.write(data)
-
-    def _write_frame(self, frame: bytes) -> None:
-        """Write a data frame, at once or with others.
-
-        The first frame of a turn goes out at once, unless the application has more messages
-        to answer; a system call costs more than all the rest.
-        """
-        if self._straight and not self._kept and not self._connection.has_message:
-            self._straight = False
-            self._transport.write(frame)
-            return
-        self._kept.append(frame)
-        self._kept_size += len(frame)
-        if self._kept_size > _KEPT:
-            self._flush()
-        elif not self._flushing:
-            self._flushing = True
-            self._loop.call_soon(self._end_turn)
-
-    def _end_turn(self) -> None:
-        self._flushing = False
-        self._straight = True
-        self._flush()
-
-    def _flush(self) -> None:
-        if self._kept:
-            frames, self._kept = self._kept, []
-            self._kept_size = 0
-            self._transport.write(b"".join(frames))
-
     # Doing what the core commands
 
     def _perform(self, commands: list[Command]) -> None:
@@ -305,7 +261,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def _send_handshake(self, command: do.SendHandshake) -> None:
         self._log_access("[accepted]")
         handshake = cast("Handshake", self._connection.handshake)
-        self._write(self._heads.handshake(command, handshake, self._extensions[0]))
+        self._outbox.write(self._heads.handshake(command, handshake, self._extensions[0]))
 
     @_does(do.ReadFrames)
     def _read_frames(self, command: do.ReadFrames) -> None:
@@ -319,32 +275,30 @@ class WebSocketProtocol(asyncio.Protocol):
     @_does(do.SendResponse)
     def _send_response(self, command: do.SendResponse) -> None:
         self._log_access(str(command.status))
-        self._write(self._heads.response(command))
+        self._outbox.write(self._heads.response(command))
 
     @_does(do.StartResponse)
     def _start_response(self, command: do.StartResponse) -> None:
         self._log_access(str(command.status))
-        self._write(self._heads.start(command))
+        self._outbox.write(self._heads.start(command))
 
     @_does(do.SendBody)
     def _send_body(self, command: do.SendBody) -> None:
-        self._write(self._heads.body(command))
+        self._outbox.write(self._heads.body(command))
 
-    @_does(do.SendText)
-    def _send_text(self, command: do.SendText) -> None:
-        self._write_frame(data_frame(command.payload, text=True, extensions=self._extensions[1]))
-
-    @_does(do.SendBytes)
-    def _send_bytes(self, command: do.SendBytes) -> None:
-        self._write_frame(data_frame(command.payload, text=False, extensions=self._extensions[1]))
+    @_does(do.SendText, do.SendBytes)
+    def _send_data(self, command: do.SendText | do.SendBytes) -> None:
+        text = type(command) is do.SendText
+        frame = data_frame(command.payload, text, self._extensions[1])
+        self._outbox.add(frame, more=self._connection.has_message)
 
     @_does(do.SendPing, do.SendPong, do.SendClose)
     def _send_control(self, command: do.SendPing | do.SendPong | do.SendClose) -> None:
-        self._write(control_frame(command))
+        self._outbox.write(control_frame(command))
 
     @_does(do.CloseTransport)
     def _close_transport(self, _: do.CloseTransport) -> None:
-        self._flush()
+        self._outbox.flush()
         if self._transport.can_write_eof() and not self._transport.is_closing():
             self._transport.write_eof()
         else:  # TLS has no half-closed connections
