@@ -30,7 +30,8 @@ _PLAIN: Final = frozenset({_TEXT, _BINARY})
 _MASKED: Final = 0x80
 _TWO_BYTES: Final = 126  # the length is in the next two bytes, or ...
 _EIGHT_BYTES: Final = 127
-_REASON: Final = 123  # bytes
+_CONTROL_SIZE: Final = 125  # bytes that a control frame may have (RFC 6455 5.5)
+_REASON: Final = 123  # bytes that a Close frame may have beside its code
 
 _Utf8: Final = getincrementaldecoder("utf-8")
 
@@ -167,13 +168,16 @@ class FrameReader:
             while not self._stopped:
                 self._between = self._parts is None and not self._stream.buffer
                 self._reads = 0
-                left = None if self._max_size is None else self._max_size - self._size
+                # a Ping inside of a message that is nearly too big is not too big
+                limit = self._max_size
+                if limit is not None:
+                    limit = max(limit - self._size, _CONTROL_SIZE)
                 self._receive(
                     (
                         yield from Frame.parse(
                             self._read_exact,
                             mask=True,
-                            max_size=left,
+                            max_size=limit,
                             extensions=self._extensions,
                         )
                     )
@@ -221,6 +225,8 @@ class FrameReader:
         # a text is decoded part by part: what is no text is told before the rest has come
         self._parts.append(self._decoder.decode(data, last) if self._decoder else data)
         self._size += len(data)
+        if self._max_size is not None and self._size > self._max_size:
+            raise PayloadTooBig(self._size, self._max_size)
         if last:
             whole = ("" if self._decoder else b"").join(self._parts)
             self._parts, self._size = None, 0
