@@ -18,13 +18,17 @@ def in_time(main: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(bounded())
 
 
+async def until(met: Callable[[], bool]) -> None:
+    """Wait until a condition is met, which nobody signals."""
+    while not met():  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(0.005)
+
+
 @contextlib.asynccontextmanager
 async def serving(app: Any, **options: Any) -> AsyncIterator[str]:
     """Serve an ASGI application; gives host and port."""
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", **options
-    )
-    server = uvicorn.Server(config)
+    defaults = {"host": "127.0.0.1", "port": 0, "log_level": "critical", "lifespan": "off"}
+    server = uvicorn.Server(uvicorn.Config(app, **(defaults | options)))
     task = asyncio.create_task(server.serve())
     try:
         while not server.started:

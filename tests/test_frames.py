@@ -68,7 +68,7 @@ def cuts(data: bytes, seed: int) -> list[bytes]:
     return pieces
 
 
-READ = {
+READ: dict[str, tuple[list[bytes], Told]] = {
     "a text": ([frame(TEXT, "hé".encode())], [("data", "hé")]),
     "an empty text": ([frame(TEXT)], [("data", "")]),
     "bytes": ([frame(BINARY, b"\x00\xff")], [("data", b"\x00\xff")]),
@@ -109,7 +109,7 @@ READ = {
     ),
 }
 
-REFUSED = {
+REFUSED: dict[str, tuple[list[bytes], int]] = {
     "a frame that is not masked": ([frame(TEXT, b"x", masked=False)], 1002),
     "an opcode that is none": ([frame(3)], 1002),
     "a control opcode that is none": ([frame(11)], 1002),

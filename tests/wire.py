@@ -1,7 +1,11 @@
 """Frames and requests of a client, made by hand so that they can be wrong."""
 
+import asyncio
+import contextlib
 import os
+import socket
 import struct
+from collections.abc import AsyncIterator
 
 from wsfsm.server import Policies, ServerConnection
 
@@ -75,3 +79,82 @@ def opened(policies: Policies | None = None) -> ServerConnection:
     connection.next_message()
     connection.send({"type": "websocket.accept"})
     return connection
+
+
+class Client:
+    """A client over a real socket that does what it is told, right or wrong.
+
+    Args:
+        reader: Of `asyncio.open_connection`.
+        writer: The same.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def write(self, *data: bytes) -> None:
+        """Send bytes."""
+        self.writer.write(b"".join(data))
+
+    async def head(self) -> tuple[int, list[tuple[str, str]]]:
+        """The head of the response: status, and headers with names in lower case."""
+        lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        pairs = (line.split(": ", 1) for line in lines[1:-2])
+        return int(lines[0].split()[1]), [(name.lower(), value) for name, value in pairs]
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame: its opcode, which must be that of a whole message, and payload."""
+        first, length = await self.reader.readexactly(2)
+        assert first & 0xF0 == 0x80
+        if length >= 126:
+            length = int.from_bytes(await self.reader.readexactly(2 if length == 126 else 8), "big")
+        return first & 0xF, await self.reader.readexactly(length)
+
+    async def close_frame(self) -> tuple[int, str]:
+        """Code and reason of the next frame, which must be a Close."""
+        opcode, payload = await self.frame()
+        assert opcode == CLOSE
+        return int.from_bytes(payload[:2] or b"\x03\xed", "big"), payload[2:].decode()
+
+    async def rest(self) -> bytes:
+        """All that comes until the server's FIN; ConnectionResetError: there was none."""
+        return await self.reader.read()
+
+    def half_close(self) -> None:
+        """Send FIN, and go on reading."""
+        self.writer.write_eof()
+
+    def reset(self) -> None:
+        """Send RST."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def connecting(address: str) -> AsyncIterator[Client]:
+    """A client that is connected, and has asked for nothing; it leaves in the end."""
+    host, port = address.split(":")
+    client = Client(*await asyncio.open_connection(host, int(port)))
+    try:
+        yield client
+    finally:
+        client.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def asking(address: str, *headers: tuple[bytes, bytes]) -> AsyncIterator[Client]:
+    """A client that has asked for a WebSocket."""
+    async with connecting(address) as client:
+        client.write(request(*headers))
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def connected(address: str, *headers: tuple[bytes, bytes]) -> AsyncIterator[Client]:
+    """A client whose handshake is complete."""
+    async with asking(address, *headers) as client:
+        status, _ = await client.head()
+        assert status == 101
+        yield client

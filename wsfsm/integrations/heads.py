@@ -46,6 +46,11 @@ class Heads:
             raise BadHandshake(str(error), status=error.error_status_hint) from None
         return event if isinstance(event, h11.Request) else None
 
+    @property
+    def rest(self) -> bytes:
+        """What has come behind the request."""
+        return bytes(self._http.trailing_data[0])
+
     def handshake(
         self, command: SendHandshake, handshake: Handshake, extensions: str | None
     ) -> bytes:

@@ -222,8 +222,11 @@ class WebSocketProtocol(asyncio.Protocol):
             commands = self._connection.receive_request(
                 request.method, request.headers, request.http_version.decode()
             )
+        early = self._heads.rest
         self._take = WebSocketProtocol._take_early
         self._perform(commands)
+        if early:
+            self._take_early(early)
 
     def _take_early(self, data: bytes) -> None:
         self._perform(self._connection.receive_early_data(data))
