@@ -25,9 +25,14 @@ async def until(met: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, **options: Any) -> AsyncIterator[str]:
-    """Serve an ASGI application; gives host and port."""
-    defaults = {"host": "127.0.0.1", "port": 0, "log_level": "critical", "lifespan": "off"}
+async def running(app: Any, **options: Any) -> AsyncIterator[tuple[uvicorn.Server, str]]:
+    """Serve an ASGI application; gives the server, and its host and port."""
+    defaults: dict[str, Any] = {
+        "host": "127.0.0.1",
+        "port": 0,
+        "log_level": "critical",
+        "lifespan": "off",
+    }
     server = uvicorn.Server(uvicorn.Config(app, **(defaults | options)))
     task = asyncio.create_task(server.serve())
     try:
@@ -35,7 +40,14 @@ async def serving(app: Any, **options: Any) -> AsyncIterator[str]:
             assert not task.done(), "the server does not start"
             await asyncio.sleep(0.01)
         host, port = server.servers[0].sockets[0].getsockname()[:2]
-        yield f"{host}:{port}"
+        yield server, f"{host}:{port}"
     finally:
         server.should_exit = True
         await task
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, **options: Any) -> AsyncIterator[str]:
+    """Serve an ASGI application; gives host and port."""
+    async with running(app, **options) as (_, address):
+        yield address

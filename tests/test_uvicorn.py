@@ -155,7 +155,11 @@ class TestTheHandshake:
         assert named["server"] == "uvicorn"
 
     def test_default_headers_are_uvicorns_options(self) -> None:
-        options = {"server_header": False, "date_header": False, "headers": [("x-b", "3")]}
+        options: dict[str, Any] = {
+            "server_header": False,
+            "date_header": False,
+            "headers": [("x-b", "3")],
+        }
         _, headers = self.answer(ACCEPT, **options)
 
         assert dict(headers)["x-b"] == "3"
@@ -215,7 +219,8 @@ class TestTheHandshake:
             raise AssertionError("the application runs")
 
         async def main() -> None:
-            async with serving(app, ws=WebSocketProtocol, log_level="info") as address:
+            options: dict[str, Any] = {"log_level": "info", "log_config": None}
+            async with serving(app, ws=WebSocketProtocol, **options) as address:
                 async with connecting(address) as client:
                     client.write(data)
                     assert (await client.head())[0] == status
@@ -229,7 +234,7 @@ class TestTheHandshake:
 
 class TestMessages:
     def test_they_are_echoed_by_a_real_client_with_and_without_compression(self) -> None:
-        messages = ["hällo", b"\x00\xff", "", b"", "x" * 70_000, b"y" * 2**20]
+        messages: list[str | bytes] = ["hällo", b"\x00\xff", "", b"", "x" * 70_000, b"y" * 2**20]
 
         async def main() -> None:
             async with serving(echo, ws=WebSocketProtocol) as address:
@@ -250,7 +255,7 @@ class TestMessages:
 
     def test_there_is_no_compression_if_uvicorn_says_so(self) -> None:
         async def main() -> None:
-            options = {"ws_per_message_deflate": False}
+            options: dict[str, Any] = {"ws_per_message_deflate": False}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:
                 offer = (b"sec-websocket-extensions", b"permessage-deflate")
                 async with asking(address, offer) as client:
@@ -366,7 +371,7 @@ class TestBackPressure:
             await receive()
 
         async def main() -> None:
-            options = {"ws_ping_interval": 0.05, "ws_ping_timeout": 0.05}
+            options: dict[str, Any] = {"ws_ping_interval": 0.05, "ws_ping_timeout": 0.05}
             async with serving(app, ws=Quick, **options) as address:
                 async with connected(address) as client:
                     client.write(frame(BINARY, b"x" * 2**17))
@@ -400,8 +405,7 @@ class TestBackPressure:
                     await asyncio.sleep(0.2)
                 assert 0 < sent[0] < 1000
                 client.reset()
-                while not errors:
-                    await asyncio.sleep(0.01)
+                await until(lambda: bool(errors))
 
         in_time(main)
 
@@ -428,7 +432,7 @@ class TestBackPressure:
 class TestKeepAlive:
     def test_pings_are_sent_and_a_client_that_answers_stays(self) -> None:
         async def main() -> None:
-            options = {"ws_ping_interval": 0.05, "ws_ping_timeout": 1.0}
+            options: dict[str, Any] = {"ws_ping_interval": 0.05, "ws_ping_timeout": 1.0}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:
                 async with connected(address) as client:
                     payloads = set()
@@ -451,7 +455,7 @@ class TestKeepAlive:
             got.append(await receive())
 
         async def main() -> None:
-            options = {"ws_ping_interval": 0.05, "ws_ping_timeout": 0.05}
+            options: dict[str, Any] = {"ws_ping_interval": 0.05, "ws_ping_timeout": 0.05}
             async with serving(app, ws=Quick, **options) as address:
                 async with connected(address) as client:
                     assert (await client.frame())[0] == PING
@@ -466,7 +470,7 @@ class TestKeepAlive:
     @pytest.mark.parametrize("timeout", [None, 0])
     def test_without_a_timeout_nobody_is_closed(self, timeout: float | None) -> None:
         async def main() -> None:
-            options = {"ws_ping_interval": 0.02, "ws_ping_timeout": timeout}
+            options: dict[str, Any] = {"ws_ping_interval": 0.02, "ws_ping_timeout": timeout}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:
                 async with connected(address) as client:
                     for _ in range(4):
@@ -477,7 +481,7 @@ class TestKeepAlive:
     @pytest.mark.parametrize("interval", [None, 0])
     def test_without_an_interval_there_are_none(self, interval: float | None) -> None:
         async def main() -> None:
-            options = {"ws_ping_interval": interval, "ws_ping_timeout": 0.01}
+            options: dict[str, Any] = {"ws_ping_interval": interval, "ws_ping_timeout": 0.01}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:
                 async with connected(address) as client:
                     await asyncio.sleep(0.1)
