@@ -40,17 +40,13 @@ class Listener(ServerConnection):
         self.told.append(("close", code, reason))
         return []
 
-    def receive_error(self, code: int, reason: str = "") -> list[Command]:
-        self.told.append(("error", code, reason))
-        return []
-
 
 def read(*chunks: bytes, **options: Any) -> Told:
     listener = Listener()
     reader = FrameReader(listener, **options)
     for chunk in chunks:
         reader.feed(chunk)
-    return listener.told
+    return listener.told + ([("error", *reader.error)] if reader.error else [])
 
 
 def errors(*chunks: bytes, **options: Any) -> Told:
@@ -192,6 +188,32 @@ class TestRefusing:
 
         assert reason
         assert len(reason.encode()) <= 123
+
+
+class TestTextThatIsNone:
+    """It is told as soon as it can be known."""
+
+    @pytest.mark.parametrize("bad", range(9))
+    def test_before_the_rest_of_the_frame_has_come(self, bad: int) -> None:
+        text = b"x" * bad + b"\xff" + b"x" * 300
+        data = frame(TEXT, text)
+
+        assert errors(data[: 8 + bad]) == []
+        assert errors(data[: 8 + bad], data[8 + bad : 9 + bad]) == [("error", 1007)]
+
+    def test_in_a_later_frame_of_the_message(self) -> None:
+        first = frame(TEXT, b"\xc3", fin=False)
+        good, bad = frame(CONT, b"\xa9" + b"x" * 200), frame(CONT, b"x" * 200)
+
+        assert errors(first, good[:9]) == []
+        assert errors(first, bad[:9]) == [("error", 1007)]
+
+    @pytest.mark.parametrize("opcode", [BINARY, CONT])
+    def test_bytes_may_be_anything(self, opcode: int) -> None:
+        first = frame(BINARY, b"\xff", fin=False) if opcode == CONT else b""
+        data = frame(opcode, b"\xff" * 300)
+
+        assert read(first, data[:50], data[50:]) == [("data", b"\xff" * (300 + bool(first)))]
 
 
 class TestSizes:

@@ -275,6 +275,33 @@ class TestMessages:
 
         in_time(main)
 
+    @pytest.mark.parametrize("end", [b"", b"FIN", b"RST"])
+    def test_what_came_before_an_error_can_be_answered(self, end: bytes) -> None:
+        got: list[Message] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send(ACCEPT)
+            await send({"type": "websocket.send", "text": (await receive())["text"]})
+            got.append(await receive())
+
+        async def main() -> None:
+            async with serving(app, ws=WebSocketProtocol) as address:
+                async with connected(address) as client:
+                    client.write(frame(TEXT, b"x") + frame(3))
+                    if end == b"FIN":
+                        client.half_close()
+                    if end == b"RST":
+                        client.reset()
+                    else:
+                        assert await client.frame() == (TEXT, b"x")
+                        assert (await client.close_frame())[0] == 1002
+                        assert await client.rest() == b""
+                await until(lambda: bool(got))
+
+        in_time(main)
+        assert got[0]["code"] in ((1002, 1006) if end == b"RST" else (1002,))
+
     def test_many_messages_in_flight_keep_their_order(self) -> None:
         async def main() -> None:
             async with serving(echo, ws=WebSocketProtocol) as address:

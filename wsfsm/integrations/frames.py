@@ -28,6 +28,8 @@ _TEXT: Final = 0x81  # FIN, no extension, opcode Text
 _BINARY: Final = 0x82
 _PLAIN: Final = frozenset({_TEXT, _BINARY})
 _MASKED: Final = 0x80
+_MASK_SIZE: Final = 4
+_RESERVED: Final = 0x70
 _TWO_BYTES: Final = 126  # the length is in the next two bytes, or ...
 _EIGHT_BYTES: Final = 127
 _CONTROL_SIZE: Final = 125  # bytes that a control frame may have (RFC 6455 5.5)
@@ -68,12 +70,15 @@ class FrameReader:
     """Reads the frames of a client, and tells a connection of them.
 
     After a Close frame, and after what is no WebSocket, nothing more is read (RFC 6455 1.4,
-    7.1.7).
+    7.1.7). The latter is not told: the application may want to answer what came before it.
 
     Args:
         connection: Whom to tell.
         extensions: What was agreed on.
         max_size: Bytes that a message may have, or None.
+
+    Attributes:
+        error: Code and reason to tell the connection of, or None: what has come is no WebSocket.
     """
 
     __slots__ = (
@@ -81,14 +86,17 @@ class FrameReader:
         "_connection",
         "_decoder",
         "_extensions",
+        "_head",
+        "_is_text",
+        "_mask",
         "_max_size",
         "_parser",
         "_parts",
-        "_reads",
         "_size",
         "_stopped",
         "_stream",
         "_told",
+        "error",
     )
 
     def __init__(
@@ -102,10 +110,12 @@ class FrameReader:
         self._max_size = max_size
         self._between = True  # frames, outside of a message, with nothing left over
         self._stopped = False
+        self.error: tuple[int, str] | None = None
         self._told: list[Command] = []
         self._parser: Generator[None] | None = None  # plain frames never need it
         self._stream: Any = None
-        self._reads = 0  # of the present frame
+        self._head = self._mask = b""  # of the present frame
+        self._is_text = False
         self._parts: list[Any] | None = None  # of the present message, if it has several frames
         self._size = 0  # of them
         self._decoder: Any = None  # if it is a text
@@ -167,7 +177,7 @@ class FrameReader:
         try:
             while not self._stopped:
                 self._between = self._parts is None and not self._stream.buffer
-                self._reads = 0
+                self._head = self._mask = b""
                 # a Ping inside of a message that is nearly too big is not too big
                 limit = self._max_size
                 if limit is not None:
@@ -191,14 +201,35 @@ class FrameReader:
         yield
 
     def _read_exact(self, size: int) -> Generator[None, None, bytes]:
+        """Read a piece of a frame: head, longer length if there is one, mask, payload."""
+        if self._mask and self._is_text:
+            yield from self._watch(size)
         data: bytes = yield from self._stream.read_exact(size)
-        self._reads += 1
-        # the second piece of a frame is its mask, or a longer length before it
-        if self._reads == 2 and size != 4:
+        if not self._head:
+            self._head = data
+            plain = not data[0] & _RESERVED
+            opcode = data[0] & 0xF
+            continues = opcode == Opcode.CONT and self._decoder is not None
+            self._is_text = plain and (opcode == Opcode.TEXT or continues)
+        elif not self._mask and size == _MASK_SIZE:
+            self._mask = data
+        elif not self._mask:
             length = int.from_bytes(data, "big")
             if not (_TWO_BYTES if size == 2 else 2**16) <= length < 2**63:
                 raise ProtocolError("a length is not in the fewest bytes")  # RFC 6455 5.2
         return data
+
+    def _watch(self, size: int) -> Generator[None]:
+        """Wait for the payload of a text, and tell what is none before all of it is there."""
+        buffer, mask, seen = self._stream.buffer, self._mask, 0
+        decoder = _Utf8()
+        if self._decoder is not None:
+            decoder.setstate(self._decoder.getstate())
+        while len(buffer) < size:
+            turn = seen % _MASK_SIZE
+            decoder.decode(apply_mask(bytes(buffer[seen:]), mask[turn:] + mask[:turn]))
+            seen = len(buffer)
+            yield
 
     def _receive(self, frame: Frame) -> None:
         connection, data = self._connection, bytes(frame.data)
@@ -228,14 +259,13 @@ class FrameReader:
         if self._max_size is not None and self._size > self._max_size:
             raise PayloadTooBig(self._size, self._max_size)
         if last:
-            whole = ("" if self._decoder else b"").join(self._parts)
-            self._parts, self._size = None, 0
+            whole = ("" if self._decoder is not None else b"").join(self._parts)
+            self._parts, self._decoder, self._size = None, None, 0
             self._told += self._connection.receive_data(whole)
 
     def _fail(self, code: int, reason: str) -> None:
         self._stopped = True
-        short = reason.encode()[:_REASON].decode(errors="ignore")
-        self._told += self._connection.receive_error(code, short)
+        self.error = (code, reason.encode()[:_REASON].decode(errors="ignore"))
 
 
 def data_frame(payload: bytes, text: bool, extensions: Sequence[Extension] = ()) -> bytes:  # noqa: FBT001 - twice as fast as by name

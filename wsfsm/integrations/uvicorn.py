@@ -132,6 +132,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._scope: Scope = {}
         self._extensions: tuple[str | None, Sequence[Extension]] = (None, ())
         # for frames
+        self._reader: FrameReader | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         # tasks that wait in receive() and in send()
         self._receivers: list[asyncio.Future[None]] = []
@@ -154,10 +155,12 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Called when the peer has closed its side; the transport closes itself afterwards."""
+        self._tell_error()
         self._perform(self._connection.receive_eof())
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Called when the transport is gone."""
+        self._tell_error()
         self._outbox.clear()
         self._perform(self._connection.lost())
         self._server_state.connections.discard(cast("Any", self))
@@ -232,7 +235,18 @@ class WebSocketProtocol(asyncio.Protocol):
         self._perform(self._connection.receive_early_data(data))
 
     def _take_frames(self, data: bytes) -> None:
-        self._perform(self._reader.feed(data))
+        reader = cast("FrameReader", self._reader)
+        self._perform(reader.feed(data))
+        if reader.error is not None:
+            if self._connection.has_message:  # the application has a turn to answer it
+                self._loop.call_soon(self._tell_error)
+            else:
+                self._tell_error()
+
+    def _tell_error(self) -> None:
+        if self._reader is not None and self._reader.error is not None:
+            error, self._reader.error = self._reader.error, None
+            self._perform(self._connection.receive_error(*error))
 
     def _set_reading(self) -> None:
         self._reading = self._connection.wants_data
