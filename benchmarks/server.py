@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from server_process import (
     CLIENTS_CORE,
@@ -26,10 +26,8 @@ from server_process import (
     files_for,
     pinned,
 )
+from server_report import BASES, RATE, Table, markdown, ratios
 from wire_client import BINARY, TEXT, Client, Load, comings_and_goings, connected
-
-Table: TypeAlias = dict[str, dict[str, float]]
-"""Row -> candidate -> figure."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,6 @@ CANDIDATES: Final[dict[str, Candidate]] = {
     ),
     "picows": Candidate([str(HERE / "picows_echo.py"), "{port}", "{loop}"], ["picows"]),
 }
-BASES: Final = ("uvicorn-sansio", "uvicorn-wsproto")  # uvicorn's own classes: the best is 1.00
 DISTRIBUTIONS: Final = (
     *("wsfsm", "uvicorn", "websockets", "wsproto", "httptools"),
     *("hypercorn", "daphne", "granian", "picows", "uvloop"),
@@ -87,7 +84,6 @@ LOADS: Final = {
     "binary of 4 KiB, 8 in flight": Load(BINARY, 4096, 8),
     "binary of 1 MiB, 2 in flight": Load(BINARY, 1 << 20, 2),
 }
-RATE: Final = "connections a second"  # the one row in which more is better
 PARALLEL: Final = 8  # connections that are opened and closed at a time
 ERRORS: Final = (OSError, EOFError)  # OSError includes TimeoutError
 
@@ -267,27 +263,6 @@ def missing(candidate: Candidate, loop: str) -> str | None:
     return None
 
 
-def ratios(figures: Table) -> Table:
-    """Everything as a ratio to the best of uvicorn's own classes."""
-    table: Table = {}
-    for name, row in figures.items():
-        own = [row[base] for base in BASES if base in row]
-        if own:
-            best = max(own) if name == RATE else min(own)
-            table[name] = {candidate: round(value / best, 2) for candidate, value in row.items()}
-    return table
-
-
-def markdown(table: Table) -> str:
-    """Ratios or figures as a table."""
-    columns = [name for name in CANDIDATES if any(name in row for row in table.values())]
-    lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    for name, row in table.items():
-        cells = [f"{row[column]:.2f}" if column in row else "" for column in columns]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def versions() -> dict[str, str]:
     found: dict[str, str] = {}
     for name in DISTRIBUTIONS:
@@ -319,7 +294,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, help="these servers alone")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=[*SECTIONS])
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
-    parser.add_argument("--json", type=Path, help="write figures and ratios to this file")
+    parser.add_argument("--json", type=Path, help="write to this file, or folder")
     options = parser.parse_args()
     if not set(BASES) & set(options.only or BASES):
         parser.error(f"ratios are to the best of {' and '.join(BASES)}: name one of them too")
@@ -329,7 +304,9 @@ def arguments() -> argparse.Namespace:
 def taking_part(options: argparse.Namespace) -> list[str]:
     """The candidates that can run here."""
     names: list[str] = []
-    for name in options.only or CANDIDATES:
+    for name in CANDIDATES:
+        if options.only and name not in options.only:
+            continue
         if module := missing(CANDIDATES[name], options.loop):
             if options.only:
                 raise SystemExit(f"{name} needs {module}")
@@ -362,9 +339,10 @@ def main() -> int:
     print("Microseconds of the server's CPU time a message or connection, KiB of memory")
     print(f"\n{markdown(figures)}")
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
+        name = f"server-{sys.version_info.major}.{sys.version_info.minor}.json"
+        path = options.json / name if options.json.is_dir() else options.json
         text = json.dumps({"about": about, "ratios": table, "figures": figures}, indent=2)
-        options.json.write_text(f"{text}\n", encoding="utf-8")
+        path.write_text(f"{text}\n", encoding="utf-8")
     return int(bool(run.problems))
 
 

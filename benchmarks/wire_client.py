@@ -157,7 +157,9 @@ class Client(asyncio.BufferedProtocol):
 
 async def connected(port: int) -> Client:
     """A connection that the application has accepted."""
-    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(TIMEOUT):
+        _, client = await loop.create_connection(Client, "127.0.0.1", port)
     try:
         await client.opened()
     except BaseException:
