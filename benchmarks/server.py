@@ -341,6 +341,9 @@ def main() -> int:
     if options.json:
         name = f"server-{sys.version_info.major}.{sys.version_info.minor}.json"
         path = options.json / name if options.json.is_dir() else options.json
+        figures = {
+            row: {n: round(f, 2) for n, f in cells.items()} for row, cells in figures.items()
+        }
         text = json.dumps({"about": about, "ratios": table, "figures": figures}, indent=2)
         path.write_text(f"{text}\n", encoding="utf-8")
     return int(bool(run.problems))
