@@ -6,10 +6,10 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench diagrams clean
+.PHONY: help run test check bench bench-server diagrams clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
 
 run: $(VENV)/run ## Start the demo and print its address (HOST=, PORT=)
 	@$(BIN)/wsfsm demo --host $(HOST) --port $(PORT)
@@ -28,6 +28,9 @@ check: $(VENV)/test ## Run the tests on every Python that is at hand
 
 bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results
+
+bench-server: $(VENV)/bench ## Compare what a WebSocket costs ASGI servers (Linux; some minutes)
+	$(BIN)/python benchmarks/server.py --json benchmarks/results
 
 diagrams: $(VENV)/test ## Render the diagrams anew (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams
@@ -48,4 +51,8 @@ $(VENV)/run: $(VENV)/pip pyproject.toml
 
 $(VENV)/test: $(VENV)/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group dev
+	@touch $@
+
+$(VENV)/bench: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable . --group bench
 	@touch $@
