@@ -69,6 +69,7 @@ class Situation:
         lacks: Headers that it must not have.
         logs: What is logged as an error, or "".
         silent: Whether the client does not answer a Close frame.
+        gives: What the application returns.
         options: Options of uvicorn.
     """
 
@@ -84,6 +85,7 @@ class Situation:
     lacks: Sequence[str] = ()
     logs: str = ""
     silent: bool = False
+    gives: Any = None
     options: dict[str, Any] = attrs.field(factory=dict)
 
     def __str__(self) -> str:
@@ -108,12 +110,12 @@ class Player:
     def word(self, name: str) -> asyncio.Event:
         return self.said.setdefault(name, asyncio.Event())
 
-    async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def application(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if scope["type"] == "http":  # it was no request for a WebSocket
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"HTTP"})
             self.done.set()
-            return
+            return None
         self.saw, last = [], None
         try:
             for step in self.situation.app:
@@ -126,6 +128,7 @@ class Player:
                 else:
                     seen, last = await self.try_step(step, receive, send)
                     self.saw.append(seen)
+            return self.situation.gives
         finally:
             self.done.set()
 
@@ -203,7 +206,8 @@ class Player:
             self.wire.append(f"{NAMES[opcode]} {payload.decode()}".strip())
 
     async def play(self) -> None:
-        options = {"ws": Quick, "interface": "asgi3", "log_level": "info", "log_config": None} | self.situation.options
+        defaults = {"ws": Quick, "interface": "asgi3", "log_level": "info", "log_config": None}
+        options = defaults | self.situation.options
         async with running(self.application, **options) as (_, address):
             async with connecting(address) as client, asyncio.timeout(5):
                 await self.play_client(client)
@@ -213,7 +217,7 @@ class Player:
 
 
 def response_body(data: bytes) -> bytes:
-    """The body of a response, as a client of HTTP reads it; what is incomplete ends in "...". """
+    """The body of a response, as a client of HTTP reads it; what is incomplete ends in '...'."""
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method="GET", target="/", headers=list(HEADERS)))
     client.receive_data(data)
@@ -262,9 +266,9 @@ def accept(**keys: Any) -> Message:
     return {"type": "websocket.accept", **keys}
 
 
-def send(text: Any = "x", **keys: Any) -> Message:
+def send(data: str = "x", /, **keys: Any) -> Message:
     """Send a text, unless other keys are given."""
-    return {"type": "websocket.send", **(keys or {"text": text})}
+    return {"type": "websocket.send", **(keys or {"text": data})}
 
 
 def close(**keys: Any) -> Message:

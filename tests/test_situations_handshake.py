@@ -1,5 +1,7 @@
 """Situations until a handshake is answered, and denial responses."""
 
+from typing import Any
+
 import pytest
 from situations import (
     CONNECT,
@@ -26,7 +28,7 @@ VERSION = b"sec-websocket-version"
 KEY = b"sec-websocket-key"
 OWNED = "RFC 6455 4.2.2"
 ASGI = "ASGI 2.5: "
-NEVER = {"app": [accept()], "saw": None, "lacks": ["upgrade"]}
+NEVER: dict[str, Any] = {"app": [accept()], "saw": None, "lacks": ["upgrade"]}
 
 
 def without(name: bytes) -> bytes:
@@ -35,19 +37,29 @@ def without(name: bytes) -> bytes:
     return b"\r\n".join(line for line in lines if not line.lower().startswith(name))
 
 
-def bad_accept(id: str, title: str, section: str, **keys: object) -> Situation:  # noqa: A002
+def bad_accept(name: str, title: str, section: str, **keys: object) -> Situation:
     """A message accept that must be refused, and leave room for a clean response."""
     return Situation(
-        id=id, title=title, section=section, app=[accept(**keys), RECEIVE, RECEIVE],
-        saw=["RuntimeError", CONNECT, "waits"], wire=FAILED, logs=RETURNED,
+        id=name,
+        title=title,
+        section=section,
+        app=[accept(**keys), RECEIVE, RECEIVE],
+        saw=["RuntimeError", CONNECT, "waits"],
+        wire=FAILED,
+        logs=RETURNED,
     )
 
 
-def bad_start(id: str, title: str, section: str, **keys: object) -> Situation:  # noqa: A002
+def bad_start(name: str, title: str, section: str, **keys: object) -> Situation:
     """A start of a denial that must be refused, and leave room for a clean response."""
     return Situation(
-        id=id, title=title, section=section, app=[start(**keys), body()],
-        saw=["RuntimeError", "RuntimeError"], wire=FAILED, logs=RETURNED,
+        id=name,
+        title=title,
+        section=section,
+        app=[start(**keys), body()],
+        saw=["RuntimeError", "RuntimeError"],
+        wire=FAILED,
+        logs=RETURNED,
     )
 
 
@@ -64,7 +76,7 @@ REQUESTS = [
     Situation(id="A08", title="no Connection: Upgrade", section="RFC 9110 7.8: plain HTTP", asks=request((b"connection", b"close")), wire=(200, b"HTTP", "FIN"), app=[accept()], saw=None),
     Situation(id="A09", title="a body", section="RFC 6455 4.1", asks=request((b"content-length", b"5")) + b"hello", wire=(400, b"A request for a WebSocket has no body", "FIN"), **NEVER),
     Situation(id="A10", title="no Host", section="RFC 9112 3.2", asks=without(b"host"), wire=(400, b"Missing mandatory Host: header", "FIN"), options={"http": "httptools"}, **NEVER),
-    Situation(id="A12", title="permessage-deflate is offered", section="RFC 7692", asks=request((b"sec-websocket-extensions", b"permessage-deflate")), app=[accept()], saw=["ok"], wire=(101, "CLOSE 1000", "FIN"), has={"sec-websocket-extensions": ["permessage-deflate; server_max_window_bits=12; client_max_window_bits=12"]}),
+    Situation(id="A12", title="permessage-deflate is offered", section="RFC 7692", asks=request((b"sec-websocket-extensions", b"permessage-deflate")), app=[accept()], saw=["ok"], wire=(101, "CLOSE 1000", "FIN"), has={"sec-websocket-extensions": ["permessage-deflate; server_max_window_bits=12"]}),
     Situation(id="A14", title="data before the 101", section="RFC 6455 4.1", client=[0.05, frame(TEXT, b"early"), 0.05, "sent"], app=["sent", accept(), RECEIVE, RECEIVE], saw=["ok", CONNECT, {"type": "websocket.receive", "text": "early"}], wire=(101, "CLOSE 1000", "FIN")),
     # uvicorn drops what follows the head in its segment before the class sees it: out of its reach
     Situation(id="A15", title="data in the segment of the head", section="RFC 6455 4.1", asks=request() + frame(TEXT, b"early"), app=[accept(), RECEIVE, RECEIVE], saw=["ok", CONNECT, "waits"], wire=(101, "CLOSE 1000", "FIN")),
