@@ -234,7 +234,7 @@ SERVER: Final = Machine(Table(
         Row(S.CLOSING,    SHUTDOWN,           S.DRAIN,      "RFC 6455 7.1.1",                                                                     (Out.STOP_CLOSE_TIMER, *_LINGER)),
         Row(S.CLOSING,    CLOSE_TIMEOUT,      S.DRAIN,      "RFC 6455 7.1.1: a peer that does not answer is waited for only so long",             (Out.ABORT_TRANSPORT,)),
 
-        *(Row(S.DRAIN,    event,              S.DRAIN,      "RFC 6455 1.4: what comes after the Close is discarded")                              for event in (*_HEARD, EARLY, FLOOD)),
+        *(Row(S.DRAIN,    event,              S.DRAIN,      "RFC 6455 1.4: what comes after the Close is discarded")                              for event in (REQUEST, BAD_REQUEST, EARLY, FLOOD, *_HEARD)),
         Row(S.DRAIN,      LOST,               S.DEAD,       "RFC 6455 7.1.4",                                                                     (Out.STOP_CLOSE_TIMER,)),
         Row(S.DRAIN,      CLOSE_TIMEOUT,      S.DRAIN,      "RFC 6455 7.1.1: a peer that does not close is waited for only so long",              (Out.ABORT_TRANSPORT,)),
         Row(S.DRAIN,      SHUTDOWN,           S.DRAIN,      "RFC 6455 7.1.1: it is closing already"),
