@@ -208,6 +208,11 @@ class Effects:
         self._awaited = None if self.policies.ping_timeout is None else payload
         return do.SendPing(payload)
 
+    @_makes(Output.STOP_PONG_TIMER)
+    def _stop_pong_timer(self, _: object) -> Command:
+        self._awaited = None  # the same Pong once more is a stray one
+        return do.StopTimer(Timer.PONG)
+
     @_makes(Output.SEND_PONG)
     def _send_pong(self, payload: bytes) -> Command:
         return do.SendPong(payload)
@@ -279,7 +284,6 @@ _CONSTANT: Final[dict[Output, Maker]] = {
     Output.START_PING_TIMER: _start(Timer.PING),
     Output.STOP_PING_TIMER: _always(do.StopTimer(Timer.PING)),
     Output.START_PONG_TIMER: _start(Timer.PONG),
-    Output.STOP_PONG_TIMER: _always(do.StopTimer(Timer.PONG)),
     Output.START_CLOSE_TIMER: _start(Timer.CLOSE),
     Output.STOP_CLOSE_TIMER: _always(do.StopTimer(Timer.CLOSE)),
     Output.LOG_RETURNED: _always(

@@ -158,7 +158,7 @@ _LINGER: Final = (Out.CLOSE_TRANSPORT, Out.START_CLOSE_TIMER)
 _LEAVE: Final = (Out.DISCONNECT, *_LINGER)
 _QUIET: Final = (Out.STOP_PING_TIMER, Out.STOP_PONG_TIMER)
 _SENDS: Final[tuple[AnyEvent, ...]] = ("websocket.accept", "websocket.send", "websocket.close", *DENIAL.values(), BODY_MORE, BODY_LAST, MALFORMED)
-_HEARD: Final = (DATA, PING, PONG, STRAY_PONG, CLOSE, ERROR, EOF)
+_HEARD: Final = (DATA, PING, STRAY_PONG, CLOSE, ERROR, EOF)
 
 SERVER: Final = Machine(Table(
     name="server",
@@ -228,7 +228,7 @@ SERVER: Final = Machine(Table(
 
         Row(S.CLOSING,    DATA,               S.CLOSING,    "RFC 6455 1.4: data after the Close is discarded"),
         Row(S.CLOSING,    PING,               S.CLOSING,    "RFC 6455 5.5.2: answered unless a Close was received",                               (Out.SEND_PONG,)),
-        *(Row(S.CLOSING,  event,              S.CLOSING,    "RFC 6455 5.5.3")                                                                     for event in (PONG, STRAY_PONG)),
+        Row(S.CLOSING,    STRAY_PONG,         S.CLOSING,    "RFC 6455 5.5.3"),
         *(Row(S.CLOSING,  event,              S.DRAIN,      "RFC 6455 7.1.1: nothing more is awaited, and the server closes first",               (Out.STOP_CLOSE_TIMER, *_LINGER)) for event in (CLOSE, ERROR, EOF)),
         Row(S.CLOSING,    LOST,               S.DEAD,       "RFC 6455 7.1.4",                                                                     (Out.STOP_CLOSE_TIMER,)),
         Row(S.CLOSING,    SHUTDOWN,           S.DRAIN,      "RFC 6455 7.1.1",                                                                     (Out.STOP_CLOSE_TIMER, *_LINGER)),

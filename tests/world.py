@@ -1,0 +1,369 @@
+"""A world around a `ServerConnection`: a peer, an application and a server, and what must hold.
+
+`World.actions` lists what can happen now, each under the name of its event in the table; doing
+one checks everything that must be true of a connection, whatever happens to it.
+"""
+
+import copy
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
+from typing import Any
+
+import attrs
+from wire import HEADERS
+
+from wsfsm import commands as do
+from wsfsm.commands import Command, Timer
+from wsfsm.engine import AnyEvent, Event
+from wsfsm.errors import IllegalTransition
+from wsfsm.handshake import BadHandshake
+from wsfsm.server import ClientDisconnected, Policies, ServerConnection, ServerState
+from wsfsm.tables import APPLICATION, CLIENT, DENIAL, LOST, RAISED, RETURNED, SERVER, event_of
+from wsfsm.types import Message
+
+ACCEPT: Message = {"type": "websocket.accept"}
+SEND: Message = {"type": "websocket.send", "text": "x"}
+CLOSE: Message = {"type": "websocket.close", "code": 4000, "reason": "ours"}
+START: Message = {"type": "websocket.http.response.start", "status": 404}
+MORE: Message = {"type": "websocket.http.response.body", "body": b"a", "more_body": True}
+LAST: Message = {"type": "websocket.http.response.body", "body": b"b"}
+MALFORMED: Message = {"type": "websocket.close", "code": 1005}
+
+EARLY = b"early"
+POLICIES: dict[str, Any] = {"high_water": 150, "low_water": 0, "max_early_data": len(EARLY)}
+"""With these, a second message that waits is too much, and so are early data twice."""
+
+OVER = frozenset({ServerState.CLOSING, ServerState.DRAIN, ServerState.DEAD})
+"""Where an application can do nothing any more."""
+
+
+@attrs.define
+class Wire:
+    """What was written.
+
+    Attributes:
+        heads: How many heads of HTTP responses.
+        upgraded: Whether one of them was the 101.
+        body: Whether a body is open.
+        close: The Close frame, or None.
+        closing: Whether the transport was told to close.
+        aborted: Whether it was told to abort.
+    """
+
+    heads: int = 0
+    upgraded: bool = False
+    body: bool = False
+    close: tuple[int, str] | None = None
+    closing: bool = False
+    aborted: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self.closing or self.aborted
+
+    def write(self, command: Command) -> None:
+        """Take a command that writes, and check that it may."""
+        assert not self.over, f"{command} after the end of the transport"
+        for pair in getattr(command, "headers", ()):
+            assert not set(b"\r\n\0") & set(b"".join(pair)), "what a header must not hold"
+        match command:
+            case do.SendHandshake() | do.SendResponse() | do.StartResponse():
+                assert not self.heads, "a second head"
+                self.heads += 1
+                self.upgraded = isinstance(command, do.SendHandshake)
+                self.body = isinstance(command, do.StartResponse)
+            case do.SendBody():
+                assert self.body, "a body without a head"
+                self.body = command.more_body
+            case do.SendClose():
+                assert self.upgraded, "a frame without a 101"
+                assert self.close is None, "a second Close"
+                self.close = (command.code, command.reason)
+            case do.SendPong():
+                assert self.upgraded, "a frame without a 101"
+            case _:
+                assert self.upgraded, "a frame without a 101"
+                assert self.close is None, f"{command} after the Close"
+
+
+class World:
+    """A connection with all that is around it.
+
+    Args:
+        policies: The server's choices.
+    """
+
+    def __init__(self, policies: Policies) -> None:
+        self.connection = ServerConnection(policies)
+        self.wire = Wire()
+        self.armed: set[Timer] = set()
+        self.running = False  # the application
+        self.comes = "head"  # from the peer: then "early" data, then "frames"
+        self.eof = self.lost = False
+        self.ping: bytes | None = None  # the last that we sent
+        self.end: Message | None = None  # what the application has been told
+        self.first: tuple[int, str] | None = None  # Close frame of either side
+        self.client = CLIENT.initial
+        self.application = APPLICATION.initial
+        self.told = 0  # connect and data messages that wait for the application
+        self.logged = 0
+
+    def copy(self) -> "World":
+        """The same world once more, to try something in."""
+        return copy.deepcopy(self)
+
+    def key(self) -> Hashable:
+        """What distinguishes this world from others."""
+        return (
+            self.connection.state,
+            self.connection.wants_data,
+            self.told,
+            self.running,
+            self.comes,
+            self.eof,
+            self.lost,
+            self.ping is None,
+            str(self.end),
+            self.first,
+            self.client.state,
+            self.application.state,
+            frozenset(self.armed),
+            *attrs.astuple(self.wire),
+            self.connection._effects.fits_early(EARLY),
+        )
+
+    # What can happen
+
+    def actions(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
+        """What can happen: the event of the table, None for what is none, and how it is done."""
+        yield Event("shutdown", informal=True), lambda w: w.do(w.connection.shutdown())
+        if not self.lost:
+            yield LOST, World.lose
+        if not (self.lost or self.eof or self.wire.aborted):
+            yield from self.of_the_peer()
+        for timer in self.armed:
+            yield self.event_of_timer(timer), partial(World.fire, timer=timer)
+        if self.running:
+            yield from self.of_the_application()
+
+    def of_the_peer(self) -> Iterator[tuple[AnyEvent, Callable[["World"], None]]]:
+        """What a peer can do."""
+        events = {str(event): event for event in SERVER.table.events}
+        yield events["end of stream"], World.half_close
+        if self.comes == "head":
+            yield events["handshake request"], lambda w: w.ask("GET")
+            yield events["bad handshake request"], lambda w: w.ask("POST")
+        elif self.comes == "early":
+            fits = self.connection._effects.fits_early(EARLY)
+            name = f"early data [{'within' if fits else 'beyond'} the limit]"
+            yield events[name], lambda w: w.do(w.connection.receive_early_data(EARLY))
+        elif self.connection.wants_data:
+            yield events["data message"], lambda w: w.receive("x")
+            yield events["ping frame"], lambda w: w.do(w.connection.receive_ping(b"p"))
+            yield (
+                events["pong frame [not awaited]"],
+                lambda w: w.do(w.connection.receive_pong(b"stray")),
+            )
+            if (ping := self.ping) is not None and self.connection._effects.is_awaited(ping):
+                yield (
+                    events["pong frame [awaited]"],
+                    lambda w: w.do(w.connection.receive_pong(w.ping or b"")),
+                )
+            yield events["close frame"], lambda w: w.close(1001, "theirs")
+            yield events["protocol error"], lambda w: w.do(w.connection.receive_error(1002, "bad"))
+
+    def event_of_timer(self, timer: Timer) -> AnyEvent:
+        """The event of the table that a timer is."""
+        policies, reading = self.connection.policies, self.connection.wants_data
+        name = {
+            Timer.HANDSHAKE: "handshake timeout",
+            Timer.PING: f"ping due [{'no ' if policies.ping_timeout is None else ''}pong expected]",
+            Timer.PONG: f"pong timeout [{'' if reading else 'not '}reading]",
+            Timer.CLOSE: "close timeout",
+        }[timer]
+        return next(event for event in SERVER.table.events if str(event) == name)
+
+    def of_the_application(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
+        """What an application can do, right or wrong."""
+        policies = self.connection.policies
+        for message in (ACCEPT, SEND, CLOSE, START, MORE, LAST):
+            event = DENIAL[policies.denial] if message is START else event_of(message)
+            yield event, partial(World.send, message=message)
+        yield Event("malformed message", informal=True), World.send_malformed
+        yield RETURNED[policies.on_return], World.finish
+        yield RAISED[policies.on_exception], lambda w: w.raise_error(OSError("its own"))
+        if self.connection.state in OVER:
+            yield Event("application raised", "ClientDisconnected", informal=True), World.raise_gone
+        if self.connection.has_message:
+            yield None, World.take_message
+        else:
+            assert self.connection.state not in OVER, "the application would wait for ever"
+
+    # How it is done
+
+    def ask(self, method: str) -> None:
+        self.comes = "early"
+        if method == "GET":
+            self.do(self.connection.receive_request(method, HEADERS))
+        else:
+            self.do(self.connection.receive_bad_request(BadHandshake("no", status=405)))
+
+    def lose(self) -> None:
+        self.lost = True
+        self.do(self.connection.lost())
+        assert not self.armed, "a timer runs on after the end"
+
+    def half_close(self) -> None:
+        self.eof = True
+        self.do(self.connection.receive_eof())
+
+    def fire(self, timer: Timer) -> None:
+        self.armed.remove(timer)
+        self.do(self.connection.timeout(timer))
+
+    def receive(self, data: str | bytes) -> None:
+        if self.connection.state is ServerState.OPEN:
+            self.told += 1
+        self.do(self.connection.receive_data(data))
+
+    def close(self, code: int, reason: str) -> None:
+        if self.connection.state is ServerState.OPEN:
+            self.first = (code, reason)
+        self.do(self.connection.receive_close(code, reason))
+
+    def take_message(self) -> None:
+        message = self.connection.next_message()
+        assert message is not None
+        if message["type"] != "websocket.disconnect":
+            self.told -= 1
+        elif self.end is not None:
+            assert message == self.end, "the disconnect has changed"
+            return
+        else:
+            assert not self.told, "a message is lost"
+            self.end = message
+            self.check_end(message)
+        self.client = self.client.step(event_of(message))
+
+    def check_end(self, message: Message) -> None:
+        """The peer's Close if it came first, else ours, else 1006."""
+        code, reason = self.first or (1006, "")
+        assert message["code"] == code
+        assert message.get("reason", "") == reason
+        # a reason that nobody has given is none
+        shut = code == self.connection.policies.shutdown_code
+        assert ("reason" in message) == (self.first is not None and not shut)
+
+    def send(self, message: Message) -> None:
+        event, over = event_of(message), self.connection.state in OVER
+        before = self.connection.state
+        told = ended = self.first or (1006, "")
+        try:
+            commands = self.connection.send(message)
+        except ClientDisconnected as gone:
+            assert over, "it may still send"
+            told = (gone.code, gone.reason)
+            self.application = self.application.moves.get(LOST, self.application)
+        except IllegalTransition:
+            assert not over
+            assert event not in self.application.moves, "what is legal is refused"
+            assert self.connection.state is before
+        else:
+            assert not over, "it was taken after the end"
+            self.application = self.application.step(event)
+            self.do(commands)
+        assert told == ended
+
+    def send_anything(self, message: Any) -> None:
+        """Send what may be no message at all: it is taken, or it changes nothing."""
+        before = self.connection.state
+        try:
+            commands = self.connection.send(message)
+        except ClientDisconnected:
+            assert before in OVER
+            assert self.connection.state is before
+        except RuntimeError:
+            assert before not in OVER
+            assert self.connection.state is before
+        else:
+            self.application = self.application.step(event_of(message))
+            self.do(commands)
+
+    def send_malformed(self) -> None:
+        over, before = self.connection.state in OVER, self.connection.state
+        try:
+            self.connection.send(MALFORMED)
+        except RuntimeError:
+            assert not over
+        except ClientDisconnected:
+            assert over
+        else:
+            raise AssertionError("it was taken")
+        assert self.connection.state is before
+
+    def finish(self) -> None:
+        self.running = False
+        self.do(self.connection.application_returned())
+
+    def raise_error(self, error: BaseException) -> None:
+        self.running = False
+        logged = self.logged
+        self.do(self.connection.application_raised(error))
+        assert self.logged == logged + 1
+
+    def raise_gone(self) -> None:
+        self.running = False
+        try:
+            self.connection.send(SEND)
+        except ClientDisconnected as gone:
+            self.do(self.connection.application_raised(gone))
+
+    # Doing what the core commands
+
+    def do(self, commands: list[Command]) -> None:
+        """Do commands as a server would, and check them."""
+        for command in commands:
+            self.do_one(command)
+        state, wire = self.connection.state, self.wire
+        if state is ServerState.CLOSING:
+            assert wire.close, "it waits for an answer to nothing"
+            assert Timer.CLOSE in self.armed, "it waits for ever"
+        if state is ServerState.DRAIN:
+            assert wire.aborted or (wire.closing and Timer.CLOSE in self.armed), "it never ends"
+            assert wire.aborted or not wire.body or self.eof, "nobody asked to end the body"
+        if state in OVER:
+            assert not self.armed & {Timer.HANDSHAKE, Timer.PING, Timer.PONG}
+        if state is ServerState.OPEN and self.connection.policies.ping_interval is not None:
+            assert len(self.armed & {Timer.PING, Timer.PONG}) == 1, "it is not kept alive"
+        if self.lost:
+            assert state is ServerState.DEAD
+
+    def do_one(self, command: Command) -> None:
+        match command:
+            case do.StartApplication():
+                assert not self.running
+                self.running = True
+                self.told += 1
+            case do.ReadFrames():
+                assert self.wire.upgraded
+                self.comes = "frames"
+            case do.CloseTransport():
+                assert not self.wire.over
+                self.wire.closing = True
+            case do.AbortTransport():
+                self.wire.aborted = True
+            case do.StartTimer(timer):
+                assert timer not in self.armed, f"{timer} runs already"
+                self.armed.add(timer)
+            case do.StopTimer(timer):
+                self.armed.discard(timer)
+            case do.LogError() | do.LogException():
+                self.logged += 1
+            case _:
+                assert not self.lost, "something is written to what is gone"
+                self.wire.write(command)
+                if isinstance(command, do.SendPing):
+                    self.ping = command.payload
+                if isinstance(command, do.SendClose) and self.first is None:
+                    self.first = (command.code, command.reason)
