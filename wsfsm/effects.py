@@ -12,7 +12,16 @@ from wsfsm import commands as do
 from wsfsm.commands import Command, Output, Timer
 from wsfsm.errors import ClientDisconnected
 from wsfsm.handshake import BadHandshake
-from wsfsm.messages import Accept, Close, Connect, Disconnect, Receive, ResponseBody, ResponseStart
+from wsfsm.messages import (
+    Accept,
+    Close,
+    Connect,
+    Disconnect,
+    Receive,
+    ResponseBody,
+    ResponseStart,
+    Send,
+)
 from wsfsm.policies import Policies
 from wsfsm.types import Message
 
@@ -154,8 +163,14 @@ class Effects:
         return do.ReadFrames(held)
 
     @_makes(Output.SEND_DATA)
-    def _send_data(self, record: do.SendText | do.SendBytes) -> Command:
-        return record
+    def _send_data(self, data: do.SendText | do.SendBytes | Send) -> Command:
+        if not isinstance(data, Send):
+            return data
+        return (
+            do.SendBytes(data.bytes or b"")
+            if data.text is None
+            else do.SendText(data.text.encode())
+        )
 
     @_makes(Output.SEND_101)
     def _send_101(self, record: Accept) -> Command:

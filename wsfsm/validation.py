@@ -26,6 +26,8 @@ REASON_SIZE: Final = 123
 # RFC 9110 5.5: visible characters, obs-text, and blanks between them
 _VALUE: Final = re.compile(rb"[\x21-\x7e\x80-\xff]+([ \t]+[\x21-\x7e\x80-\xff]+)*|")
 
+_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
+
 _OWNED: Final = frozenset(
     {
         b"connection",
@@ -119,7 +121,7 @@ def _start(record: ResponseStart, _: Collection[str]) -> ResponseStart:
         raise _wrong(record, "status", f"must be 200-599, got {shown(record.status)}")
     headers = _headers(record, record.headers)
     lengths = [value for name, value in headers if name == b"content-length"]
-    if len(lengths) > 1 or not all(length.isdigit() for length in lengths):
+    if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
         raise _wrong(
             record,
             "headers",
