@@ -296,6 +296,6 @@ def control_frame(command: SendPing | SendPong | SendClose) -> bytes:
             frame = Frame(Opcode.PONG, payload)
         case SendClose(1005):  # no code at all
             frame = Frame(Opcode.CLOSE, b"")
-        case SendClose(code, reason):
-            frame = Frame(Opcode.CLOSE, Close(code, reason).serialize())
+        case _:
+            frame = Frame(Opcode.CLOSE, Close(command.code, command.reason).serialize())
     return frame.serialize(mask=False)

@@ -1,0 +1,170 @@
+"""The class in uvicorn on transports that are special: encrypted, paused, or gone."""
+
+import asyncio
+import contextlib
+import contextvars
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import attrs
+import pytest
+import trustme
+import websockets
+from serving import in_time, running, serving, until
+from wire import BINARY, CLOSE, TEXT, Client, close_payload, connected, frame, request
+
+from wsfsm.integrations.uvicorn import WebSocketProtocol
+from wsfsm.types import Message, Receive, Scope, Send
+
+ACCEPT: Message = {"type": "websocket.accept"}
+VARIABLE = contextvars.ContextVar("VARIABLE", default="its own")
+
+
+class Narrow(WebSocketProtocol):
+    """Reads only one message ahead, and waits for nobody for long."""
+
+    policies = attrs.evolve(
+        WebSocketProtocol.policies, high_water=0, low_water=0, close_timeout=0.3
+    )
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+class TestTls:
+    def options(
+        self, authority: trustme.CA, tmp_path: Path
+    ) -> tuple[dict[str, object], ssl.SSLContext]:
+        path = tmp_path / "server.pem"
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(path)
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        return {"ws": Narrow, "ssl_certfile": str(path)}, context
+
+    def test_a_real_client_is_served(self, authority: trustme.CA, tmp_path: Path) -> None:
+        options, context = self.options(authority, tmp_path)
+        schemes: list[str] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            schemes.append(scope["scheme"])
+            await receive()
+            await send(ACCEPT)
+            message = await receive()
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
+            schemes.append((await receive())["reason"])
+
+        async def main() -> None:
+            async with serving(app, **options) as address:
+                async with websockets.connect(f"wss://{address}", ssl=context) as client:
+                    await client.send(b"x" * 100_000)
+                    assert await client.recv() == b"x" * 100_000
+                    await client.close(reason="bye")
+
+        in_time(main)
+        assert schemes == ["wss", "bye"]
+
+    @pytest.mark.parametrize("answers", [True, False])
+    def test_a_connection_ends_whatever_the_client_does(
+        self, authority: trustme.CA, tmp_path: Path, *, answers: bool
+    ) -> None:
+        options, context = self.options(authority, tmp_path)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await send(ACCEPT)
+            await send({"type": "websocket.close", "code": 4000})
+
+        async def main() -> None:
+            async with running(app, **options) as (server, address):
+                host, port = address.split(":")
+                client = Client(*await asyncio.open_connection(host, int(port), ssl=context))
+                client.write(request())
+                assert (await client.head())[0] == 101
+                assert await client.close_frame() == (4000, "")
+                if answers:
+                    client.write(frame(CLOSE, close_payload(4000)))
+                assert await client.rest() == b""
+                client.writer.close()
+                await until(lambda: not server.server_state.connections)
+
+        in_time(main)
+
+
+def resetting(app: Callable[[Scope, Receive, Send], Awaitable[None]], *, reset: bool) -> None:
+    async def main() -> None:
+        VARIABLE.set("the server's")
+        async with serving(app, ws=WebSocketProtocol, reset_contextvars=reset) as address:
+            async with connected(address) as client:
+                await client.close_frame()
+
+    in_time(main)
+
+
+@pytest.mark.parametrize(("reset", "value"), [(True, "its own"), (False, "the server's")])
+def test_an_application_can_have_context_variables_of_its_own(reset: bool, value: str) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(VARIABLE.get())
+        await send(ACCEPT)
+
+    resetting(app, reset=reset)
+    assert seen == [value]
+
+
+def test_what_was_read_before_a_reset_is_received() -> None:
+    got: list[Message] = []
+    there, done = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await there.wait()
+        # nothing is read: only writing can tell that the client has gone
+        with contextlib.suppress(OSError):
+            while True:
+                await send({"type": "websocket.send", "bytes": b"x" * 2**16})
+                await asyncio.sleep(0)
+        got.extend([await receive(), await receive(), await receive()])
+        done.set()
+
+    async def main() -> None:
+        async with running(app, ws=Narrow) as (server, address):
+            async with connected(address) as client:
+                client.write(frame(TEXT, b"1"))
+                (connection,) = server.server_state.connections
+                await until(lambda: not connection._reading)  # type: ignore[union-attr]
+                client.reset()
+                there.set()
+            await done.wait()
+
+    in_time(main)
+    assert got == [
+        {"type": "websocket.receive", "text": "1"},
+        {"type": "websocket.disconnect", "code": 1006},
+        {"type": "websocket.disconnect", "code": 1006},
+    ]
+
+
+def test_a_receive_that_is_cancelled_takes_no_message() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        waiting = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await send({"type": "websocket.close", "code": 4000})  # the disconnect comes before it ends
+        message = await receive()
+        assert message == {"type": "websocket.disconnect", "code": 4000, "reason": ""}
+        assert waiting.cancelled()
+
+    async def main() -> None:
+        async with serving(app, ws=Narrow) as address:
+            async with connected(address) as client:
+                assert await client.close_frame() == (4000, "")
+                client.write(frame(BINARY, b"late"), frame(CLOSE, close_payload(4000)))
+                assert await client.rest() == b""
+
+    in_time(main)
