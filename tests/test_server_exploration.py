@@ -79,7 +79,7 @@ QUIET = (Out.STOP_PING_TIMER, Out.STOP_PONG_TIMER)
 ANSWERED = Out.STOP_HANDSHAKE_TIMER
 
 BROKEN = {
-    "would wait for ever": changed(
+    "whoever receives waits for ever": changed(
         "OPEN", "websocket.close", *QUIET, Out.CLOSE_AS_ASKED, Out.START_CLOSE_TIMER
     ),
     "a second Close": changed(

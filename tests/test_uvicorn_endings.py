@@ -209,6 +209,7 @@ class TestClosing:
     @pytest.mark.parametrize(
         "answer",
         [frame(CLOSE, close_payload(1000)), frame(3), frame(BINARY, b"late") + frame(CLOSE)],
+        ids=["a Close", "no frame", "data and a Close"],
     )
     def test_whatever_the_peer_answers_the_disconnect_is_ours(self, answer: bytes) -> None:
         async def main() -> None:

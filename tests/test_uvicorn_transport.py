@@ -12,7 +12,7 @@ import pytest
 import trustme
 import websockets
 from serving import in_time, running, serving, until
-from wire import BINARY, CLOSE, TEXT, Client, close_payload, connected, frame, request
+from wire import BINARY, CLOSE, PING, PONG, TEXT, Client, close_payload, connected, frame, request
 
 from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.types import Message, Receive, Scope, Send
@@ -166,5 +166,55 @@ def test_a_receive_that_is_cancelled_takes_no_message() -> None:
                 assert await client.close_frame() == (4000, "")
                 client.write(frame(BINARY, b"late"), frame(CLOSE, close_payload(4000)))
                 assert await client.rest() == b""
+
+    in_time(main)
+
+
+def test_a_client_that_pings_and_does_not_read_is_not_read_either() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await receive()
+
+    async def main() -> None:
+        async with running(app, ws=Narrow) as (server, address):
+            async with connected(address) as client:
+                client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                (connection,) = server.server_state.connections
+                pings = frame(PING, b"p" * 125) * 500
+                while connection._reading:  # type: ignore[union-attr]
+                    client.write(pings)
+                    await asyncio.sleep(0)
+                held = connection._transport.get_write_buffer_size()  # type: ignore[union-attr]
+                assert held < 2**20
+                client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+                assert await client.frame() == (PONG, b"p" * 125)
+                # it goes on, to the last of them
+                client.write(frame(CLOSE, close_payload(4000)))
+                while (answer := await client.frame())[0] == PONG:
+                    pass
+                assert answer == (CLOSE, close_payload(4000))
+
+    in_time(main)
+
+
+@pytest.mark.parametrize("ends", ["returns", "raises"])
+def test_tasks_that_an_application_leaves_behind_are_told_of_the_end(ends: str) -> None:
+    told: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        task = asyncio.ensure_future(receive())
+        task.add_done_callback(lambda done: told.append(done.result()))
+        await asyncio.sleep(0)
+        if ends == "raises":
+            raise ValueError(ends)
+
+    async def main() -> None:
+        async with serving(app, ws=Narrow) as address, connected(address) as client:
+            code, _ = await client.close_frame()
+            await until(lambda: bool(told))
+            assert told == [{"type": "websocket.disconnect", "code": code, "reason": ""}]
 
     in_time(main)

@@ -98,7 +98,7 @@ class World:
         self.connection = ServerConnection(policies)
         self.wire = Wire()
         self.armed: set[Timer] = set()
-        self.running = False  # the application
+        self.running = self.started = False  # the application
         self.comes = "head"  # from the peer: then "early" data, then "frames"
         self.eof = self.lost = False
         self.ping: bytes | None = None  # the last that we sent
@@ -197,8 +197,6 @@ class World:
             yield Event("application raised", "ClientDisconnected", informal=True), World.raise_gone
         if self.connection.has_message:
             yield None, World.take_message
-        else:
-            assert self.connection.state not in OVER, "the application would wait for ever"
 
     # How it is done
 
@@ -333,6 +331,7 @@ class World:
             assert wire.aborted or (wire.closing and Timer.CLOSE in self.armed), "it never ends"
             assert wire.aborted or not wire.body or self.eof, "nobody asked to end the body"
         if state in OVER:
+            assert self.connection.has_message == self.started, "whoever receives waits for ever"
             assert not self.armed & {Timer.HANDSHAKE, Timer.PING, Timer.PONG}
         if state is ServerState.OPEN and self.connection.policies.ping_interval is not None:
             assert len(self.armed & {Timer.PING, Timer.PONG}) == 1, "it is not kept alive"
@@ -343,7 +342,7 @@ class World:
         match command:
             case do.StartApplication():
                 assert not self.running
-                self.running = True
+                self.running = self.started = True
                 self.told += 1
             case do.ReadFrames():
                 assert self.wire.upgraded

@@ -1,9 +1,9 @@
 """What the outputs of the server machine become, and all that a connection keeps for them."""
 
-import struct
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from secrets import token_bytes
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 import attrs
@@ -65,7 +65,6 @@ class Effects:
         "_held",
         "_inbox",
         "_last",
-        "_pings",
         "_reasoned",
         "_remaining",
         "_size",
@@ -85,7 +84,6 @@ class Effects:
         self._head = _NO_HEAD  # of a denial response
         self._remaining: int | None = None  # bytes of the body of a denial response
         self._awaited: bytes | None = None
-        self._pings = 0
 
     @property
     def has_message(self) -> bool:
@@ -218,8 +216,7 @@ class Effects:
 
     @_makes(Output.SEND_PING)
     def _send_ping(self, _: object) -> Command:
-        self._pings += 1
-        payload = struct.pack("!I", self._pings & 0xFFFFFFFF)
+        payload = token_bytes(4)  # a peer that reads nothing cannot guess it
         self._awaited = None if self.policies.ping_timeout is None else payload
         return do.SendPing(payload)
 

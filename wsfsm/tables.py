@@ -28,7 +28,8 @@ The **server** machine is what a server lives through: it sees the frames and th
 transport, the messages of the application and its end, timers and shutdown. Its rows also say
 what an event gives out: what to write, what to deliver, which timers to start and to stop. What
 it delivers and what it takes is legal in the two other machines at every step. Whatever the
-application does after the end raises ClientDisconnected; a row that gives out nothing says
+application does after the end raises ClientDisconnected; the disconnect is delivered even when the
+application is what has ended, for tasks that it has left behind. A row that gives out nothing says
 that an event is of no more interest. Where servers may choose, the choice is a guard of the
 event: the application returns [close] or [drop].
 
@@ -177,8 +178,8 @@ SERVER: Final = Machine(Table(
         Row(S.CONNECTING, "websocket.close",  S.DRAIN,      "Close: before the accept, HTTP 403",                                                 (*_ANSWERED, Out.SEND_403, *_LEAVE)),
         Row(S.CONNECTING, DENIAL["hold"],     S.DENY_HEAD,  "Websocket Denial Response: the head may wait for the first body",                    (*_ANSWERED, Out.HOLD_HEAD)),
         Row(S.CONNECTING, DENIAL["flush"],    S.DENY_BODY,  "Websocket Denial Response",                                                          (*_ANSWERED, Out.SEND_HEAD)),
-        *(Row(S.CONNECTING, event,            S.DRAIN,      "Error Handling: there is no answer, and there will be none",                         (*_ANSWERED, Out.SEND_500, Out.LOG_RETURNED, *_LINGER)) for event in RETURNED.values()),
-        *(Row(S.CONNECTING, event,            S.DRAIN,      "Error Handling: the server closes what the application has left",                    (*_ANSWERED, Out.SEND_500, Out.LOG_RAISED, *_LINGER)) for event in RAISED.values()),
+        *(Row(S.CONNECTING, event,            S.DRAIN,      "Error Handling: there is no answer, and there will be none",                         (*_ANSWERED, Out.SEND_500, Out.LOG_RETURNED, *_LEAVE)) for event in RETURNED.values()),
+        *(Row(S.CONNECTING, event,            S.DRAIN,      "Error Handling: the server closes what the application has left",                    (*_ANSWERED, Out.SEND_500, Out.LOG_RAISED, *_LEAVE)) for event in RAISED.values()),
         Row(S.CONNECTING, EARLY,              S.CONNECTING, "RFC 6455 4.1: a client waits; what does not is kept for the frames' reader",         (Out.HOLD_DATA,)),
         Row(S.CONNECTING, FLOOD,              S.DRAIN,      "RFC 6455 4.1: a client waits",                                                       (*_ANSWERED, Out.SEND_400, *_LEAVE)),
         Row(S.CONNECTING, EOF,                S.DRAIN,      "Disconnect; RFC 6455 7.1.5: 1006",                                                   (*_ANSWERED, *_LEAVE)),
@@ -188,8 +189,8 @@ SERVER: Final = Machine(Table(
 
         Row(S.DENY_HEAD,  BODY_MORE,          S.DENY_BODY,  "Websocket Denial Response; Response Body",                                           (Out.SEND_HEAD, Out.SEND_BODY)),
         Row(S.DENY_HEAD,  BODY_LAST,          S.DRAIN,      "Websocket Denial Response; Response Body",                                           (Out.SEND_DENIAL, *_LEAVE)),
-        *(Row(S.DENY_HEAD, event,             S.DRAIN,      "Error Handling: nothing is on the wire, so an error response still can be",          (Out.SEND_500, Out.LOG_RETURNED, *_LINGER)) for event in RETURNED.values()),
-        *(Row(S.DENY_HEAD, event,             S.DRAIN,      "Error Handling: nothing is on the wire, so an error response still can be",          (Out.SEND_500, Out.LOG_RAISED, *_LINGER)) for event in RAISED.values()),
+        *(Row(S.DENY_HEAD, event,             S.DRAIN,      "Error Handling: nothing is on the wire, so an error response still can be",          (Out.SEND_500, Out.LOG_RETURNED, *_LEAVE)) for event in RETURNED.values()),
+        *(Row(S.DENY_HEAD, event,             S.DRAIN,      "Error Handling: nothing is on the wire, so an error response still can be",          (Out.SEND_500, Out.LOG_RAISED, *_LEAVE)) for event in RAISED.values()),
         Row(S.DENY_HEAD,  EARLY,              S.DENY_HEAD,  "RFC 6455 4.1: a client waits; there will be no frames"),
         Row(S.DENY_HEAD,  FLOOD,              S.DENY_HEAD,  "RFC 6455 4.1: a client waits; there will be no frames"),
         Row(S.DENY_HEAD,  EOF,                S.DRAIN,      "Disconnect; RFC 6455 7.1.5: 1006",                                                   _LEAVE),
@@ -198,8 +199,8 @@ SERVER: Final = Machine(Table(
 
         Row(S.DENY_BODY,  BODY_MORE,          S.DENY_BODY,  "Websocket Denial Response; Response Body",                                           (Out.SEND_BODY,)),
         Row(S.DENY_BODY,  BODY_LAST,          S.DRAIN,      "Websocket Denial Response; Response Body",                                           (Out.SEND_BODY, *_LEAVE)),
-        *(Row(S.DENY_BODY, event,             S.DRAIN,      "RFC 9112 8: a body that is not complete must not look complete",                     (Out.LOG_RETURNED, Out.ABORT_TRANSPORT)) for event in RETURNED.values()),
-        *(Row(S.DENY_BODY, event,             S.DRAIN,      "RFC 9112 8: a body that is not complete must not look complete",                     (Out.LOG_RAISED, Out.ABORT_TRANSPORT)) for event in RAISED.values()),
+        *(Row(S.DENY_BODY, event,             S.DRAIN,      "RFC 9112 8: a body that is not complete must not look complete",                     (Out.LOG_RETURNED, Out.DISCONNECT, Out.ABORT_TRANSPORT)) for event in RETURNED.values()),
+        *(Row(S.DENY_BODY, event,             S.DRAIN,      "RFC 9112 8: a body that is not complete must not look complete",                     (Out.LOG_RAISED, Out.DISCONNECT, Out.ABORT_TRANSPORT)) for event in RAISED.values()),
         Row(S.DENY_BODY,  EARLY,              S.DENY_BODY,  "RFC 6455 4.1: a client waits; there will be no frames"),
         Row(S.DENY_BODY,  FLOOD,              S.DENY_BODY,  "RFC 6455 4.1: a client waits; there will be no frames"),
         Row(S.DENY_BODY,  EOF,                S.DRAIN,      "Disconnect; RFC 6455 7.1.5: 1006",                                                   _LEAVE),
@@ -208,10 +209,10 @@ SERVER: Final = Machine(Table(
 
         Row(S.OPEN,       "websocket.send",   S.OPEN,       "Send",                                                                               (Out.SEND_DATA,)),
         Row(S.OPEN,       "websocket.close",  S.CLOSING,    "Close; RFC 6455 7.1.2",                                                              (*_QUIET, Out.CLOSE_AS_ASKED, Out.DISCONNECT, Out.START_CLOSE_TIMER)),
-        Row(S.OPEN,       RETURNED["close"],  S.CLOSING,    "RFC 6455 7.4.1: 1000, the purpose is fulfilled",                                     (*_QUIET, Out.CLOSE_RETURNED, Out.START_CLOSE_TIMER)),
-        Row(S.OPEN,       RETURNED["drop"],   S.DRAIN,      "RFC 6455 7.1.5: the peer reads 1006",                                                (*_QUIET, *_LINGER)),
-        Row(S.OPEN,       RAISED["close"],    S.CLOSING,    "Error Handling; RFC 6455 7.4.1: 1011, an unexpected condition",                      (*_QUIET, Out.CLOSE_RAISED, Out.LOG_RAISED, Out.START_CLOSE_TIMER)),
-        Row(S.OPEN,       RAISED["drop"],     S.DRAIN,      "Error Handling; RFC 6455 7.1.5: the peer reads 1006",                                (*_QUIET, Out.LOG_RAISED, *_LINGER)),
+        Row(S.OPEN,       RETURNED["close"],  S.CLOSING,    "RFC 6455 7.4.1: 1000, the purpose is fulfilled",                                     (*_QUIET, Out.CLOSE_RETURNED, Out.DISCONNECT, Out.START_CLOSE_TIMER)),
+        Row(S.OPEN,       RETURNED["drop"],   S.DRAIN,      "RFC 6455 7.1.5: the peer reads 1006",                                                (*_QUIET, *_LEAVE)),
+        Row(S.OPEN,       RAISED["close"],    S.CLOSING,    "Error Handling; RFC 6455 7.4.1: 1011, an unexpected condition",                      (*_QUIET, Out.CLOSE_RAISED, Out.LOG_RAISED, Out.DISCONNECT, Out.START_CLOSE_TIMER)),
+        Row(S.OPEN,       RAISED["drop"],     S.DRAIN,      "Error Handling; RFC 6455 7.1.5: the peer reads 1006",                                (*_QUIET, Out.LOG_RAISED, *_LEAVE)),
         Row(S.OPEN,       DATA,               S.OPEN,       "Receive",                                                                            (Out.RECEIVE,)),
         Row(S.OPEN,       PING,               S.OPEN,       "RFC 6455 5.5.2",                                                                     (Out.SEND_PONG,)),
         Row(S.OPEN,       PONG,               S.OPEN,       "RFC 6455 5.5.3",                                                                     (Out.STOP_PONG_TIMER, Out.START_PING_TIMER)),

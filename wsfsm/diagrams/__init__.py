@@ -12,7 +12,8 @@ the operating system; the other formats need nothing.
 How to read a picture: a dot marks the start, a double frame (Mermaid: a ring) a state that
 nothing leaves, a colour the `Kind` of an event. Italics are descriptions, where upright text
 is a literal name. Mermaid cannot colour arrows: there the title of a machine tells what its
-events are. An event that does not change the state is a loop, in Mermaid a line in the state.
+events are. An event that does not change the state is a loop, in Mermaid and in what is
+`Diagram.gathered` a line in the state. What an event gives out follows a slash.
 
 Elements of the SVG can be found by their ``id``, which no two of them share, and ``class``:
 
@@ -25,6 +26,8 @@ state                 ``client-CONNECTED``                    ``node state``, an
 row                   ``client-CONNECTED-websocket.receive``  ``edge``, the kind (``sent``,
                                                               ``received``, ``informal``,
                                                               ``event``), and ``loop``
+arrow of a gathered   ``server-OPEN:CLOSING``                 ``edge``, and the kinds of what it
+diagram                                                       stands for
 start mark            ``client:start``                        ``node start``
 its arrow             ``client:start:arrow``                  ``edge start``
 coupling              ``client:websocket.disconnect:``        ``node coupling``
@@ -43,7 +46,7 @@ from wsfsm.diagrams._graphviz import GraphvizError, dot, png, svg
 from wsfsm.diagrams._markdown import markdown
 from wsfsm.diagrams._mermaid import mermaid
 from wsfsm.diagrams._model import CHOSEN, COUPLED, INFORMAL, RECEIVED, SENT, Diagram, Kind, anchor
-from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, TRANSPORT_LOST
+from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, SERVER, TRANSPORT_LOST
 
 __all__ = [
     "CHOSEN",
@@ -93,13 +96,14 @@ _RENDERERS: Final[dict[Form, Callable[[Diagram], str | bytes]]] = {
     "png": png,
 }
 
-_KINDS: Final = {"client": RECEIVED, "application": SENT}
+_KINDS: Final = {"client": RECEIVED, "application": SENT, "server": SENT}
 
 DIAGRAMS: Final[Mapping[str, Diagram]] = MappingProxyType(
     {
         "client": Diagram([CLIENT], kinds=_KINDS),
         "application": Diagram([APPLICATION], kinds=_KINDS),
         "both": Diagram([CLIENT, APPLICATION], [CLIENT_GONE, TRANSPORT_LOST], _KINDS),
+        "server": Diagram([SERVER], kinds=_KINDS, gathered=True, outputs=False),
     }
 )
-"""The machines of wsfsm: ``client``, ``application``, and ``both`` with what ties them."""
+"""The machines of wsfsm: ``client``, ``application``, ``both`` with what ties them, ``server``."""

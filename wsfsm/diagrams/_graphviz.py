@@ -58,24 +58,56 @@ def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     yield f'  id="{me}"; class="machine"; label=<<B>{_text(table.name)}</B>>;'
     yield f'  style="rounded,filled"; color="{_FRAME}"; fillcolor="{_PANEL}"; margin=8;'
     yield f'  "{me}:start" {start};'
+    arrows = diagram.arrows(table)
     for state in table.states:
-        yield f"  {_state(table, state)}"
+        inside = arrows.pop((state, state), []) if diagram.gathered else []
+        yield f"  {_state(diagram, table, state, inside)}"
     yield f'  "{me}:start" -> "{initial}" {_attributes(f"{me}:start:arrow", "start")};'
-    for row in table.rows:
-        yield f"  {_row(diagram, table, row)}"
+    if diagram.gathered:
+        for (source, destination), rows in arrows.items():
+            yield f"  {_arrow(diagram, table, source, destination, rows)}"
+    else:
+        for row in table.rows:
+            yield f"  {_row(diagram, table, row)}"
     yield "}"
 
 
-def _state(table: Table[Any], state: Any) -> str:
+def _state(diagram: Diagram, table: Table[Any], state: Any, inside: list[Row[Any]]) -> str:
     me, last = anchor(table.name, name_of(state)), state in table.terminal
+    label = _text(name_of(state))
+    if inside:
+        label = f"<B>{label}</B><BR/>{_lines(diagram, table, inside)}"
     classes = {"state": True, "initial": state == table.initial, "terminal": last}
     node = _attributes(
         me,
         " ".join(role for role, has in classes.items() if has),
-        label=f"<{_text(name_of(state))}>",
+        label=f"<{label}>",
         **({"peripheries": "2"} if last else {}),
     )
     return f'"{me}" {node};'
+
+
+def _lines(diagram: Diagram, table: Table[Any], rows: list[Row[Any]]) -> str:
+    """Events, one below the other, each in the colour of its kind."""
+    lines = []
+    for row in diagram.shown(table, rows):
+        text = _STYLE.row(diagram, row).replace("<BR/>", " ")
+        colour = diagram.kind(table, row.event).colour
+        lines.append(
+            f'<FONT COLOR="{colour}" POINT-SIZE="9.5">&#160;{text}&#160;</FONT><BR ALIGN="LEFT"/>'
+        )
+    return "".join(lines)
+
+
+def _arrow(
+    diagram: Diagram, table: Table[Any], source: Any, destination: Any, rows: list[Row[Any]]
+) -> str:
+    """All that leads from a state to another."""
+    first, last = anchor(table.name, name_of(source)), anchor(table.name, name_of(destination))
+    kinds = dict.fromkeys(diagram.kind(table, row.event).name for row in rows)
+    label = f"<{_lines(diagram, table, rows)}>"
+    me = f"{first}:{anchor(name_of(destination))}"
+    return f'"{first}" -> "{last}" {_attributes(me, " ".join(kinds), label=label)};'
 
 
 def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
@@ -83,7 +115,7 @@ def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
     loop = row.source == row.destination
     source, destination = name_of(row.source), name_of(row.destination)
     # the spaces keep the text off its line, and empty lines lift a loop's off the others
-    lines = _STYLE.event(row.event).split("<BR/>")
+    lines = _STYLE.row(diagram, row).split("<BR/>")
     lines += [""] * (len(lines) - 1) * loop
     text = "".join(f'&#160;{line}&#160;<BR ALIGN="LEFT"/>' for line in lines)
     edge = _attributes(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from wsfsm.diagrams._model import Diagram, Style, lines_of, name_of
+from wsfsm.diagrams._model import Diagram, Style, lines_of, name_of, output_name
 from wsfsm.engine import Table
 
 __all__ = ["markdown"]
@@ -65,13 +65,15 @@ def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
         ],
     )
     yield ""
+    gives = any(row.emits for row in table.rows)
     yield from _grid(
-        ["state", "event", "next state", "note"],
+        ["state", "event", "next state", *["gives out"] * gives, "note"],
         [
             [
                 literal(name_of(row.source)),
                 _STYLE.event(row.event),
                 literal(name_of(row.destination)),
+                *[", ".join(_text(output_name(output)) for output in row.emits)] * gives,
                 _note(row.note),
             ]
             for row in table.rows

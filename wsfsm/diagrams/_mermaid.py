@@ -30,10 +30,8 @@ def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
         yield f'    state "{_text(name_of(state))}" as {ids[state]}'
     yield f"    [*] --> {ids[table.initial]}"
     # one arrow for all that leads from here to there: the labels of two are printed on each other
-    arrows: dict[tuple[Any, Any], list[str]] = {}
-    for row in table.rows:
-        arrows.setdefault((row.source, row.destination), []).append(_STYLE.event(row.event))
-    for (source, destination), events in arrows.items():
+    for (source, destination), rows in diagram.arrows(table).items():
+        events = [_STYLE.row(diagram, row) for row in diagram.shown(table, rows)]
         if source == destination:
             yield from (f"    {ids[source]} : {event}" for event in events)
         else:

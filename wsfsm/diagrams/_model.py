@@ -1,13 +1,14 @@
 """What is drawn, and what all formats have in common."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Any, Final
 from urllib.parse import quote
 
 import attrs
 from attrs.validators import matches_re
 
-from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Table
+from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Row, Table
 from wsfsm.errors import BadCoupling
 from wsfsm.rows import state_name as name_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "anchor",
     "lines_of",
     "name_of",
+    "output_name",
 ]
 
 
@@ -68,6 +70,9 @@ class Diagram:
         couplings: What ties them.
         kinds: By the name of a machine, what its events are; `CHOSEN` where it is not named.
             Informal events are `INFORMAL` anyway.
+        gathered: Whether pictures have one arrow for all that leads from a state to another, and
+            show events that do not change a state inside of it: for machines with many rows.
+        outputs: Whether pictures say what events give out; the Markdown always does.
 
     Raises:
         ValueError: Two machines have one name, or there is none.
@@ -77,6 +82,8 @@ class Diagram:
     tables: tuple[Table[Any], ...] = attrs.field(converter=_tables)
     couplings: tuple[Coupling[Any], ...] = attrs.field(default=(), converter=_couplings)
     kinds: Mapping[str, Kind] = attrs.field(factory=dict)
+    gathered: bool = False
+    outputs: bool = True
 
     def __attrs_post_init__(self) -> None:
         names = [table.name for table in self.tables]
@@ -105,6 +112,27 @@ class Diagram:
         """The table of that name."""
         return next(table for table in self.tables if table.name == name)
 
+    def arrows(self, table: Table[Any]) -> dict[tuple[Any, Any], list[Row[Any]]]:
+        """All rows, by the state that they lead from and the one that they lead to."""
+        arrows: dict[tuple[Any, Any], list[Row[Any]]] = {}
+        for row in table.rows:
+            arrows.setdefault((row.source, row.destination), []).append(row)
+        return arrows
+
+    def shown(self, table: Table[Any], rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+        """What is shown of the rows of an arrow: guards that make no difference are left out."""
+        if not self.gathered:
+            return list(rows)
+        guards = _guards(table.events)
+        here = _guards(row.event for row in rows)
+        shown: dict[str, Row[Any]] = {}
+        for row in rows:
+            event = row.event
+            if isinstance(event, Event) and here[event.name] == guards[event.name]:
+                event = attrs.evolve(event, guard="")
+            shown.setdefault(str(event), attrs.evolve(row, event=event))
+        return list(shown.values())
+
     @property
     def legend(self) -> tuple[Kind, ...]:
         """The kinds that there are in it."""
@@ -120,6 +148,19 @@ class Diagram:
             for table in self.tables
             for event in table.events
         )
+
+
+def _guards(events: Iterable[AnyEvent]) -> dict[str, set[str]]:
+    guards: dict[str, set[str]] = {}
+    for event in events:
+        if isinstance(event, Event):
+            guards.setdefault(event.name, set()).add(event.guard)
+    return guards
+
+
+def output_name(output: Hashable) -> str:
+    """What an output is called: the value of an enum member, or the str."""
+    return str(output.value if isinstance(output, Enum) else output)
 
 
 def anchor(*names: str) -> str:
@@ -167,6 +208,14 @@ class Style:
             return self.literal(event)
         name = self.described(event.name) if event.informal else self.literal(event.name)
         return f"{name}{self.turn}{self.described(f'[{event.guard}]')}" if event.guard else name
+
+    def row(self, diagram: Diagram, row: Row[Any]) -> str:
+        """An event, and what it gives out."""
+        event = self.event(row.event)
+        if not (diagram.outputs and row.emits):
+            return event
+        given = self.plain(", ".join(map(output_name, row.emits)))
+        return f"{event}{self.turn}{self.plain('/')} {given}"
 
     def terms(self, diagram: Diagram, coupling: Coupling[Any]) -> str:
         """What a coupling says."""

@@ -8,6 +8,7 @@ frame there is. It costs the library six times as much, for all that it could ha
 from codecs import getincrementaldecoder
 from collections.abc import Generator, Sequence
 from functools import lru_cache
+from io import BytesIO, StringIO
 from typing import Any, Final
 
 from websockets.datastructures import Headers
@@ -116,7 +117,7 @@ class FrameReader:
         self._stream: Any = None
         self._head = self._mask = b""  # of the present frame
         self._is_text = False
-        self._parts: list[Any] | None = None  # of the present message, if it has several frames
+        self._parts: Any = None  # of the present message, if it has several frames
         self._size = 0  # of them
         self._decoder: Any = None  # if it is a text
 
@@ -140,6 +141,17 @@ class FrameReader:
             self._stream.feed_data(data)
             next(self._parser)
         return commands
+
+    def resume(self) -> list[Command]:
+        """Read on what has come already, now that the connection wants data again.
+
+        Returns:
+            The commands that follow.
+        """
+        self._told = []
+        if self._parser is not None and not self._between and not self._stopped:
+            next(self._parser)
+        return self._told
 
     def _plain(self, data: bytes) -> bytes:
         """Read plain frames off the beginning of `data`, and return the rest."""
@@ -176,22 +188,20 @@ class FrameReader:
         """Read frames of all kinds: a coroutine that yields when it needs more bytes."""
         try:
             while not self._stopped:
+                # a compressed message takes more room here than on its way
+                while not self._connection.wants_data:
+                    yield
                 self._between = self._parts is None and not self._stream.buffer
                 self._head = self._mask = b""
                 # a Ping inside of a message that is nearly too big is not too big
                 limit = self._max_size
                 if limit is not None:
                     limit = max(limit - self._size, _CONTROL_SIZE)
-                self._receive(
-                    (
-                        yield from Frame.parse(
-                            self._read_exact,
-                            mask=True,
-                            max_size=limit,
-                            extensions=self._extensions,
-                        )
-                    )
+                frame = yield from Frame.parse(
+                    self._read_exact, mask=True, max_size=limit, extensions=self._extensions
                 )
+                self._check_decoders()
+                self._receive(frame)
         except ProtocolError as error:
             self._fail(1002, str(error))
         except PayloadTooBig:
@@ -231,6 +241,13 @@ class FrameReader:
             seen = len(buffer)
             yield
 
+    def _check_decoders(self) -> None:
+        # RFC 7692 7.2.3.4 allows it, but the library would read nothing more, without a word
+        for extension in self._extensions:
+            decoder: Any = getattr(extension, "decoder", None)
+            if getattr(decoder, "eof", False):
+                raise ProtocolError("a final block within a compressed stream")
+
     def _receive(self, frame: Frame) -> None:
         connection, data = self._connection, bytes(frame.data)
         match frame.opcode:
@@ -251,15 +268,16 @@ class FrameReader:
             wanted = "a new message" if opcode is Opcode.CONT else "a continuation"
             raise ProtocolError(f"{wanted} is expected")
         if self._parts is None:
-            self._parts = []
-            self._decoder = _Utf8() if opcode is Opcode.TEXT else None
+            text = opcode is Opcode.TEXT
+            self._decoder = _Utf8() if text else None
+            self._parts = StringIO() if text else BytesIO()
         # a text is decoded part by part: what is no text is told before the rest has come
-        self._parts.append(self._decoder.decode(data, last) if self._decoder else data)
+        self._parts.write(self._decoder.decode(data, last) if self._decoder else data)
         self._size += len(data)
         if self._max_size is not None and self._size > self._max_size:
             raise PayloadTooBig(self._size, self._max_size)
         if last:
-            whole = ("" if self._decoder is not None else b"").join(self._parts)
+            whole = self._parts.getvalue()
             self._parts, self._decoder, self._size = None, None, 0
             self._told += self._connection.receive_data(whole)
 

@@ -90,6 +90,7 @@ class WebSocketProtocol(asyncio.Protocol):
     __slots__ = (
         "_app_state",
         "_blocked",
+        "_choked",
         "_config",
         "_connection",
         "_extensions",
@@ -138,7 +139,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._receivers: list[asyncio.Future[None]] = []
         self._senders: list[asyncio.Future[None]] = []
         self._reading = True
-        self._blocked = False
+        self._blocked = False  # writing
+        self._choked = False  # by Pongs
 
     # What asyncio and uvicorn tell
 
@@ -161,6 +163,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Called when the transport is gone."""
         self._tell_error()
+        self._reader = None
         self._outbox.clear()
         self._perform(self._connection.lost())
         self._server_state.connections.discard(cast("Any", self))
@@ -173,8 +176,10 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Called when the transport's buffer is below its low-water mark."""
-        self._blocked = False
+        self._blocked = self._choked = False
         _wake(self._senders)
+        if not self._reading:
+            self._set_reading()
 
     def shutdown(self) -> None:
         """Called when the server stops."""
@@ -236,7 +241,10 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _take_frames(self, data: bytes) -> None:
         reader = cast("FrameReader", self._reader)
-        self._perform(reader.feed(data))
+        self._take_commands(reader, reader.feed(data))
+
+    def _take_commands(self, reader: FrameReader, commands: list[Command]) -> None:
+        self._perform(commands)
         if reader.error is not None:
             if self._connection.has_message:  # the application has a turn to answer it
                 self._loop.call_soon(self._tell_error)
@@ -249,12 +257,14 @@ class WebSocketProtocol(asyncio.Protocol):
             self._perform(self._connection.receive_error(*error))
 
     def _set_reading(self) -> None:
-        self._reading = self._connection.wants_data
+        self._reading = self._connection.wants_data and not self._choked
         if not self._transport.is_closing():
             if self._reading:
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
+        if self._reading and self._reader is not None:
+            self._take_commands(self._reader, self._reader.resume())
 
     # Doing what the core commands
 
@@ -263,7 +273,7 @@ class WebSocketProtocol(asyncio.Protocol):
             _DO[type(command)](self, command)
         if self._receivers and self._connection.has_message:
             _wake(self._receivers)
-        if self._reading is not self._connection.wants_data:
+        if self._reading is not self._connection.wants_data and not self._choked:
             self._set_reading()
 
     @_does(do.StartApplication)
@@ -312,6 +322,10 @@ class WebSocketProtocol(asyncio.Protocol):
     @_does(do.SendPing, do.SendPong, do.SendClose)
     def _send_control(self, command: do.SendPing | do.SendPong | do.SendClose) -> None:
         self._outbox.write(control_frame(command))
+        # whoever pings without end and reads nothing is not read either
+        if self._blocked and type(command) is do.SendPong and not self._choked:
+            self._choked = True
+            self._set_reading()
 
     @_does(do.CloseTransport)
     def _close_transport(self, _: do.CloseTransport) -> None:
