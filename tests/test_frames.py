@@ -276,6 +276,10 @@ class TestExtensions:
 
         assert caught.value.status == 400
 
+    @pytest.mark.parametrize("offers", [[], [b""], [b" ,\t,"], [b"", b"foo"]])
+    def test_what_offers_nothing_is_agreed_on_nothing(self, offers: list[bytes]) -> None:
+        assert negotiate(offers) == (None, [])
+
     def test_compressed_and_other_messages_are_read(self) -> None:
         client = PerMessageDeflate(False, False, 12, 12)
         first = Frame(Opcode.TEXT, b"hello" * 50).serialize(mask=True, extensions=[client])

@@ -8,7 +8,7 @@ import attrs
 import pytest
 import uvicorn
 import websockets
-from serving import in_time, serving, until
+from serving import in_time, running, serving, until
 from wire import (
     ACCEPT_KEY,
     BINARY,
@@ -206,6 +206,7 @@ class TestTheHandshake:
         ("data", "status"),
         [
             (request(method=b"POST"), 405),
+            (request(method=b"HEAD"), 405),
             (request((b"sec-websocket-version", b"8")), 426),
             (request((b"sec-websocket-key", b"abc")), 400),
             (request((b"content-length", b"5")) + b"hello", 400),
@@ -433,6 +434,29 @@ class TestBackPressure:
                 assert 0 < sent[0] < 1000
                 client.reset()
                 await until(lambda: bool(errors))
+
+        in_time(main)
+
+    @pytest.mark.parametrize("end", [frame(CLOSE, close_payload(4000)), b""], ids=["Close", "FIN"])
+    def test_send_fails_as_soon_as_the_client_leaves_that_does_not_read(self, end: bytes) -> None:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send(ACCEPT)
+            while True:
+                await send({"type": "websocket.send", "bytes": b"x" * 2**16})
+
+        async def main() -> None:
+            async with running(app, ws=WebSocketProtocol) as (server, address):
+                async with connected(address) as client:
+                    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+                    (connection,) = server.server_state.connections
+                    await until(lambda: bool(connection._senders))  # type: ignore[union-attr]
+                    if end:
+                        client.write(end)
+                    else:
+                        client.half_close()
+                    async with asyncio.timeout(5):  # half of what is waited for the client
+                        await until(lambda: not server.server_state.tasks)
 
         in_time(main)
 

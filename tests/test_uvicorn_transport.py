@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import contextvars
+import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -216,5 +218,59 @@ def test_tasks_that_an_application_leaves_behind_are_told_of_the_end(ends: str) 
             code, _ = await client.close_frame()
             await until(lambda: bool(told))
             assert told == [{"type": "websocket.disconnect", "code": code, "reason": ""}]
+
+    in_time(main)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request((b"sec-websocket-version", b"99")),
+        request(),
+        request() + frame(3),
+    ],
+    ids=["a bad request", "a request that is denied", "a request, and no frame"],
+)
+def test_nothing_is_kept_of_clients_that_leave_before_they_are_answered(
+    data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[object] = []
+
+    class Counted(Narrow):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            ended.append(self)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close"})
+
+    async def main() -> None:
+        async with running(app, ws=Counted, log_level="info", log_config=None) as (server, address):
+            host, port = address.split(":")
+            for _ in range(10):
+                with socket.create_connection((host, int(port))) as client:
+                    client.sendall(data)
+            await until(lambda: len(ended) == 10)
+            assert not server.server_state.connections
+
+    in_time(main)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_whoever_only_sends_leaves_others_their_turn(size: int) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        while True:
+            await send({"type": "websocket.send", "bytes": b"x" * size})
+
+    async def main() -> None:
+        async with running(app, ws=Narrow) as (server, address):
+            async with connected(address) as client:
+                for _ in range(100):
+                    assert await client.frame() == (BINARY, b"x" * size)
+                client.reset()
+            await until(lambda: not server.server_state.tasks)
 
     in_time(main)

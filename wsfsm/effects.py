@@ -90,6 +90,11 @@ class Effects:
         """Whether there is a message for the application."""
         return bool(self._inbox) or self._last is not None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is a last message."""
+        return self._last is not None
+
     def next_message(self) -> Message | None:
         """The next message for the application, the last one again and again, or None."""
         if self._inbox:

@@ -74,6 +74,11 @@ class ServerConnection:
         """The state of the server machine."""
         return self._node.state
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the application has been given its disconnect, taken or not."""
+        return self._effects.is_over
+
     # What comes from the peer
 
     def receive_request(

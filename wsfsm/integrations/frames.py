@@ -60,7 +60,9 @@ def negotiate(offers: Sequence[bytes]) -> tuple[str | None, Sequence[Extension]]
     Raises:
         BadHandshake: An offer has no meaning.
     """
-    headers = Headers(("Sec-WebSocket-Extensions", offer.decode("latin-1")) for offer in offers)
+    # empty elements of a list do not count (RFC 9110 5.6.1)
+    made = (offer.decode("latin-1") for offer in offers if offer.strip(b" \t,"))
+    headers = Headers(("Sec-WebSocket-Extensions", offer) for offer in made)
     try:
         return _negotiator().process_extensions(headers)
     except InvalidHandshake as error:

@@ -27,11 +27,12 @@ class Heads:
         own: Headers that the server gives to each response.
     """
 
-    __slots__ = ("_http", "_own")
+    __slots__ = ("_asks_for_head", "_http", "_own")
 
     def __init__(self, own: Iterable[Pair] = ()) -> None:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_SIZE)
         self._own = own
+        self._asks_for_head = False
 
     def read(self, data: bytes) -> h11.Request | None:
         """Take bytes from the peer; the request, once its head is complete.
@@ -44,7 +45,10 @@ class Heads:
             event = self._http.next_event()
         except h11.RemoteProtocolError as error:
             raise BadHandshake(str(error), status=error.error_status_hint) from None
-        return event if isinstance(event, h11.Request) else None
+        if not isinstance(event, h11.Request):
+            return None
+        self._asks_for_head = event.method == b"HEAD"
+        return event
 
     @property
     def rest(self) -> bytes:
@@ -76,7 +80,8 @@ class Heads:
         if command.status not in _BODILESS and all(n != b"content-length" for n, _ in headers):
             headers += ((b"content-length", str(len(command.body)).encode()),)
         start = self.start(StartResponse(command.status, headers))
-        return start + self.body(SendBody(command.body, more_body=False))
+        body = b"" if self._asks_for_head else command.body  # RFC 9110 9.3.2
+        return start + self.body(SendBody(body, more_body=False))
 
     def start(self, command: StartResponse) -> bytes:
         """The head of a response; its body is chunked if it has no content-length."""

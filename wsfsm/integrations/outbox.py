@@ -18,9 +18,12 @@ class Outbox:
     Args:
         transport: The transport.
         loop: Its loop.
+
+    Attributes:
+        crowded: Whether so much was added in this turn that it should end.
     """
 
-    __slots__ = ("_flushing", "_hurry", "_kept", "_loop", "_size", "_transport")
+    __slots__ = ("_flushing", "_hurry", "_kept", "_loop", "_size", "_transport", "crowded")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -29,6 +32,7 @@ class Outbox:
         self._size = 0  # of them
         self._hurry = True
         self._flushing = False
+        self.crowded = False
 
     def write(self, data: bytes) -> None:
         """Write at once, behind what is kept."""
@@ -48,11 +52,12 @@ class Outbox:
             return
         self._kept.append(frame)
         self._size += len(frame)
-        if self._size > _KEPT:
-            self.flush()
-        elif not self._flushing:
+        if not self._flushing:
             self._flushing = True
             self._loop.call_soon(self._end_turn)
+        if self._size > _KEPT:
+            self.crowded = True
+            self.flush()
 
     def answer(self) -> None:
         """The application takes a message: what it sends next is probably an answer."""
@@ -70,6 +75,6 @@ class Outbox:
         self._size = 0
 
     def _end_turn(self) -> None:
-        self._flushing = False
+        self._flushing = self.crowded = False
         self._hurry = True
         self.flush()

@@ -16,17 +16,14 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Final, TypeVar, cast
-from urllib.parse import unquote
 
 import attrs
 from uvicorn.config import Config
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.protocols.utils import (
     get_client_addr,
-    get_local_addr,
     get_path_with_query_string,
     get_remote_addr,
-    is_ssl,
 )
 from uvicorn.server import ServerState
 from websockets.extensions import Extension  # noqa: TC002 - all imports are real
@@ -36,6 +33,8 @@ from wsfsm.commands import Command, Timer
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame, negotiate
 from wsfsm.integrations.heads import Heads
 from wsfsm.integrations.outbox import Outbox
+from wsfsm.integrations.scopes import make_scope
+from wsfsm.integrations.waiters import Waiters
 from wsfsm.server import BadHandshake, Handshake, Policies, ServerConnection
 from wsfsm.types import Message, Scope
 
@@ -136,8 +135,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._reader: FrameReader | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         # tasks that wait in receive() and in send()
-        self._receivers: list[asyncio.Future[None]] = []
-        self._senders: list[asyncio.Future[None]] = []
+        self._receivers = Waiters(self._loop)
+        self._senders = Waiters(self._loop)
         self._reading = True
         self._blocked = False  # writing
         self._choked = False  # by Pongs
@@ -177,7 +176,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called when the transport's buffer is below its low-water mark."""
         self._blocked = self._choked = False
-        _wake(self._senders)
+        self._senders.wake()
         if not self._reading:
             self._set_reading()
 
@@ -203,15 +202,19 @@ class WebSocketProtocol(asyncio.Protocol):
         self._outbox.answer()
         while (message := self._connection.next_message()) is None:
             self._outbox.flush()
-            await _wait(self._loop, self._receivers)
+            await self._receivers.wait()
         if not self._reading:
             self._set_reading()
         return message
 
     async def _send(self, message: Message) -> None:
-        while self._blocked:
-            await _wait(self._loop, self._senders)
+        while self._blocked and not self._connection.is_over:
+            await self._senders.wait()
+        if self._transport.is_closing():  # its loss is to be told first
+            await asyncio.sleep(0)
         self._perform(self._connection.send(message))
+        if self._outbox.crowded:  # it is somebody else's turn
+            await asyncio.sleep(0)
 
     # Reading
 
@@ -272,7 +275,9 @@ class WebSocketProtocol(asyncio.Protocol):
         for command in commands:
             _DO[type(command)](self, command)
         if self._receivers and self._connection.has_message:
-            _wake(self._receivers)
+            self._receivers.wake()
+        if self._senders and self._connection.is_over:
+            self._senders.wake()
         if self._reading is not self._connection.wants_data and not self._choked:
             self._set_reading()
 
@@ -330,10 +335,13 @@ class WebSocketProtocol(asyncio.Protocol):
     @_does(do.CloseTransport)
     def _close_transport(self, _: do.CloseTransport) -> None:
         self._outbox.flush()
-        if self._transport.can_write_eof() and not self._transport.is_closing():
-            self._transport.write_eof()
-        else:  # TLS has no half-closed connections
+        if not self._transport.can_write_eof():  # TLS has no half-closed connections
             self._transport.close()
+        elif not self._transport.is_closing():
+            try:
+                self._transport.write_eof()
+            except OSError:  # the peer is gone already
+                self._transport.abort()
 
     @_does(do.AbortTransport)
     def _abort_transport(self, _: do.AbortTransport) -> None:
@@ -367,24 +375,8 @@ class WebSocketProtocol(asyncio.Protocol):
     # What uvicorn tells applications and logs
 
     def _make_scope(self) -> Scope:
-        request, root_path = self._request, self._config.root_path
-        raw_path, _, query_string = request.target.partition(b"?")
-        return {
-            "type": "websocket",
-            "asgi": {"version": self._config.asgi_version, "spec_version": "2.5"},
-            "http_version": "1.1",
-            "scheme": "wss" if is_ssl(self._transport) else "ws",
-            "server": get_local_addr(self._transport),
-            "client": get_remote_addr(self._transport),
-            "root_path": root_path,
-            "path": root_path + unquote(raw_path.decode("ascii")),
-            "raw_path": root_path.encode("ascii") + raw_path,
-            "query_string": query_string,
-            "headers": list(request.headers),
-            "subprotocols": list(cast("Handshake", self._connection.handshake).subprotocols),
-            "state": self._app_state.copy(),
-            "extensions": {"websocket.http.response": {}},
-        }
+        offered = cast("Handshake", self._connection.handshake).subprotocols
+        return make_scope(self._request, offered, self._transport, self._config, self._app_state)
 
     def _log_access(self, answer: str) -> None:
         if self._scope:  # a request that is none was never taken
@@ -413,20 +405,3 @@ class CompatWebSocketProtocol(WebSocketProtocol):
     policies = Policies(on_return="drop", on_exception="drop", denial="flush", shutdown_status=500)
 
     __slots__ = ()
-
-
-async def _wait(loop: asyncio.AbstractEventLoop, waiters: list[asyncio.Future[None]]) -> None:
-    waiter = loop.create_future()
-    waiters.append(waiter)
-    try:
-        await waiter
-    finally:
-        if waiter in waiters:  # it was cancelled
-            waiters.remove(waiter)
-
-
-def _wake(waiters: list[asyncio.Future[None]]) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)
-    waiters.clear()
