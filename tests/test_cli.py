@@ -107,7 +107,7 @@ class TestFiles:
             for form, suffix in SUFFIXES.items()
             if form != "png"
         }
-        assert len(rendered) == 12
+        assert len(rendered) == 16
 
 
 class TestRefusals:
@@ -116,7 +116,7 @@ class TestRefusals:
         [
             ([], "required: COMMAND"),
             (["draw"], "invalid choice: 'draw'"),
-            (["diagram", "server"], "invalid choice: 'server'"),
+            (["diagram", "peer"], "invalid choice: 'peer'"),
             (["diagram", "-f", "gif"], "invalid choice: 'gif'"),
             (["diagram", "--write", "x", "-o", "y.svg"], "not allowed with argument"),
             (["diagram", "client", "--write", "x"], "--write writes all diagrams"),

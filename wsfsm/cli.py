@@ -77,7 +77,10 @@ def _declare_diagram(commands: Any) -> None:
         description="Draw the machines, straight from their tables. SVG and PNG need Graphviz.",
     )
     parser.add_argument(
-        "which", nargs="?", choices=DIAGRAMS, help="what to draw (default: both machines)"
+        "which",
+        nargs="?",
+        choices=DIAGRAMS,
+        help="what to draw (default: both, the client and the application)",
     )
     parser.add_argument(
         "-f",

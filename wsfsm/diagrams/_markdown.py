@@ -43,12 +43,12 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     literal = _STYLE.literal
-    kind = diagram.kinds.get(table.name)
+    meaning = diagram.meaning(table)
     ends = ", ".join(literal(name_of(state)) for state in table.terminal)
     yield f"## {_text(table.name)}"
     yield ""
-    if kind:
-        yield f"Its events are {_text(kind.meaning)}."
+    if meaning:
+        yield f"Its events are {_text(meaning)}."
     yield f"It starts in {literal(name_of(table.initial))} and ends in {ends}."
     italics = " *Italics*: a description, not a literal name." if diagram.describes else ""
     yield f"A dash: refused.{italics}"

@@ -21,8 +21,8 @@ _STYLE: Final = Style(_text, _text, "<i>{}</i>".format, "<br/>")
 
 
 def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
-    kind = diagram.kinds.get(table.name)
-    title = f"{table.name}: {kind.meaning}" if kind else table.name
+    meaning = diagram.meaning(table)
+    title = f"{table.name}: {meaning}" if meaning else table.name
     yield f'state "{_text(title)}" as {me} {{'
     yield "    direction TB"
     ids = {state: f"{me}s{number}" for number, state in enumerate(table.states)}

@@ -108,6 +108,12 @@ class Diagram:
             else self.kinds.get(table.name, CHOSEN)
         )
 
+    def meaning(self, table: Table[Any]) -> str:
+        """What the events of `table` are, if that was said."""
+        kinds = {self.kind(table, event): None for event in table.events}
+        said = [kind.meaning for kind in kinds if kind == self.kinds.get(table.name)]
+        return " and ".join([*said, *[INFORMAL.meaning] * (INFORMAL in kinds)]) if said else ""
+
     def table(self, name: str) -> Table[Any]:
         """The table of that name."""
         return next(table for table in self.tables if table.name == name)
