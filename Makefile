@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTHON27 ?= python2.7
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-server diagrams clean
+.PHONY: help run test check autobahn bench bench-server diagrams clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -25,6 +26,9 @@ test: $(VENV)/test ## Run linter, type checker and tests with coverage
 
 check: $(VENV)/test ## Run the tests on every Python that is at hand
 	$(BIN)/nox
+
+autobahn: $(VENV)/test ## Run Autobahn|Testsuite against the class in uvicorn (needs Python 2.7)
+	$(BIN)/python tests/autobahn_suite.py --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
 
 bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results

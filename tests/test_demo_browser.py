@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
-pytestmark = pytest.mark.browser
+# one browser, and no second one beside it
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -34,6 +35,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("WSFSM_REQUIRE_TOOLS"):
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=30_000)  # of a busy machine
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield running
@@ -69,7 +71,7 @@ def opened(page: Page, address: str) -> Iterator[Page]:
 
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.on("request", check)
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.goto(address)
     expect(page.locator("html[data-ready]")).to_be_attached()
     yield page
