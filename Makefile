@@ -34,6 +34,7 @@ bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results
 
 bench-server: $(VENV)/bench ## Compare what a WebSocket costs ASGI servers (Linux; some minutes)
+	$(BIN)/python benchmarks/core.py --json benchmarks/results
 	$(BIN)/python benchmarks/server.py --json benchmarks/results
 
 diagrams: $(VENV)/test ## Render the diagrams anew (needs Graphviz)

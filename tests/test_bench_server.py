@@ -83,3 +83,22 @@ def test_ratios_are_to_the_better_of_uvicorns_classes() -> None:
         "| memory | 2.00 | 1.00 | 0.50 |",
         "| connections a second | 1.00 | 0.50 | 2.00 |",
     ]
+
+
+def test_the_core_is_measured_beside_its_peers(tmp_path: Path) -> None:
+    path = tmp_path / "core.json"
+    command = [sys.executable, BENCHMARKS / "core.py", "--rounds", "2", "--json", str(path)]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+
+    assert (done.returncode, done.stderr) == (0, "")
+    written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    assert written["about"]["rounds"] == 2
+    report = runpy.run_path(str(BENCHMARKS / "server_report.py"))
+    assert report["markdown"](written["figures"]) in done.stdout
+    figures = written["figures"]
+    assert list(figures.pop("an event, its state alone")) == ["core", "h11"]
+    for row in figures.values():
+        assert list(row) == ["core", "core and frames", "wsproto", "h11"]
+        assert all(figure > 0 for figure in row.values())
+        assert row["core and frames"] > row["core"]
