@@ -1,11 +1,9 @@
 """The scope of a WebSocket, as uvicorn makes it."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
-import h11
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
@@ -15,22 +13,22 @@ __all__ = ["make_scope"]
 
 
 def make_scope(
-    request: h11.Request,
-    subprotocols: Iterable[str],
+    target: bytes,
+    headers: list[tuple[bytes, bytes]],
     transport: asyncio.Transport,
     config: Config,
     state: dict[str, Any],
 ) -> Scope:
-    """The scope (ASGI 2.5, WebSocket Connection Scope).
+    """The scope (ASGI 2.5, WebSocket Connection Scope), all but its subprotocols.
 
     Args:
-        request: The request for a WebSocket.
-        subprotocols: The subprotocols that it offers.
+        target: Target of the request.
+        headers: Its headers, for the application to keep.
         transport: What it has come by.
         config: uvicorn's options.
         state: State of the lifespan.
     """
-    raw_path, _, query_string = request.target.partition(b"?")
+    raw_path, _, query_string = target.partition(b"?")
     return {
         "type": "websocket",
         "asgi": {"version": config.asgi_version, "spec_version": "2.5"},
@@ -42,8 +40,7 @@ def make_scope(
         "path": config.root_path + unquote(raw_path.decode("ascii")),
         "raw_path": config.root_path.encode("ascii") + raw_path,
         "query_string": query_string,
-        "headers": list(request.headers),
-        "subprotocols": list(subprotocols),
+        "headers": headers,
         "state": state.copy(),
         "extensions": {"websocket.http.response": {}},
     }

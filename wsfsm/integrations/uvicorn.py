@@ -93,17 +93,18 @@ class WebSocketProtocol(asyncio.Protocol):
         "_config",
         "_connection",
         "_extensions",
+        "_headers",
         "_heads",
         "_loop",
         "_outbox",
         "_reader",
         "_reading",
         "_receivers",
-        "_request",
         "_scope",
         "_senders",
         "_server_state",
         "_take",
+        "_target",
         "_timers",
         "_transport",
     )
@@ -223,15 +224,16 @@ class WebSocketProtocol(asyncio.Protocol):
             request = self._heads.read(data)
             if request is None:
                 return
+            self._headers = list(request.headers)  # h11's own kind of list is slow to walk
             if self._config.ws_per_message_deflate:
-                offers = [v for name, v in request.headers if name == b"sec-websocket-extensions"]
+                offers = [v for name, v in self._headers if name == b"sec-websocket-extensions"]
                 self._extensions = negotiate(offers)
         except BadHandshake as error:
             commands = self._connection.receive_bad_request(error)
         else:
-            self._request = request
+            self._target = request.target
             commands = self._connection.receive_request(
-                request.method, request.headers, request.http_version.decode()
+                request.method, self._headers, request.http_version.decode()
             )
         early = self._heads.rest
         self._take = WebSocketProtocol._take_early
@@ -300,7 +302,7 @@ class WebSocketProtocol(asyncio.Protocol):
         limit = self._connection.policies.max_message_size
         self._reader = FrameReader(self._connection, self._extensions[1], limit)
         self._take = WebSocketProtocol._take_frames
-        del self._heads, self._request
+        del self._heads, self._target, self._headers
         if command.held:
             self._take_frames(command.held)
 
@@ -375,8 +377,12 @@ class WebSocketProtocol(asyncio.Protocol):
     # What uvicorn tells applications and logs
 
     def _make_scope(self) -> Scope:
-        offered = cast("Handshake", self._connection.handshake).subprotocols
-        return make_scope(self._request, offered, self._transport, self._config, self._app_state)
+        scope = make_scope(
+            self._target, self._headers, self._transport, self._config, self._app_state
+        )
+        handshake = cast("Handshake", self._connection.handshake)
+        scope["subprotocols"] = list(handshake.subprotocols)
+        return scope
 
     def _log_access(self, answer: str) -> None:
         if self._scope:  # a request that is none was never taken
