@@ -33,7 +33,7 @@ def test_its_links_lead_somewhere() -> None:
 def test_its_make_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
-    for target in re.findall(r"\bmake (\w+)", README):
+    for target in re.findall(r"\bmake ([a-z][a-z-]*)", README):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
@@ -46,6 +46,34 @@ def test_its_figures_are_those_that_were_measured() -> None:
         measured = json.loads(path.read_text(encoding="utf-8"))
         assert f"{measured['about']['python']}, Starlette" in README
         assert benchmark["markdown"](measured["ratios"]) in README
+
+
+def test_its_figures_of_servers_are_those_that_were_measured() -> None:
+    report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
+    results = sorted((ROOT / "benchmarks" / "results").glob("server-*.json"))
+
+    assert results
+    for path in results:
+        measured = json.loads(path.read_text(encoding="utf-8"))
+        about = measured["about"]
+        assert f"{about['python']}, {about['loop']}, uvicorn {about['versions']['uvicorn']}" in README
+        assert report["markdown"](measured["ratios"]) in README
+        flight, turns = (
+            row["uvicorn-wsfsm"] / row["picows"]
+            for name, row in measured["figures"].items()
+            if name.startswith("text")
+        )
+        told = f"{flight:.1f} times its time in flight and {turns:.1f} times in ping-pong"
+        assert told in " ".join(README.split())
+
+
+def test_its_figures_of_the_core_are_those_that_were_measured() -> None:
+    report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
+    results = sorted((ROOT / "benchmarks" / "results").glob("core-*.json"))
+
+    assert results
+    for path in results:
+        assert report["markdown"](json.loads(path.read_text(encoding="utf-8"))["figures"]) in README
 
 
 def test_the_changelog_begins_with_the_version_of_the_package() -> None:
