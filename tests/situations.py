@@ -6,11 +6,13 @@ A situation is data. Its application is a list of steps:
   "OSError", or the exception's name;
 - `RECEIVE`: a message is seen, or "waits" if there is none for a while;
 - `RAISE`: it raises; `RAISE_AGAIN`: it raises what it has seen last; without either, it returns;
-- a number: it sleeps so many seconds; a str: it waits until the client says that word.
+- `OVER`: it waits until the server knows that the connection is over; `GONE`: until it is gone;
+- a float: it sleeps so many seconds; a str: it waits until the client says that word.
 
 Its client asks for a WebSocket, then does its steps:
 
-- bytes are sent; `FIN` and `RST` too; a number: it sleeps;
+- bytes are sent; `FIN` and `RST` too; a float: it sleeps; an int: it waits until the application
+  has seen so many things, with 0 until it runs;
 - `HEAD`: it waits for the head of the response; a str: it says that word.
 
 In the end it reads until the transport ends. A Close frame is answered unless it is `silent`.
@@ -20,12 +22,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import attrs
 import h11
 import pytest
-from serving import in_time, running
+from serving import in_time, running, until
 from wire import BINARY, CLOSE, HEADERS, PING, PONG, TEXT, Client, connecting, frame, request
 
 from wsfsm.integrations.uvicorn import WebSocketProtocol
@@ -34,11 +37,14 @@ from wsfsm.types import Message, Receive, Scope, Send
 RECEIVE: Final = object()
 RAISE: Final = object()
 RAISE_AGAIN: Final = object()
+OVER: Final = object()
+GONE: Final = object()
 HEAD: Final = object()
 FIN: Final = object()
 RST: Final = object()
 
 WAITS: Final = 0.15  # seconds after which nothing is expected to come any more
+PATIENCE: Final = 5.0  # seconds for what is expected
 NAMES: Final = {TEXT: "TEXT", BINARY: "BINARY", PING: "PING", PONG: "PONG"}
 
 
@@ -106,9 +112,22 @@ class Player:
         self.headers: list[tuple[str, str]] = []
         self.said: dict[str, asyncio.Event] = {}
         self.done = asyncio.Event()
+        self.states: list[Any] = []  # of the server
 
     def word(self, name: str) -> asyncio.Event:
         return self.said.setdefault(name, asyncio.Event())
+
+    def is_over(self, *, gone: bool) -> bool:
+        """Whether the server knows that the connection is over, or gone."""
+        (state,) = self.states
+        connections: set[Any] = state.connections
+        return not connections or (
+            not gone and all(connection._connection.is_over for connection in connections)
+        )
+
+    def has_seen(self, count: int) -> bool:
+        """Whether the application runs, and has seen so many things."""
+        return self.saw is not None and len(self.saw) >= count
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if scope["type"] == "http":  # it was no request for a WebSocket
@@ -125,6 +144,8 @@ class Player:
                     await self.word(step).wait()
                 elif isinstance(step, float):
                     await asyncio.sleep(step)
+                elif step is OVER or step is GONE:
+                    await until(partial(self.is_over, gone=step is GONE))
                 else:
                     seen, last = await self.try_step(step, receive, send)
                     self.saw.append(seen)
@@ -135,11 +156,13 @@ class Player:
     async def try_step(
         self, step: Any, receive: Receive, send: Send
     ) -> tuple[Any, Exception | None]:
+        right = self.situation.saw or ()
+        nothing = len(self.saw or ()) < len(right) and right[len(self.saw or ())] == "waits"
         try:
             if step is not RECEIVE:
                 await send(step)
                 return "ok", None
-            return await asyncio.wait_for(receive(), WAITS), None
+            return await asyncio.wait_for(receive(), WAITS if nothing else PATIENCE), None
         except TimeoutError:
             return "waits", None
         except (RuntimeError, OSError) as error:
@@ -157,6 +180,8 @@ class Player:
                 client.write(step)
             elif isinstance(step, float):
                 await asyncio.sleep(step)
+            elif isinstance(step, int):
+                await until(partial(self.has_seen, step))
             elif isinstance(step, str):
                 self.word(step).set()
             elif step is HEAD:
@@ -208,11 +233,12 @@ class Player:
     async def play(self) -> None:
         defaults = {"ws": Quick, "interface": "asgi3", "log_level": "info", "log_config": None}
         options = defaults | self.situation.options
-        async with running(self.application, **options) as (_, address):
-            async with connecting(address) as client, asyncio.timeout(5):
+        async with running(self.application, **options) as (server, address):
+            self.states.append(server.server_state)
+            async with connecting(address) as client, asyncio.timeout(10):
                 await self.play_client(client)
             if self.saw is not None:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(10):
                     await self.done.wait()
 
 

@@ -26,7 +26,7 @@ def test_its_code_runs_and_prints_what_stands_below_it(code: str) -> None:
 
 
 def test_its_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^):]+)\)", README):
+    for target in re.findall(r"\]\(([^):#]+)\)", README):
         assert (ROOT / target).exists(), target
 
 
@@ -56,7 +56,9 @@ def test_its_figures_of_servers_are_those_that_were_measured() -> None:
     for path in results:
         measured = json.loads(path.read_text(encoding="utf-8"))
         about = measured["about"]
-        assert f"{about['python']}, {about['loop']}, uvicorn {about['versions']['uvicorn']}" in README
+        assert (
+            f"{about['python']}, {about['loop']}, uvicorn {about['versions']['uvicorn']}" in README
+        )
         assert report["markdown"](measured["ratios"]) in README
         flight, turns = (
             row["uvicorn-wsfsm"] / row["picows"]

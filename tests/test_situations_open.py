@@ -6,7 +6,9 @@ import pytest
 from situations import (
     CONNECT,
     FIN,
+    GONE,
     HEAD,
+    OVER,
     RAISE,
     RAISE_AGAIN,
     RAISED,
@@ -128,14 +130,14 @@ CLOSING = [
     Situation(id="D01", title="close, then data", section=ASGI + "Disconnected Client", app=[accept(), close(), send(), RAISE_AGAIN], saw=["ok", "ok", "OSError"], wire=(101, *ENDED)),
     Situation(id="D02", title="close, then close", section=ASGI + "Disconnected Client", app=[accept(), close(), close(code=1001)], saw=["ok", "ok", "OSError"], wire=(101, *ENDED)),
     Situation(id="D10", title="close, then accept", section=ASGI + "Disconnected Client", app=[accept(), close(), accept()], saw=["ok", "ok", "OSError"], wire=(101, *ENDED)),
-    Situation(id="D03", title="receive before the peer's Close", section=ASGI + "Disconnect", client=[HEAD, "seen", 0.3, frame(CLOSE, close_payload(1000))], silent=True, app=[RECEIVE, accept(), close(), RECEIVE, RECEIVE, RECEIVE], saw=[CONNECT, "ok", "ok", *[left(1000, "")] * 3], wire=(101, *ENDED)),
-    Situation(id="D04", title="the peer answers with another code", section=ASGI + "Disconnect", client=[HEAD, 0.1, frame(CLOSE, close_payload(1000))], silent=True, app=[RECEIVE, accept(), close(code=1001), RECEIVE, 0.2, RECEIVE], saw=[CONNECT, "ok", "ok", left(1001, ""), left(1001, "")], wire=(101, "CLOSE 1001", "FIN")),
-    Situation(id="D05", title="the peer answers late", section="RFC 6455 7.1.1", client=[HEAD, 0.25, frame(CLOSE, close_payload(1000))], silent=True, app=[accept(), close()], saw=["ok", "ok"], wire=(101, *ENDED)),
-    Situation(id="D06", title="data before the peer's Close", section="RFC 6455 1.4", client=[HEAD, "asked", 0.1, frame(TEXT, b"late"), frame(CLOSE, close_payload(1000))], silent=True, app=[RECEIVE, accept(), close(), "asked", 0.2, RECEIVE, RECEIVE], saw=[CONNECT, "ok", "ok", left(1000, ""), left(1000, "")], wire=(101, *ENDED)),
-    Situation(id="D07", title="the peer drops the transport", section=ASGI + "Disconnect", client=[HEAD, 0.05, RST], app=[RECEIVE, accept(), close(), 0.15, RECEIVE, RECEIVE], saw=[CONNECT, "ok", "ok", left(1000, ""), left(1000, "")], wire=(101,)),
+    Situation(id="D03", title="receive before the peer's Close", section=ASGI + "Disconnect", client=[HEAD, 6, frame(CLOSE, close_payload(1000))], silent=True, app=[RECEIVE, accept(), close(), RECEIVE, RECEIVE, RECEIVE], saw=[CONNECT, "ok", "ok", *[left(1000, "")] * 3], wire=(101, *ENDED)),
+    Situation(id="D04", title="the peer answers with another code", section=ASGI + "Disconnect", client=[HEAD, 3, frame(CLOSE, close_payload(1000))], silent=True, app=[RECEIVE, accept(), close(code=1001), RECEIVE, 0.2, RECEIVE], saw=[CONNECT, "ok", "ok", left(1001, ""), left(1001, "")], wire=(101, "CLOSE 1001", "FIN")),
+    Situation(id="D05", title="the peer answers late", section="RFC 6455 7.1.1", client=[HEAD, 2, 0.25, frame(CLOSE, close_payload(1000))], silent=True, app=[accept(), close()], saw=["ok", "ok"], wire=(101, *ENDED)),
+    Situation(id="D06", title="data before the peer's Close", section="RFC 6455 1.4", client=[HEAD, 3, frame(TEXT, b"late"), frame(CLOSE, close_payload(1000))], silent=True, app=[RECEIVE, accept(), close(), 0.2, RECEIVE, RECEIVE], saw=[CONNECT, "ok", "ok", left(1000, ""), left(1000, "")], wire=(101, *ENDED)),
+    Situation(id="D07", title="the peer drops the transport", section=ASGI + "Disconnect", client=[HEAD, 3, RST], app=[RECEIVE, accept(), close(), GONE, RECEIVE, RECEIVE], saw=[CONNECT, "ok", "ok", left(1000, ""), left(1000, "")], wire=(101,)),
     Situation(id="D08", title="the peer never answers", section="RFC 6455 7.1.1", silent=True, app=[accept(), close()], saw=["ok", "ok"], wire=(101, "CLOSE 1000", "FIN")),
     Situation(id="D09", title="the peer never answers a waiting application", section="RFC 6455 7.1.1", silent=True, app=[RECEIVE, accept(), close(), RECEIVE, RECEIVE], saw=[CONNECT, "ok", "ok", left(1000, ""), left(1000, "")], wire=(101, "CLOSE 1000", "FIN")),
-    Situation(id="D14", title="a Ping before the peer's Close", section="RFC 6455 5.5.2", client=[HEAD, 0.1, frame(PING, b"p"), frame(CLOSE, close_payload(1000))], silent=True, app=[accept(), close()], saw=["ok", "ok"], wire=(101, "CLOSE 1000", "PONG p", "FIN")),
+    Situation(id="D14", title="a Ping before the peer's Close", section="RFC 6455 5.5.2", client=[HEAD, 2, frame(PING, b"p"), frame(CLOSE, close_payload(1000))], silent=True, app=[accept(), close()], saw=["ok", "ok"], wire=(101, "CLOSE 1000", "PONG p", "FIN")),
 ]
 
 FRAMES = [
@@ -158,7 +160,7 @@ FRAMES = [
     broken("E20b", "fragments that are too big together", "RFC 6455 7.4.1: 1009", frame(BINARY, b"x" * 30_000, fin=False) + frame(CONT, b"x" * 30_000, fin=False) * 3, (1009, "a message has at most 65536 bytes"), options=LIMITED),
     broken("E20d", "a text that is too big in bytes", "RFC 6455 7.4.1: 1009", frame(TEXT, "é".encode() * 40_000), (1009, "a message has at most 65536 bytes"), options=LIMITED),
     Situation(id="E24", title="data after the Close", section="RFC 6455 5.5.1, 1.4", client=[HEAD, frame(CLOSE, close_payload(1000)) + frame(TEXT, b"late")], app=[RECEIVE, accept(), RECEIVE, RECEIVE], saw=[CONNECT, "ok", left(1000, ""), left(1000, "")], wire=(101, *ENDED)),
-    Situation(id="E25", title="messages and Close in one segment", section=ASGI + "Receive; Disconnect", client=[HEAD, frame(TEXT, b"1") + frame(TEXT, b"2") + frame(TEXT, b"3") + frame(CLOSE, close_payload(1001, "x"))], app=[RECEIVE, accept(), 0.2, *[RECEIVE] * 5], saw=[CONNECT, "ok", text("1"), text("2"), text("3"), left(1001, "x"), left(1001, "x")], wire=(101, "CLOSE 1001 x", "FIN")),
+    Situation(id="E25", title="messages and Close in one segment", section=ASGI + "Receive; Disconnect", client=[HEAD, frame(TEXT, b"1") + frame(TEXT, b"2") + frame(TEXT, b"3") + frame(CLOSE, close_payload(1001, "x"))], app=[RECEIVE, accept(), OVER, *[RECEIVE] * 5], saw=[CONNECT, "ok", text("1"), text("2"), text("3"), left(1001, "x"), left(1001, "x")], wire=(101, "CLOSE 1001 x", "FIN")),
     Situation(id="E27", title="a Close between fragments", section="RFC 6455 5.4", client=[HEAD, frame(TEXT, b"a", fin=False) + frame(CLOSE, close_payload(1000))], app=[RECEIVE, accept(), RECEIVE, RECEIVE], saw=[CONNECT, "ok", left(1000, ""), left(1000, "")], wire=(101, *ENDED)),
     broken("E28", "a length in more bytes than it needs", "RFC 6455 5.2", frame(TEXT, b"x", length_bytes=2), (1002, "a length is not in the fewest bytes")),
 ]
@@ -175,10 +177,10 @@ AFTER = [
 ]
 
 UNREAD = [
-    Situation(id="G01", title="the peer has closed: data, then receive", section=ASGI + "Disconnected Client", client=[HEAD, BYE, 0.05, "left"], app=[RECEIVE, accept(), "left", send(), send(), RECEIVE], saw=[CONNECT, "ok", "OSError", "OSError", left(1001, "bye")], wire=FAREWELL),
-    Situation(id="G02", title="the peer has closed: close, then receive", section=ASGI + "Disconnected Client", client=[HEAD, BYE, 0.05, "left"], app=[RECEIVE, accept(), "left", close(), RECEIVE], saw=[CONNECT, "ok", "OSError", left(1001, "bye")], wire=FAREWELL),
-    Situation(id="G05", title="FIN was seen: data, then receive", section=ASGI + "Disconnected Client", client=[HEAD, FIN, 0.05, "left"], app=[RECEIVE, accept(), "left", send(), send(), RECEIVE], saw=[CONNECT, "ok", "OSError", "OSError", left()], wire=(101, "FIN")),
-    Situation(id="G06", title="the peer has closed, a message is unread", section=ASGI + "Disconnected Client", client=[HEAD, frame(TEXT, b"1") + BYE, 0.05, "left"], app=[RECEIVE, accept(), "left", send(), RECEIVE, RECEIVE], saw=[CONNECT, "ok", "OSError", text("1"), left(1001, "bye")], wire=FAREWELL),
+    Situation(id="G01", title="the peer has closed: data, then receive", section=ASGI + "Disconnected Client", client=[HEAD, BYE], app=[RECEIVE, accept(), OVER, send(), send(), RECEIVE], saw=[CONNECT, "ok", "OSError", "OSError", left(1001, "bye")], wire=FAREWELL),
+    Situation(id="G02", title="the peer has closed: close, then receive", section=ASGI + "Disconnected Client", client=[HEAD, BYE], app=[RECEIVE, accept(), OVER, close(), RECEIVE], saw=[CONNECT, "ok", "OSError", left(1001, "bye")], wire=FAREWELL),
+    Situation(id="G05", title="FIN was seen: data, then receive", section=ASGI + "Disconnected Client", client=[HEAD, FIN], app=[RECEIVE, accept(), OVER, send(), send(), RECEIVE], saw=[CONNECT, "ok", "OSError", "OSError", left()], wire=(101, "FIN")),
+    Situation(id="G06", title="the peer has closed, a message is unread", section=ASGI + "Disconnected Client", client=[HEAD, frame(TEXT, b"1") + BYE], app=[RECEIVE, accept(), OVER, send(), RECEIVE, RECEIVE], saw=[CONNECT, "ok", "OSError", text("1"), left(1001, "bye")], wire=FAREWELL),
     # the application goes on only when the client has seen the answer to its Close
     Situation(id="G09", title="the peer closes while the application is busy", section="RFC 6455 5.5.1", client=[HEAD, BYE], app=[RECEIVE, accept(), 0.5, RECEIVE], saw=[CONNECT, "ok", left(1001, "bye")], wire=FAREWELL),
 ]
