@@ -105,6 +105,7 @@ def serving() -> Iterator[str]:
             "--app-dir", str(Path(__file__).parent), "--fd", str(listener.fileno()),
             "--ws", "wsfsm.integrations.uvicorn:WebSocketProtocol",
             "--ws-max-size", str(2**25), "--lifespan", "off", "--log-level", "warning",
+            "--ws-ping-interval", "0",  # a client that works on a long case is slow to answer
         ]  # fmt: skip
         server = subprocess.Popen(command, pass_fds=[listener.fileno()])  # noqa: S603
         try:

@@ -274,3 +274,24 @@ def test_whoever_only_sends_leaves_others_their_turn(size: int) -> None:
             await until(lambda: not server.server_state.tasks)
 
     in_time(main)
+
+
+def test_what_a_transport_gives_that_is_gone_is_nothing() -> None:
+    got: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        got.append(await receive())
+        got.append(await receive())
+
+    async def main() -> None:
+        async with running(app, ws=Narrow) as (server, address):
+            async with connected(address) as client:
+                (connection,) = server.server_state.connections
+                client.reset()
+                await until(lambda: not server.server_state.tasks)
+                connection.data_received(frame(TEXT, b"late"))
+
+    in_time(main)
+    assert got == [{"type": "websocket.disconnect", "code": 1006}] * 2

@@ -164,6 +164,7 @@ class WebSocketProtocol(asyncio.Protocol):
         """Called when the transport is gone."""
         self._tell_error()
         self._reader = None
+        self._take = WebSocketProtocol._take_nothing
         self._outbox.clear()
         self._perform(self._connection.lost())
         self._server_state.connections.discard(cast("Any", self))
@@ -255,6 +256,9 @@ class WebSocketProtocol(asyncio.Protocol):
                 self._loop.call_soon(self._tell_error)
             else:
                 self._tell_error()
+
+    def _take_nothing(self, data: bytes) -> None:
+        """Whatever a transport gives that is gone."""
 
     def _tell_error(self) -> None:
         if self._reader is not None and self._reader.error is not None:
