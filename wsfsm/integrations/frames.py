@@ -271,17 +271,24 @@ class FrameReader:
             raise ProtocolError(f"{wanted} is expected")
         if self._parts is None:
             text = opcode is Opcode.TEXT
+            if last:
+                self._check_size(len(data))
+                self._told += self._connection.receive_data(data.decode() if text else data)
+                return
             self._decoder = _Utf8() if text else None
             self._parts = StringIO() if text else BytesIO()
         # a text is decoded part by part: what is no text is told before the rest has come
         self._parts.write(self._decoder.decode(data, last) if self._decoder else data)
         self._size += len(data)
-        if self._max_size is not None and self._size > self._max_size:
-            raise PayloadTooBig(self._size, self._max_size)
+        self._check_size(self._size)
         if last:
             whole = self._parts.getvalue()
             self._parts, self._decoder, self._size = None, None, 0
             self._told += self._connection.receive_data(whole)
+
+    def _check_size(self, size: int) -> None:
+        if self._max_size is not None and size > self._max_size:
+            raise PayloadTooBig(size, self._max_size)
 
     def _fail(self, code: int, reason: str) -> None:
         self._stopped = True
