@@ -129,7 +129,7 @@ class ReadFrames:
     """From now on, what comes in is frames.
 
     Attributes:
-        held: What has come in so far and was given to ``early_data()``: the first bytes.
+        held: What has come in so far and was given to ``receive_early_data()``: the first bytes.
     """
 
     held: bytes
