@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import TypeAlias
 
 import attrs
@@ -33,17 +34,19 @@ def specified() -> Cells:
     }
 
 
+NOTHING: Cells = {
+    (state.name, str(event)): None for state in TABLE.states for event in TABLE.events
+}
+
+
+@cache
+def cell(row: Row[ServerState]) -> tuple[tuple[str, str], tuple[str, list[str]]]:
+    gives = [output.value for output in row.emits if isinstance(output, Output)]
+    return (row.source.name, str(row.event)), (row.destination.name, gives)
+
+
 def declared(rows: Rows) -> Cells:
-    cells: Cells = {
-        (state.name, str(event)): None for state in TABLE.states for event in TABLE.events
-    }
-    return cells | {
-        (row.source.name, str(row.event)): (
-            row.destination.name,
-            [output.value for output in row.emits if isinstance(output, Output)],
-        )
-        for row in rows
-    }
+    return NOTHING | dict(map(cell, rows))
 
 
 def mutated(row: Row[ServerState]) -> Iterator[Row[ServerState]]:

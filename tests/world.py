@@ -111,7 +111,12 @@ class World:
 
     def copy(self) -> "World":
         """The same world once more, to try something in."""
-        return copy.deepcopy(self)
+        world = copy.copy(self)
+        world.connection = copy.copy(self.connection)
+        world.connection._effects = effects = copy.copy(self.connection._effects)
+        effects._inbox = effects._inbox.copy()
+        world.wire, world.armed = copy.copy(self.wire), set(self.armed)
+        return world
 
     def key(self) -> Hashable:
         """What distinguishes this world from others."""
