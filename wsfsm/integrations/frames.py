@@ -61,7 +61,9 @@ def negotiate(offers: Sequence[bytes]) -> tuple[str | None, Sequence[Extension]]
         BadHandshake: An offer has no meaning.
     """
     # empty elements of a list do not count (RFC 9110 5.6.1)
-    made = (offer.decode("latin-1") for offer in offers if offer.strip(b" \t,"))
+    made = [offer.decode("latin-1") for offer in offers if offer.strip(b" \t,")]
+    if not made:
+        return None, []
     headers = Headers(("Sec-WebSocket-Extensions", offer) for offer in made)
     try:
         return _negotiator().process_extensions(headers)
