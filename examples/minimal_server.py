@@ -3,7 +3,9 @@
     python examples/minimal_server.py echo:app --app-dir examples
 
 Heads of HTTP are read and written by h11, frames by websockets (through wsfsm.integrations.frames);
-what may follow what, and what is to be done for it, comes from the core. docs/servers.md tells more.
+what may follow what, and what is to be done for it, comes from the core. docs/servers.md tells more,
+also of what is left out here: a turn for the application between frames and an error in them, a limit
+for clients that send Pings and read nothing, and waking who waits to send once all is over.
 """
 
 import argparse

@@ -37,7 +37,7 @@ def test_what_a_policy_can_be(name: str, values: list[Any]) -> None:
         ("on_return", ["", "hold", None]),
         ("on_exception", ["", "flush", None]),
         ("denial", ["", "close", None]),
-        ("shutdown_code", [1000, 1011, 4000, None]),
+        ("shutdown_code", [1000, 1011, 4000, 1012.0, None]),
         ("shutdown_status", [200, 399, 600, None, "503"]),
         ("handshake_timeout", [0, -1, float("inf"), float("nan"), "5", True]),
         ("close_timeout", [None, 0, -1, float("inf"), "5"]),

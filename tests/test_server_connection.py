@@ -388,10 +388,14 @@ class TestEnds:
         assert connection.shutdown() == []
 
     def test_a_handshake_that_is_not_answered_then_has_a_status(self) -> None:
-        answer = asked(shutdown_status=500).shutdown()[1]
+        for status in range(400, 600):
+            connection = asked(shutdown_status=status)
+            answer = connection.shutdown()[1]
 
-        assert isinstance(answer, SendResponse)
-        assert answer.status == 500
+            assert isinstance(answer, SendResponse)
+            assert answer.status == status
+            assert answer.body
+            assert left(connection)
 
 
 class TestEndsOfTheApplication:

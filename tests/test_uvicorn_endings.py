@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import uvicorn
-from serving import in_time, running, serving
+from serving import in_time, running, serving, until
 from wire import BINARY, CLOSE, TEXT, Client, asking, close_payload, connected, frame
 
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
@@ -121,6 +121,29 @@ class TestLoss:
                 self.check(state, app, GONE)
 
         in_time(main)
+
+
+@pytest.mark.parametrize("loss", ["half_close", "reset"])
+def test_a_connection_that_is_closing_is_over_when_the_client_goes(loss: str) -> None:
+    """The same in DRAIN: the client has its response, and the server waits for its FIN."""
+    got: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.close"})
+        got.append(await receive())
+
+    async def main() -> None:
+        async with running(app, ws=WebSocketProtocol) as (server, address):
+            async with asking(address) as client:
+                assert (await client.head())[0] == 403
+                await until(lambda: bool(got))
+                assert server.server_state.connections
+                getattr(client, loss)()
+                await until(lambda: not server.server_state.connections)
+
+    in_time(main)
+    assert got == [GONE]
 
 
 SHUTDOWN: dict[str, tuple[bytes, Message]] = {

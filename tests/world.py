@@ -145,7 +145,7 @@ class World:
         yield Event("shutdown", informal=True), lambda w: w.do(w.connection.shutdown())
         if not self.lost:
             yield LOST, World.lose
-        if not (self.lost or self.eof or self.wire.aborted):
+        if not (self.eof or self.wire.aborted):  # also late, after the loss
             yield from self.of_the_peer()
         for timer in self.armed:
             yield self.event_of_timer(timer), partial(World.fire, timer=timer)

@@ -56,6 +56,10 @@ class Effects:
 
     Args:
         policies: The server's choices.
+
+    Attributes:
+        policies: The server's choices.
+        full: Whether too much waits for the application.
     """
 
     __slots__ = (
@@ -257,8 +261,11 @@ class Effects:
         return do.LogException("Exception in ASGI application", exception)
 
 
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
 def _response(status: int) -> Command:
-    return do.SendResponse(status, _TEXT, HTTPStatus(status).phrase.encode())
+    return do.SendResponse(status, _TEXT, _PHRASES.get(status, f"Status {status}").encode())
 
 
 def _always(command: Command) -> Maker:

@@ -155,7 +155,7 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
 
 
 class MalformedMessage(RuntimeError, ValueError):
-    """An ASGI message with a missing key or a value of the wrong type.
+    """An ASGI message with a missing key, or a value of the wrong type or that cannot be sent.
 
     Attributes:
         key: The key that is wrong.

@@ -26,7 +26,7 @@ def _status(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
 
 
 def _code(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
-    if value not in (1001, 1012, 1013):
+    if not isinstance(value, int) or value not in (1001, 1012, 1013):
         raise ValueError(
             f"{key.name} must be 1001 (going away), 1012 (service restart) or 1013 (try again "
             f"later), got {value!r}"
@@ -54,7 +54,8 @@ class Policies:
             503. None: any time.
         close_timeout: Seconds that a peer has to answer our Close, and to close its side of the
             transport; then it is aborted.
-        ping_interval: Seconds between a Pong and the next Ping. None: there are no Pings.
+        ping_interval: Seconds from the 101 to the first Ping, and from each Pong, or each Ping
+            where none is awaited, to the next. None: there are no Pings.
         ping_timeout: Seconds that a peer has to answer a Ping; then the connection is closed
             with 1011. None: any time.
         max_message_size: Bytes that a message from the peer may have, all frames together and

@@ -101,36 +101,56 @@ class ServerConnection:
         return self._take(_COLUMNS[on.REQUEST])
 
     def receive_bad_request(self, error: BadHandshake) -> list[Command]:
-        """Something has come that is no request for a WebSocket, or not even HTTP."""
+        """Something has come that is no request for a WebSocket, or not even HTTP.
+
+        Args:
+            error: What is wrong, with the response to give (RFC 6455 4.2.2).
+        """
         return self._take(_COLUMNS[on.BAD_REQUEST], error)
 
     def receive_early_data(self, data: bytes) -> list[Command]:
         """Bytes have come behind the request, before the command ReadFrames.
 
-        They are held until then, up to the limit of the policies.
+        They are held until then, up to the limit of the policies (RFC 6455 4.1: a client waits).
+
+        Args:
+            data: The bytes.
         """
         fits = self._effects.fits_early(data)
         return self._take(_COLUMNS[on.EARLY if fits else on.FLOOD], data)
 
     def receive_data(self, data: str | bytes) -> list[Command]:
-        """A whole message has come, of one frame or more: a str, or bytes."""
+        """A whole message has come, of one frame or more (RFC 6455 5.4, 5.6).
+
+        Args:
+            data: A str for a text, or bytes.
+        """
         return self._take(_DATA, data)
 
     def receive_ping(self, payload: bytes) -> list[Command]:
-        """A Ping frame has come."""
+        """A Ping frame has come (RFC 6455 5.5.2).
+
+        Args:
+            payload: Its payload, of at most 125 bytes.
+        """
         return self._take(_COLUMNS[on.PING], payload)
 
     def receive_pong(self, payload: bytes) -> list[Command]:
-        """A Pong frame has come."""
+        """A Pong frame has come (RFC 6455 5.5.3).
+
+        Args:
+            payload: Its payload, of at most 125 bytes.
+        """
         awaited = self._effects.is_awaited(payload)
         return self._take(_COLUMNS[on.PONG if awaited else on.STRAY_PONG])
 
     def receive_close(self, code: int = 1005, reason: str = "") -> list[Command]:
-        """A Close frame has come.
+        """A Close frame has come (RFC 6455 5.5.1).
 
         Args:
-            code: Its code; 1005 if it has none (RFC 6455 7.1.5).
-            reason: Its reason.
+            code: Its code, one that may be in a frame: who reads frames checks that. 1005 if it
+                has none (RFC 6455 7.1.5).
+            reason: Its reason, of at most 123 bytes in UTF-8.
         """
         return self._take(_COLUMNS[on.CLOSE], Close(code, reason))
 
@@ -145,7 +165,7 @@ class ServerConnection:
         return self._take(_COLUMNS[on.ERROR], Close(code, reason))
 
     def receive_eof(self) -> list[Command]:
-        """The peer has closed its side of the transport (FIN)."""
+        """The peer has closed its side of the transport: FIN (RFC 6455 7.1.5)."""
         return self._take(_COLUMNS[on.EOF])
 
     def lost(self) -> list[Command]:
@@ -156,6 +176,9 @@ class ServerConnection:
 
     def send(self, message: Message) -> list[Command]:
         """The application sends a message.
+
+        Args:
+            message: What it has passed to ``send()``, whatever that is.
 
         Raises:
             MalformedMessage: It is not a message, or holds what cannot go on the wire. Nothing
@@ -186,7 +209,11 @@ class ServerConnection:
         return self._take(_COLUMNS[on.RETURNED[self.policies.on_return]])
 
     def application_raised(self, exception: BaseException) -> list[Command]:
-        """The application has raised."""
+        """The application has raised (ASGI specification, Error Handling).
+
+        Args:
+            exception: What it has raised, alone or in groups.
+        """
         own = self._is_own(exception)
         event = on.RAISED_GONE if own else on.RAISED[self.policies.on_exception]
         return self._take(_COLUMNS[event], exception)
@@ -198,7 +225,11 @@ class ServerConnection:
         return self._take(_COLUMNS[on.SHUTDOWN])
 
     def timeout(self, timer: Timer) -> list[Command]:
-        """A timer has fired that was started and not stopped."""
+        """A timer has fired that was started and not stopped.
+
+        Args:
+            timer: Which one.
+        """
         awaits = self.policies.ping_timeout is not None
         event = {
             Timer.HANDSHAKE: on.HANDSHAKE_TIMEOUT,
@@ -221,18 +252,22 @@ class ServerConnection:
         return not self._effects.full
 
     def next_message(self) -> Message | None:
-        """The next message for the application; None: wait until there is one.
+        """Take the next message for the application.
 
-        The last one, ``websocket.disconnect``, is given again and again.
+        Returns:
+            The message, or None: there is none yet. The last one, ``websocket.disconnect``, is
+            given again and again.
         """
         return self._effects.next_message()
 
     # Inside
 
     def _take(self, column: "_Column", data: Any = None) -> list[Command]:
-        self._node, makers = column[self._node]
+        after, makers = column[self._node]
         effects = self._effects
-        return [command for make in makers if (command := make(effects, data)) is not None]
+        commands = [command for make in makers if (command := make(effects, data)) is not None]
+        self._node = after
+        return commands
 
     def _checked(self, message: Message) -> Sendable:
         record = outgoing(message, self.handshake.subprotocols if self.handshake else ())

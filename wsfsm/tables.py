@@ -31,7 +31,8 @@ it delivers and what it takes is legal in the two other machines at every step. 
 application does after the end raises ClientDisconnected; the disconnect is delivered even when the
 application is what has ended, for tasks that it has left behind. A row that gives out nothing says
 that an event is of no more interest. Where servers may choose, the choice is a guard of the
-event: the application returns [close] or [drop].
+event: the application returns [close] or [drop]. What is no WebSocket is answered with a Close,
+and the transport is closed at once, as after the peer's own Close: its answer is not waited for.
 
 The notes name a section of the ASGI *HTTP & WebSocket message format*, version 2.5, part
 "WebSocket", of the ASGI *specification* (Error Handling), of the ASGI *extensions*, or of an
@@ -49,13 +50,36 @@ from wsfsm.states import WebSocketState
 
 __all__ = [
     "APPLICATION",
+    "BAD_REQUEST",
     "BODY_LAST",
     "BODY_MORE",
     "CLIENT",
     "CLIENT_GONE",
+    "CLOSE",
+    "CLOSE_TIMEOUT",
+    "DATA",
+    "DENIAL",
+    "EARLY",
+    "EOF",
+    "ERROR",
+    "FLOOD",
+    "HANDSHAKE_TIMEOUT",
     "LOST",
+    "MALFORMED",
     "OPEN",
+    "PING",
+    "PING_DUE",
+    "PING_DUE_ONLY",
+    "PONG",
+    "PONG_TIMEOUT",
+    "PONG_UNREAD",
+    "RAISED",
+    "RAISED_GONE",
+    "REQUEST",
+    "RETURNED",
     "SERVER",
+    "SHUTDOWN",
+    "STRAY_PONG",
     "TRANSPORT_LOST",
     "event_of",
 ]
@@ -239,7 +263,7 @@ SERVER: Final = Machine(Table(
         Row(S.DRAIN,      LOST,               S.DEAD,       "RFC 6455 7.1.4",                                                                     (Out.STOP_CLOSE_TIMER,)),
         Row(S.DRAIN,      CLOSE_TIMEOUT,      S.DRAIN,      "RFC 6455 7.1.1: a peer that does not close is waited for only so long",              (Out.ABORT_TRANSPORT,)),
         Row(S.DRAIN,      SHUTDOWN,           S.DRAIN,      "RFC 6455 7.1.1: it is closing already"),
-        Row(S.DEAD,       SHUTDOWN,           S.DEAD,       "RFC 6455 7.1.4: it is closed already"),
+        *(Row(S.DEAD,     event,              S.DEAD,       "RFC 6455 7.1.4: it is closed already")                                               for event in (SHUTDOWN, REQUEST, BAD_REQUEST, EARLY, FLOOD, *_HEARD)),
 
         # the end, as the application sees it: the same however it came
         *(Row(state,      event,              state,        "Disconnected Client: send() raises OSError",                                         (Out.RAISE_GONE,)) for state in (S.CLOSING, S.DRAIN, S.DEAD) for event in _SENDS),

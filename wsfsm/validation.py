@@ -1,7 +1,9 @@
 """What an application may put on the wire: every message is checked here, before the machine.
 
 The typed records of `messages` check types; what is checked here is what a frame or a head can
-hold. A message that does not pass has changed nothing.
+hold. A message that does not pass has changed nothing. Two things are checked elsewhere: whether
+the body of a denial has the length that its head has told, which `effects` keeps count of; and data
+of the very types that it should have, nearly every message, takes a shorter way in `server`.
 """
 
 import re

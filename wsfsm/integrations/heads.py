@@ -10,14 +10,14 @@ from websockets.utils import accept_key
 from wsfsm.commands import SendBody, SendHandshake, SendResponse, StartResponse
 from wsfsm.server import BadHandshake, Handshake
 
-__all__ = ["Heads", "Pair"]
+__all__ = ["Heads"]
 
 Pair = tuple[bytes, bytes]
 
 _SIZE: Final = 2**20  # bytes of a head; the server in front of this has a limit of its own
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CLOSE: Final = (b"connection", b"close")
-_BODILESS: Final = (204, 304)  # a length would promise a body (RFC 9110 8.6)
+_UNSIZED: Final = (204, 304)  # a length would promise a body (RFC 9110 8.6)
 
 
 class Heads:
@@ -77,7 +77,7 @@ class Heads:
     def response(self, command: SendResponse) -> bytes:
         """A whole response."""
         headers = command.headers
-        if command.status not in _BODILESS and all(n != b"content-length" for n, _ in headers):
+        if command.status not in _UNSIZED and all(n != b"content-length" for n, _ in headers):
             headers += ((b"content-length", str(len(command.body)).encode()),)
         start = self.start(StartResponse(command.status, headers))
         body = b"" if self._asks_for_head else command.body  # RFC 9110 9.3.2

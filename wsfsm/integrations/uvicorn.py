@@ -163,8 +163,6 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Called when the transport is gone."""
         self._tell_error()
-        self._reader = None
-        self._take = WebSocketProtocol._take_nothing
         self._outbox.clear()
         self._perform(self._connection.lost())
         self._server_state.connections.discard(cast("Any", self))
@@ -256,9 +254,6 @@ class WebSocketProtocol(asyncio.Protocol):
                 self._loop.call_soon(self._tell_error)
             else:
                 self._tell_error()
-
-    def _take_nothing(self, data: bytes) -> None:
-        """Whatever a transport gives that is gone."""
 
     def _tell_error(self) -> None:
         if self._reader is not None and self._reader.error is not None:
@@ -389,7 +384,7 @@ class WebSocketProtocol(asyncio.Protocol):
         return scope
 
     def _log_access(self, answer: str) -> None:
-        if self._scope:  # a request that is none was never taken
+        if self._scope:  # there is none of a request that was refused
             scope = cast("Any", self._scope)
             _logger.info(
                 '%s - "WebSocket %s" %s',
