@@ -1,0 +1,1 @@
+"""Conformance: cases that tell whether a server, or a facade, does what the ASGI text demands."""
