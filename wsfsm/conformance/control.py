@@ -45,7 +45,7 @@ class Remote:
         Returns:
             What it sees; `gone` if the application does not run, or not any more.
         """
-        if not await self._is_there(within):
+        if not await self.is_there(within):
             return {"gone": True}
         assert self._writer is not None  # noqa: S101 - it has arrived
         line = json.dumps(to_json({**command, "within": within}))
@@ -54,7 +54,7 @@ class Remote:
 
     async def tell(self, do: str) -> dict[str, Any]:
         """Tell it to end, in one way or the other."""
-        if not await self._is_there(_GRACE):
+        if not await self.is_there(_GRACE):
             return {"gone": True}
         assert self._writer is not None  # noqa: S101 - it has arrived
         self._writer.write(json.dumps(to_json({"do": do})).encode() + b"\n")
@@ -66,11 +66,12 @@ class Remote:
         Args:
             within: Seconds that it may take.
         """
-        if not await self._is_there(within):
+        if not await self.is_there(within):
             return {"gone": True}
         return await self._answer(within - _GRACE)
 
-    async def _is_there(self, within: float) -> bool:
+    async def is_there(self, within: float) -> bool:
+        """Whether the application runs, or comes to run in so many seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.arrived.wait(), within)
         return self.arrived.is_set()

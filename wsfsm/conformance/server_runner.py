@@ -136,7 +136,7 @@ class _Session:
 
         async with self.target.running(self.control.address, variant) as serving:
             await _side_by_side(self.jobs, lambda: work(serving))
-            died = await _dies(serving)
+            died = await self.dies(serving)
         if died:
             alone += [result.case for _, result in fresh]
         else:
@@ -152,11 +152,34 @@ class _Session:
                 case = waiting.pop()
                 async with self.target.running(self.control.address, case.variant) as serving:
                     result = await self.play_case(case, serving)
-                    if died := await _dies(serving):
+                    if died := await self.dies(serving):
                         result = attrs.evolve(result, verdict=Verdict.CRASH, reason=died)
                 self.tell(result)
 
         await _side_by_side(_SERVERS, work)
+
+    async def dies(self, serving: Serving) -> str:
+        """How a server has died, or is just dying; "" if it lives."""
+        if serving.stopped or await self.serves(serving):
+            return ""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DYING):
+                while not serving.died():  # noqa: ASYNC110 - there is no event for it
+                    await asyncio.sleep(0.02)
+        return serving.died() or "it does not serve its application any more"
+
+    async def serves(self, serving: Serving) -> bool:
+        """Whether a request reaches the application."""
+        name = str(next(self.runs))
+        with self.control.expecting(name) as remote:
+            try:
+                client = await Client.connect(serving.host, serving.port)
+            except OSError:
+                return False
+            client.write(request((player.RUN, name.encode())))
+            arrived = await remote.is_there(_DYING)
+            client.leave()
+        return arrived
 
     async def play_case(self, case: Case, serving: Serving) -> Result:
         record = Record(case)
@@ -176,17 +199,6 @@ async def _side_by_side(count: int, work: Callable[[], Coroutine[Any, Any, None]
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(work())
-
-
-async def _dies(serving: Serving) -> str:
-    """How a server has died, or is just dying; "" if it lives."""
-    if await serving.is_well():
-        return ""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DYING):
-            while not serving.died():  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.02)
-    return serving.died() or "it does not listen any more"
 
 
 class _Run:

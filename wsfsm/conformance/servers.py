@@ -51,16 +51,15 @@ class Serving(Protocol):
     Attributes:
         host: Host where it listens.
         port: Port where it listens.
+        stopped: Whether it was told to stop.
     """
 
     host: str
     port: int
+    stopped: bool
 
     def died(self) -> str:
         """How it has died without being told to; "" if it lives."""
-
-    async def is_well(self) -> bool:
-        """Whether it takes connections, unless it was told to stop."""
 
     async def stop(self) -> None:
         """Tell it to stop, as a service manager does (SIGTERM)."""
@@ -112,9 +111,6 @@ class _Process:
         if status is None or self.stopped:
             return ""
         return f"it has ended by itself with status {status}; its last words:\n{self.words()}"
-
-    async def is_well(self) -> bool:
-        return self.stopped or await _listens(self.host, self.port)
 
     def words(self) -> str:
         self.output.seek(0)
@@ -251,12 +247,10 @@ def _version(package: str) -> str:
 class _InProcess:
     host: str
     port: int
+    stopped: bool = False
 
     def died(self) -> str:
         return ""
-
-    async def is_well(self) -> bool:
-        return True
 
     async def stop(self) -> None:
         """Nobody asks for it: `FactoryTarget` has no such variant."""
