@@ -132,7 +132,7 @@ def _unlike(expected: str, got: Any) -> str:
     return f"expected {expected}, got {shown(got)}"
 
 
-def described(pattern: Any) -> str:
+def described(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a pattern
     """A pattern for people."""
     match pattern:
         case list():

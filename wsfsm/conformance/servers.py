@@ -279,7 +279,7 @@ class FactoryTarget:
         return not variant
 
     @contextlib.asynccontextmanager
-    async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:
+    async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:  # noqa: ARG002
         """Start it, and stop it in the end."""
         async with self.factory(player_for(control)) as (host, port):
             yield _InProcess(host, port)

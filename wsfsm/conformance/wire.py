@@ -51,7 +51,7 @@ def request(
     return b"\r\n".join([*lines, b"", b""])
 
 
-def frame(
+def frame(  # noqa: PLR0913 - a frame has as many parts
     opcode: int,
     payload: bytes = b"",
     *,
