@@ -1,1 +1,36 @@
 """Conformance: cases that tell whether a server, or a facade, does what the ASGI text demands."""
+
+from wsfsm.conformance.cases import Case, Level, Step, load, load_folder, select
+from wsfsm.conformance.server_runner import check_server, play_cases
+from wsfsm.conformance.servers import (
+    PROFILES,
+    CommandTarget,
+    FactoryTarget,
+    ServerTarget,
+    TargetError,
+    profile,
+)
+from wsfsm.conformance.values import CaseError
+from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+
+__all__ = [
+    "PROFILES",
+    "Case",
+    "CaseError",
+    "CommandTarget",
+    "Entry",
+    "FactoryTarget",
+    "Level",
+    "Report",
+    "Result",
+    "ServerTarget",
+    "Step",
+    "TargetError",
+    "Verdict",
+    "check_server",
+    "load",
+    "load_folder",
+    "play_cases",
+    "profile",
+    "select",
+]
