@@ -197,13 +197,14 @@ def compare(
             known = baseline.find(report.target, result.case.id)
             change = Change(target=report.target, result=result, known=known)
             if known is None:
-                new += [change] * result.fails(least)
-            elif not result.verdict.is_failure:
-                passing |= set() if result.verdict is Verdict.UNSUPPORTED else {known}
-            else:
+                if result.fails(least):
+                    new.append(change)
+            elif result.verdict.is_failure:
                 failing.add(known)
                 same = known.verdict in {None, result.verdict}
                 (as_known if same else changed).append(change)
+            elif result.verdict is not Verdict.UNSUPPORTED:
+                passing.add(known)
     fixed = tuple(known for known in baseline.known if known in passing - failing)
     return Changes(new=tuple(new), known=tuple(as_known), changed=tuple(changed), fixed=fixed)
 
@@ -211,7 +212,7 @@ def compare(
 def write(
     path: Path,
     reports: Sequence[Report],
-    baseline: Baseline = Baseline(),  # noqa: B008 - it never changes
+    baseline: Baseline = Baseline(),
     *,
     least: Level = Level.SHOULD,
 ) -> None:
@@ -227,17 +228,10 @@ def write(
         OSError: It cannot be written.
     """
     changes = compare(reports, baseline, least=least)
-    now = {(change.result.case.id, change.target): change for change in changes.changed}
-    replaced = set(now)
-    known = [
-        one
-        for one in baseline.known
-        if one not in changes.fixed and (one.case, one.target) not in replaced
-    ]
-    known += [_known_now(change) for change in (*changes.changed, *changes.new)]
-    order = {result.case.id: n for r in reversed(reports) for n, result in enumerate(r.results)}
-    known.sort(key=lambda one: (one.target, order.get(one.case, -1)))
-    path.write_text("\n".join([_HEAD, *map(str, known)]), encoding="utf-8")
+    known = {(one.case, one.target): one for one in baseline.known if one not in changes.fixed}
+    for change in (*changes.changed, *changes.new):
+        known[change.result.case.id, change.target] = _known_now(change)
+    path.write_text("\n".join([_HEAD, *map(str, known.values())]), encoding="utf-8")
 
 
 def _known_now(change: Change) -> Known:

@@ -101,7 +101,7 @@ def from_json(text: str, cases: Iterable[Case]) -> tuple[Report, ...]:
     Raises:
         CaseError: The text is no such report, or has a result of a case that is not there.
     """
-    known = {(case.kind, case.id): case for case in cases}
+    known: dict[tuple[str, str], Case] = {(case.kind, case.id): case for case in cases}
     try:
         written = json.loads(text)
     except (ValueError, RecursionError) as error:
