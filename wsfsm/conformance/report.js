@@ -208,7 +208,10 @@ function step(entry, number, here, sides, before) {
   const changed = entry.state === before ? "state" : "state changed";
   const parts = entry.state.split("/").map((name, n) => make("span", {}, n ? `/ ${name}` : name));
   const button = make("button", { type: "button", class: changed, "aria-pressed": "false", "aria-label": label }, ...parts);
-  button.addEventListener("click", () => show(entry, button, `The states after step ${number}`, here));
+  button.addEventListener("click", () => {
+    show(entry, button, `The states after step ${number}`, here);
+    place("machines").scrollIntoView({ block: "nearest" });
+  });
   const first = make("th", { scope: "row" }, here ? `▶ ${number}` : String(number));
   if (here) first.append(make("span", { class: "hidden" }, " (here)"));
   return make("tr", { class: here ? "here" : null }, first, ...cells, make("td", {}, button));

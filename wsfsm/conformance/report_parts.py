@@ -55,7 +55,7 @@ def plain(text: str) -> str:
     Line ends become spaces. Other control characters, marks that change the direction of writing,
     and halves of surrogate pairs are written as Python writes them, ``\x1b`` say.
     """
-    lines = re.sub(r"\s*[\r\n]\s*", " ", text)
+    lines = re.sub(r"[\r\n]\s*", " ", text)
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], lines)
 
 
