@@ -164,7 +164,8 @@ def read(path: Path, cases: Iterable[Case]) -> Baseline:
 
 def _baseline(tables: Mapping[str, Any], ids: set[str]) -> Baseline:
     listed = tables.get("known", [])
-    if tables.keys() - {"known"} or not isinstance(listed, list):
+    tabular = isinstance(listed, list) and all(isinstance(one, Mapping) for one in listed)
+    if tables.keys() - {"known"} or not tabular:
         raise CaseError("it has tables [[known]], and nothing else")
     known = tuple(Known.from_table(table) for table in listed)
     unknown = sorted({one.case for one in known} - ids)
