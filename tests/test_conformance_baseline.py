@@ -173,6 +173,8 @@ class TestWriting:
         assert read(path, CASES) == Baseline((odd,))
 
     def test_what_is_known_of_any_failure_stays_so(self, path: Path) -> None:
-        write(path, [report("bad", failed(REASON))], Baseline((known("close.reason", verdict=None),)))
+        write(
+            path, [report("bad", failed(REASON))], Baseline((known("close.reason", verdict=None),))
+        )
 
         assert read(path, CASES).known == (known("close.reason", verdict=None),)

@@ -162,7 +162,13 @@ class TestPage:
     def test_only_differences(self, page: Page) -> None:
         page.get_by_label("only differences").check()
 
-        assert rows(page) == ["close.code", "close.reason", "close.order", "deny.status", "deny.wild"]
+        assert rows(page) == [
+            "close.code",
+            "close.reason",
+            "close.order",
+            "deny.status",
+            "deny.wild",
+        ]
 
     def test_a_click_opens_the_case(self, page: Page) -> None:
         cell(page, "close.code", "bad").click()
