@@ -214,6 +214,16 @@ class TestPage:
         expect(page.locator("#client-diagram .lit")).not_to_have_class(re.compile("wrong"))
         expect(page.locator("#trace [aria-pressed=true]")).to_have_count(1)
 
+    def test_a_lit_state_is_in_sight_on_a_telephone(self, page: Page) -> None:
+        page.set_viewport_size({"width": 360, "height": 800})
+        cell(page, "close.code", "bad").click()
+        page.locator("#trace button").nth(0).click()
+
+        expect(page.locator("#application-diagram .lit")).to_have_id(
+            "picture:application-CONNECTING"
+        )
+        expect(page.locator("#application-diagram .lit")).to_be_in_viewport()
+
     def test_a_pass_shows_where_it_ended(self, page: Page) -> None:
         cell(page, "close.code", "good").click()
 

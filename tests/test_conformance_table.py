@@ -30,8 +30,8 @@ def shown(*reports: Report, least: Level = Level.SHOULD, failures: bool = True) 
 
 
 def cells(shown: str, first: str) -> list[str]:
-    line = next(line for line in shown.splitlines() if first in line)
-    return [cell.strip() for cell in line.strip("│┃ ").replace("┃", "│").split("│")]
+    line = next(line for line in shown.splitlines() if line.lstrip().startswith(first))
+    return line.split()
 
 
 class TestReports:
@@ -40,8 +40,8 @@ class TestReports:
 
         assert cells(told, "verdict") == ["verdict", "must", "should", "may", "all"]
         assert cells(told, "fail") == ["fail", "1", "1", "1", "3"]
-        assert cells(told, "crash") == ["crash", "", "", "1", "1"]
-        assert cells(told, "all  ") == ["all", "2", "2", "2", "6"]
+        assert cells(told, "crash") == ["crash", "1", "1"]
+        assert cells(told, "all") == ["all", "2", "2", "2", "6"]
         assert "non-strict" not in told
         assert "bad 1.0" in told
 

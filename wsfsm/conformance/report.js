@@ -187,6 +187,15 @@ function light(states, wrong) {
   }
 }
 
+/** Bring the lit states into sight where a diagram is wider than its place. */
+function reveal() {
+  for (const lit of place("machines").querySelectorAll(".lit")) {
+    const frame = lit.closest(".diagram");
+    const [inner, outer] = [lit.getBoundingClientRect(), frame.getBoundingClientRect()];
+    frame.scrollLeft += inner.x + inner.width / 2 - outer.x - outer.width / 2;
+  }
+}
+
 function show(entry, button, title, wrong) {
   for (const old of place("trace").querySelectorAll("[aria-pressed=true]")) old.setAttribute("aria-pressed", "false");
   button?.setAttribute("aria-pressed", "true");
@@ -211,6 +220,7 @@ function step(entry, number, here, sides, before) {
   button.addEventListener("click", () => {
     show(entry, button, `The states after step ${number}`, here);
     place("machines").scrollIntoView({ block: "nearest" });
+    reveal();
   });
   const first = make("th", { scope: "row" }, here ? `▶ ${number}` : String(number));
   if (here) first.append(make("span", { class: "hidden" }, " (here)"));
@@ -274,6 +284,7 @@ function follow() {
       if (!row.hidden) rove(link(row, index + 1));
       if (!place("panel").open) place("panel").showModal();
       place("panel-body").scrollTop = 0;
+      reveal();
       return;
     }
   }

@@ -14,6 +14,7 @@ from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 try:
     import rich.progress
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.padding import Padding
     from rich.table import Table
@@ -69,7 +70,11 @@ def show_reports(
 
 def _table(report: Report, name: str) -> Table:
     table = Table(
-        title=Text(name, style="bold"), caption=Text(versions(report)), title_justify="left"
+        title=Text(name, style="bold"),
+        title_justify="left",
+        caption=Text(versions(report), overflow="fold"),
+        caption_justify="left",
+        box=SIMPLE_HEAD,
     )
     table.add_column("verdict", no_wrap=True)
     for level in Level:
@@ -104,7 +109,7 @@ def _show_failure(console: Console, name: str, result: Result, *more: tuple[str,
     for label, text in (*told, *more):
         if text:
             line = Text(label, style="dim").append(Text(plain(text), style="not dim"))
-            console.print(Padding(line, (0, 0, 0, 2)))
+            console.print(Padding(line, (0, 0, 0, 2), expand=False))
 
 
 def show_changes(changes: Changes, console: Console) -> None:
