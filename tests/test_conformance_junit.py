@@ -8,7 +8,7 @@ from reports import BAD, CODE, DEAD, GOOD, REPORTS, report, result
 from wsfsm.conformance.baseline import Baseline, Known
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.report_junit import to_junit
-from wsfsm.conformance.verdicts import Report, Verdict
+from wsfsm.conformance.verdicts import Entry, Report, Verdict
 
 
 def parsed(*reports: Report, least: Level = Level.SHOULD, known: Known | None = None) -> ET.Element:
@@ -93,6 +93,14 @@ def test_a_failure_tells_all_of_it() -> None:
         "      wrong: message code: expected 1000, got 1006",
     ):
         assert told in found.text
+
+
+def test_an_exception_is_its_class() -> None:
+    entry = Entry(side="app", did="app send", saw={"raises": ["OSError", "Exception"]}, state="")
+    found = outcome(parsed(report("bad", result(CODE, Verdict.FAIL, trace=(entry,)))), "close.code")
+
+    assert found is not None
+    assert "      saw: raises OSError\n" in (found.text or "")
 
 
 def test_what_was_let_pass_or_told_is_output() -> None:

@@ -101,8 +101,16 @@ def versions(report: Report) -> str:
 
 def said(saw: Mapping[str, Any]) -> str:
     """What was seen in a step, for people; "" if there was nothing to be seen."""
-    parts = (key if item is True else f"{key}: {shown(item)}" for key, item in saw.items())
-    return plain(", ".join(parts))
+    return plain(", ".join(_said(key, item) for key, item in saw.items()))
+
+
+def _said(key: str, item: Any) -> str:
+    match item:
+        case True:
+            return key
+        case [str(kind), *_] if key == "raises":  # and all that it inherits from
+            return f"raises {kind}"
+    return f"{key}: {shown(item)}"
 
 
 def place(result: Result) -> int | None:
