@@ -25,7 +25,7 @@ FLOORS = [
     {"server"},
     {"refusals"},
     {"websockets", "integrations"},
-    {"demo"},
+    {"conformance", "demo"},
     {"cli"},
     {"__main__"},
 ]

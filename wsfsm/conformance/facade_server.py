@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from wsfsm.joint import STRAIGHT, Place
@@ -13,7 +13,6 @@ __all__ = ["GoneError", "Server", "plain", "scope_of"]
 
 _SCOPE: Final[Mapping[str, Any]] = {
     "type": "websocket",
-    "asgi": {"version": "3.0", "spec_version": "2.5"},
     "http_version": "1.1",
     "scheme": "ws",
     "path": "/",
@@ -25,7 +24,6 @@ _SCOPE: Final[Mapping[str, Any]] = {
     "server": ["127.0.0.1", 80],
     "subprotocols": [],
     "state": {},
-    "extensions": {},
 }
 
 
@@ -36,8 +34,9 @@ class GoneError(OSError):
 def scope_of(
     *,
     scope: Mapping[str, Any] | None = None,
-    without: tuple[str, ...] = (),
-    extensions: tuple[str, ...] = (),
+    without: Sequence[str] = (),
+    extensions: Sequence[str] = (),
+    spec_version: str = "2.5",
 ) -> Scope:
     """The scope of a connection.
 
@@ -45,8 +44,11 @@ def scope_of(
         scope: What is other than usual.
         without: The keys that are left out.
         extensions: Names of the extensions that the server offers.
+        spec_version: The version that the server speaks, or "" if it does not say.
     """
-    made = {**_SCOPE, "extensions": {name: {} for name in extensions}, **(scope or {})}
+    offered: dict[str, Any] = {name: {} for name in extensions}
+    asgi = {"version": "3.0"} | ({"spec_version": spec_version} if spec_version else {})
+    made = {**_SCOPE, "asgi": asgi, "extensions": offered, **(scope or {})}
     return {key: item for key, item in made.items() if key not in without}
 
 
@@ -56,10 +58,11 @@ def plain(value: Any) -> Any:
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    for kind in (int, str, bytes):
-        if isinstance(value, kind) and type(value) is not bool:
-            return kind.__str__(value) if kind is str else kind(value)
-    return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    return int(value) if isinstance(value, int) and type(value) is not bool else value
 
 
 class Server:

@@ -105,8 +105,9 @@ def _litestar() -> FacadeTarget:
 
 class _Quart(Adapter):
     async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
-        # a dictionary or Headers of werkzeug, and a list of pairs is what makes one of those
-        await self.facade.accept(headers=dict(_texts(headers)), subprotocol=subprotocol)
+        # a dictionary would be taken too, and has no room for a name that comes twice
+        pairs = needed("werkzeug.datastructures").Headers(_texts(headers))
+        await self.facade.accept(headers=pairs, subprotocol=subprotocol)
 
     async def receive_text(self) -> Any:
         return await self.facade.receive()
