@@ -26,7 +26,7 @@ import asyncio
 import contextvars
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -44,6 +44,7 @@ __all__ = [
     "Session",
     "Told",
     "class_target",
+    "first_of",
     "needed",
     "versions_of",
 ]
@@ -59,6 +60,8 @@ OPERATIONS: Final = (
 
 
 _NEEDS: Final = {"iterate": "iter_text", "deny": "send_denial_response", "states": "client_state"}
+
+_MANY: Final = 100  # more texts than any case has
 
 
 class FacadeError(ValueError):
@@ -114,6 +117,16 @@ class Adapter:
         return Leave(error=ArithmeticError(error))
 
 
+async def first_of(texts: AsyncIterator[str]) -> list[str]:
+    """All texts of an iteration; of one that does not end, as many as tell that."""
+    found = []
+    async for text in texts:
+        found.append(text)
+        if len(found) == _MANY:
+            break
+    return found
+
+
 class ClassAdapter(Adapter):
     """The operations of a class whose methods are called like Starlette's."""
 
@@ -127,7 +140,7 @@ class ClassAdapter(Adapter):
 
     async def iterate(self) -> list[str]:
         """Receive text messages until the connection ends."""
-        return [text async for text in self.facade.iter_text()]
+        return await first_of(self.facade.iter_text())
 
     async def deny(self, status: int, headers: Pairs, body: Sequence[bytes]) -> None:
         """Reject the connection by an application of ASGI that responds."""

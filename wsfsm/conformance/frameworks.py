@@ -18,6 +18,7 @@ from wsfsm.conformance.facades import (
     Session,
     Told,
     class_target,
+    first_of,
     needed,
     versions_of,
 )
@@ -84,7 +85,7 @@ class _Litestar(ClassAdapter):
         await self.facade.accept(subprotocols=subprotocol, headers=list(headers))
 
     async def iterate(self) -> list[str]:
-        return [text async for text in self.facade.iter_data()]
+        return await first_of(self.facade.iter_data())
 
 
 def _litestar() -> FacadeTarget:
