@@ -1,3 +1,3 @@
-"""The conformance suite: cases as data, and what plays them on servers and on facades."""
+"""Conformance: cases that tell whether a server, or a facade, does what the ASGI text demands."""
 
 __all__: list[str] = []

@@ -167,13 +167,7 @@ def _case(
 ) -> Case:
     name = table.get("id", "a case without an id")
     try:
-        unknown = table.keys() - _CASE_KEYS
-        if unknown:
-            raise CaseError(f"nothing is known of {', '.join(sorted(unknown))}")
-        given = table.get("given")
-        if given is not None and given not in setups:
-            raise CaseError(f"given {given!r} is not among {', '.join(sorted(setups))}")
-        before = [_asking(step, table.get("request", {})) for step in setups.get(given or "", ())]
+        before = _beginning(setups, table)
         never = {key: tuple(item) for key, item in table.get("never", {}).items()}
         steps = tuple(Step.from_table(kind, step) for step in [*before, *table["steps"]])
         return Case(
@@ -192,6 +186,21 @@ def _case(
         raise CaseError(f"{name}: {error.args[0]} is missing") from None
     except (CaseError, TypeError, ValueError) as error:
         raise CaseError(f"{name}: {error}") from None
+
+
+def _beginning(
+    setups: Mapping[str, Sequence[Mapping[str, Any]]], table: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """The steps by which a case begins."""
+    unknown = table.keys() - _CASE_KEYS
+    if unknown:
+        raise CaseError(f"nothing is known of {', '.join(sorted(unknown))}")
+    given = table.get("given")
+    if given is None:
+        return []
+    if given not in setups:
+        raise CaseError(f"given {given!r} is not among {', '.join(sorted(setups))}")
+    return [_asking(step, table.get("request", {})) for step in setups[given]]
 
 
 def _asking(step: Mapping[str, Any], request: Mapping[str, Any]) -> Mapping[str, Any]:

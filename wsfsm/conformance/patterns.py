@@ -25,7 +25,7 @@ __all__ = ["Pattern", "described", "mismatch"]
 Pattern = Mapping[str, Any]
 
 _TABLES: Final = {"message", "headers", "scope"}
-_KINDS: Final = {
+_KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
     "text": str,
     "bytes": bytes,
     "int": int,
@@ -56,13 +56,20 @@ def mismatch(pattern: Pattern, observed: Mapping[str, Any]) -> str:
     """
     for key, expected in pattern.items():
         got = observed.get(key, _MISSING)
-        if key in _TABLES and isinstance(expected, Mapping) and isinstance(got, Mapping):
-            wrong = mismatch(expected, got)
+        if _is_table(key, expected):
+            inner = mismatch(expected, got) if isinstance(got, Mapping) else _unlike("some", got)
+            wrong = f" {inner}" if inner else ""
         else:
-            wrong = _mismatch(expected, got)
+            inner = _mismatch(expected, got)
+            wrong = f": {inner}" if inner else ""
         if wrong:
-            return f"{key}: {wrong}" if key not in _TABLES else f"{key} {wrong}"
+            return f"{key}{wrong}"
     return ""
+
+
+def _is_table(key: str, expected: Any) -> bool:
+    """Whether a pattern is a table of keys, none of which stands for a value."""
+    return key in _TABLES and isinstance(expected, Mapping) and not expected.keys() & _TAGS
 
 
 def _mismatch(expected: Any, got: Any) -> str:
@@ -125,7 +132,7 @@ def _unlike(expected: str, got: Any) -> str:
     return f"expected {expected}, got {shown(got)}"
 
 
-def described(pattern: Any) -> str:
+def described(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a pattern
     """A pattern for people."""
     match pattern:
         case list():
@@ -157,6 +164,6 @@ def described(pattern: Any) -> str:
 def _entry(key: str, item: Any) -> str:
     if item is True:
         return key
-    if key in _TABLES and isinstance(item, Mapping):
+    if _is_table(key, item):
         return f"{key} {{{', '.join(_entry(k, i) for k, i in item.items())}}}"
     return f"{key}: {described(item)}"

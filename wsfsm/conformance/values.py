@@ -1,10 +1,10 @@
-"""Values of cases: as they stand in TOML, as they travel to a player, and as they are shown.
+r"""Values of cases: as they stand in TOML, as they travel to a player, and as they are shown.
 
 TOML has no byte strings and no None. In a case, a table with one of these keys stands for a value:
 
 | table | value |
 |---|---|
-| `{ bytes = "a\\u00ff" }` | bytes, one for each character from U+0000 to U+00FF |
+| `{ bytes = "a\u00ff" }` | bytes, one for each character from U+0000 to U+00FF |
 | `{ hex = "61ff" }` | bytes |
 | `{ text = "a", times = 3 }` | text; `times` repeats it, as it does bytes |
 | `{ none = true }` | None |
@@ -25,7 +25,7 @@ class CaseError(ValueError):
     """A file of cases, or of known failures, that says what has no meaning."""
 
 
-def value(raw: Any) -> Any:
+def value(raw: Any) -> Any:  # noqa: PLR0911 - one return a kind of value
     """The value that something in a file stands for.
 
     Raises:

@@ -25,7 +25,7 @@ class Verdict(enum.StrEnum):
         UNSUPPORTED: The case has no meaning for the target, or its beginning was not reached.
     """
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - it is no password
     NON_STRICT = "non-strict"
     FAIL = "fail"
     TIMEOUT = "timeout"
