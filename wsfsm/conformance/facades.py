@@ -27,7 +27,7 @@ import contextvars
 import importlib
 import importlib.metadata
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
@@ -58,8 +58,6 @@ OPERATIONS: Final = (
 )
 """Names of the operations."""
 
-
-_NEEDS: Final = {"iterate": "iter_text", "deny": "send_denial_response", "states": "client_state"}
 
 _MANY: Final = 100  # more texts than any case has
 
@@ -130,9 +128,16 @@ async def first_of(texts: AsyncIterator[str]) -> list[str]:
 class ClassAdapter(Adapter):
     """The operations of a class whose methods are called like Starlette's."""
 
+    needs: ClassVar[Mapping[str, str]] = {
+        "iterate": "iter_text",
+        "deny": "send_denial_response",
+        "states": "client_state",
+    }
+    """What the class must have for an operation that is more than a call of its own."""
+
     def operation(self, name: str) -> Callable[..., Any] | None:
         """Its own for what is more than a call; of the others, the method of that name."""
-        needs = _NEEDS.get(name)
+        needs = self.needs.get(name)
         if needs is not None and not hasattr(self.facade, needs):
             return None
         found = super().operation(name) or getattr(self.facade, name, None)

@@ -81,6 +81,8 @@ def _fastapi() -> FacadeTarget:
 
 
 class _Litestar(ClassAdapter):
+    needs = MappingProxyType({**ClassAdapter.needs, "iterate": "iter_data"})
+
     async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
         await self.facade.accept(subprotocols=subprotocol, headers=list(headers))
 
