@@ -80,6 +80,12 @@ def raw(receive: Receive, data: bytes) -> None:
     receive.__self__._transport.write(data)  # type: ignore[attr-defined]
 
 
+def is_closing(receive: Receive) -> bool:
+    """Whether the transport is closed or closing."""
+    closing: bool = receive.__self__._transport.is_closing()  # type: ignore[attr-defined]
+    return closing
+
+
 def receiving(change: Callable[[Message], Message | None]) -> Mutant:
     """Messages to the application are changed; those that become None are swallowed."""
 
@@ -202,9 +208,7 @@ def hangs(app: ASGIApp) -> ASGIApp:
                 await asyncio.Event().wait()
             await send(message)
 
-        with contextlib.suppress(asyncio.CancelledError):
-            await app(scope, receive, slow)
-            await asyncio.sleep(12 if scope["type"] == "websocket" and not accepted else 0)
+        await app(scope, receive, slow)
 
     return broken
 
@@ -216,7 +220,8 @@ def double_head(app: ASGIApp) -> ASGIApp:
         accepts = itertools.count()
 
         async def twice(message: Message) -> None:
-            if message.get("type") == "websocket.accept" and next(accepts):
+            again = message.get("type") == "websocket.accept" and next(accepts)
+            if again and not is_closing(receive):
                 raw(receive, b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
             else:
                 await send(message)
@@ -283,20 +288,24 @@ def late_data(app: ASGIApp) -> ASGIApp:
 
 
 def connects_twice(app: ASGIApp) -> ASGIApp:
-    """websocket.connect is passed on twice."""
+    """websocket.connect is passed on twice where the application has not answered."""
 
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        left = 2
-        first: Message = {}
+        connect: list[Message] = []
 
         async def twice() -> Message:
-            nonlocal left, first
-            if left == 2:
-                first = await receive()
-            left -= 1
-            return first if left >= 0 else await receive()
+            if connect:
+                return connect.pop()
+            message = await receive()
+            if message["type"] == "websocket.connect":
+                connect.append(message)
+            return message
 
-        await app(scope, twice, send)
+        async def answers(message: Message) -> None:
+            connect.clear()
+            await send(message)
+
+        await app(scope, twice, answers)
 
     return broken
 

@@ -205,7 +205,8 @@ def _beginning(
 
 def _asking(step: Mapping[str, Any], request: Mapping[str, Any]) -> Mapping[str, Any]:
     """A step of a setup; what the case says of its request is added where it is made."""
-    return {**step, **request} if step.get("client") == "request" else step
+    asks = step.get("client") == "request" or step.get("server") == "opens"
+    return {**step, **request} if asks else step
 
 
 def load(path: Path, kind: Kind, setups: Mapping[str, Any] | None = None) -> tuple[Case, ...]:

@@ -22,7 +22,7 @@ from wsfsm.conformance.wire import Client, request
 __all__ = ["check_server", "play_cases"]
 
 JOBS: Final = 8  # cases that are played side by side
-_SERVERS: Final = 3  # servers that run side by side, with a case each
+SERVERS: Final = 3  # servers that run side by side, with a case each
 _DYING: Final = 2.0  # seconds that a server that dies may take for it
 _LIMIT: Final = 60.0  # seconds for a case, whatever its steps say
 
@@ -35,6 +35,7 @@ def check_server(
     *,
     on_result: OnResult | None = None,
     jobs: int = JOBS,
+    servers: int = SERVERS,
 ) -> Report:
     """Play cases on a server.
 
@@ -42,12 +43,13 @@ def check_server(
         target: The server.
         cases: The cases; by default all that are about servers.
         on_result: Is called with each result as it comes.
-        jobs: How many cases are played side by side.
+        jobs: How many cases are played side by side on one server.
+        servers: How many servers run side by side, where cases need one each.
 
     Raises:
         TargetError: The server cannot be started.
     """
-    return asyncio.run(play_cases(target, cases, on_result=on_result, jobs=jobs))
+    return asyncio.run(play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers))
 
 
 async def play_cases(
@@ -56,11 +58,12 @@ async def play_cases(
     *,
     on_result: OnResult | None = None,
     jobs: int = JOBS,
+    servers: int = SERVERS,
 ) -> Report:
     """As `check_server`, inside a running event loop."""
     chosen = load_folder("server") if cases is None else tuple(cases)
     async with Control.running() as control:
-        session = _Session(target, control, on_result or _ignore, jobs)
+        session = _Session(target, control, on_result or _ignore, jobs, servers)
         await session.play(chosen)
     order = {case.id: index for index, case in enumerate(chosen)}
     results = sorted(session.results, key=lambda result: order[result.case.id])
@@ -79,6 +82,7 @@ class _Session:
     control: Control
     on_result: OnResult
     jobs: int
+    servers: int
     results: list[Result] = attrs.field(factory=list)
     runs: "itertools.count[int]" = attrs.field(factory=itertools.count)
 
@@ -153,7 +157,7 @@ class _Session:
                         result = attrs.evolve(result, verdict=Verdict.CRASH, reason=died)
                 self.tell(result)
 
-        await _side_by_side(_SERVERS, work)
+        await _side_by_side(self.servers, work)
 
     async def dies(self, serving: Serving) -> str:
         """How a server has died, or is just dying; "" if it lives."""
