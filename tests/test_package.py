@@ -26,6 +26,7 @@ FLOORS = [
     {"refusals"},
     {"websockets", "integrations"},
     {"conformance", "demo"},
+    {"check"},
     {"cli"},
     {"__main__"},
 ]
