@@ -13,23 +13,35 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 if TYPE_CHECKING:
     from wsfsm.conformance import Case, Report, Result
 
-__all__ = ["declare", "split"]
+__all__ = ["declare", "parse"]
 
 _COULD_NOT: Final = 2
 
 Play: TypeAlias = "Callable[[Sequence[Case], Callable[[Result], None]], Report]"
 
 
-def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The arguments of the command, and the command of a server that follows ``--``.
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse all arguments; what is left of those of ``check server`` is for the server.
 
     Args:
+        parser: The parser of all commands.
         words: All arguments.
+
+    Raises:
+        SystemExit: As `argparse` does.
     """
+    command: list[str] = []
     if list(words[:2]) == ["check", "server"] and "--" in words:
         where = list(words).index("--")
-        return list(words[:where]), list(words[where + 1 :])
-    return list(words), []
+        words, command = words[:where], list(words[where + 1 :])
+    arguments, left = parser.parse_known_args(words)
+    if hasattr(arguments, "jobs"):
+        return argparse.Namespace(
+            **vars(arguments), name=" ".join(left[:1]), arguments=left[1:], command=command
+        )
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return arguments
 
 
 def declare(commands: Any) -> None:
@@ -55,17 +67,11 @@ def _declare_server(kinds: Any) -> None:
         help="an ASGI server",
         usage="wsfsm check server [options] (NAME [ARGUMENT ...] | -- COMMAND [ARGUMENT ...])",
         description="Start an ASGI server and play the cases about servers on it.",
-        epilog="In a COMMAND, {host}, {port} and {app} are replaced by where it has to listen and "
-        "what it has to serve; without {app} it has to serve wsfsm.conformance.player:app.",
-    )
-    parser.add_argument(
-        "name",
-        nargs="?",
-        metavar="NAME",
-        help="uvicorn, hypercorn, daphne, granian, wsfsm (our class in uvicorn) or wsfsm-compat",
-    )
-    parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="goes to the server"
+        epilog="NAME is uvicorn, hypercorn, daphne, granian, wsfsm (our class in uvicorn) or "
+        "wsfsm-compat, and each ARGUMENT goes to the server. In a COMMAND, {host}, {port} and {app} "
+        "are replaced by where it has to listen and what it has to serve; without {app} it has to "
+        "serve wsfsm.conformance.player:app.",
+        allow_abbrev=False,  # what is not ours is the server's
     )
     _declare_checking(parser)
     parser.add_argument(
@@ -217,7 +223,8 @@ def _check(arguments: argparse.Namespace, play: Play) -> int:
         for case in cases:
             print(f"{case.level:<6} {case.id:<45} {case.section}")  # noqa: T201 - a command talks
         return 0
-    name = arguments.name or " ".join(arguments.command)
+    command = getattr(arguments, "command", [])
+    name = arguments.name or " ".join(command)
     with Progress(name, len(cases)) as progress:
         report = play(cases, progress.on_result)
     return _tell(arguments, [report])

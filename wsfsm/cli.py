@@ -35,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             been answered (0).
     """
     try:
-        words, command = check.split(sys.argv[1:] if argv is None else argv)
-        arguments = _parser().parse_args(words, argparse.Namespace(command=command))
+        arguments = check.parse(_parser(), sys.argv[1:] if argv is None else argv)
         return int(arguments.run(arguments))
     except BrokenPipeError:
         return 1  # the reader has what it wanted, as in `wsfsm ... | head`

@@ -149,7 +149,7 @@ class CommandTarget:
             it has to serve `wsfsm.conformance.player:app` by itself.
         variants: More arguments by the name of a variant: `keepalive` (a Ping once a second, and
             a Pong awaited for a second) and `limit` (messages of at most 64 KiB).
-        packages: Packages whose versions are told.
+        packages: Packages whose versions are told, if they are installed; the first is the server.
     """
 
     name: str
@@ -160,7 +160,8 @@ class CommandTarget:
     @property
     def versions(self) -> Mapping[str, str]:
         """Versions of its packages, and of Python."""
-        known = {package: _version(package) for package in self.packages}
+        found = {package: _version(package) for package in self.packages}
+        known = {package: version for package, version in found.items() if version}
         return {**known, platform.python_implementation(): platform.python_version()}
 
     def has(self, variant: str) -> bool:
@@ -240,7 +241,7 @@ async def _listens(host: str, port: int) -> bool:
 def _version(package: str) -> str:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(package)
-    return "not installed"
+    return ""
 
 
 @attrs.define
@@ -285,9 +286,9 @@ class FactoryTarget:
             yield _InProcess(host, port)
 
 
-def _uvicorn(ws: str, *packages: str) -> CommandTarget:
+def _uvicorn(name: str, ws: str) -> CommandTarget:
     return CommandTarget(
-        name=f"uvicorn --ws {ws.removeprefix('wsfsm.integrations.uvicorn:')}",
+        name=name,
         command=(
             *_module("uvicorn", "{app}", "--interface", "asgi3", "--log-level", "warning"),
             *("--host", "{host}", "--port", "{port}", "--ws", ws),
@@ -296,7 +297,7 @@ def _uvicorn(ws: str, *packages: str) -> CommandTarget:
             "keepalive": ("--ws-ping-interval", "1", "--ws-ping-timeout", "1"),
             "limit": ("--ws-max-size", "65536"),
         },
-        packages=("uvicorn", *packages),
+        packages=("uvicorn", "websockets", "wsproto", "h11", "httptools", "uvloop", "wsfsm"),
     )
 
 
@@ -305,14 +306,11 @@ def _module(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 PROFILES: Final[Mapping[str, CommandTarget]] = {
-    "uvicorn": attrs.evolve(_uvicorn("auto", "websockets"), name="uvicorn"),
-    "wsfsm": _uvicorn("wsfsm.integrations.uvicorn:WebSocketProtocol", "wsfsm", "websockets"),
+    "uvicorn": _uvicorn("uvicorn", "auto"),
+    "wsfsm": _uvicorn("wsfsm in uvicorn", "wsfsm.integrations.uvicorn:WebSocketProtocol"),
     "wsfsm-compat": _uvicorn(
-        "wsfsm.integrations.uvicorn:CompatWebSocketProtocol", "wsfsm", "websockets"
+        "wsfsm-compat in uvicorn", "wsfsm.integrations.uvicorn:CompatWebSocketProtocol"
     ),
-    "uvicorn-websockets-sansio": _uvicorn("websockets-sansio", "websockets"),
-    "uvicorn-websockets": _uvicorn("websockets", "websockets"),
-    "uvicorn-wsproto": _uvicorn("wsproto", "wsproto"),
     "hypercorn": CommandTarget(
         name="hypercorn",
         command=_module("hypercorn", "{app}", "--bind", "{host}:{port}"),
@@ -348,8 +346,8 @@ def profile(name: str, arguments: Sequence[str] = ()) -> CommandTarget:
     if name not in PROFILES:
         raise TargetError(f"no server is known as {name!r}, only {', '.join(PROFILES)}")
     target = PROFILES[name]
-    missing = [package for package in target.packages if _version(package) == "not installed"]
-    if missing:
-        raise TargetError(f"{name} needs packages that are not installed: {', '.join(missing)}")
+    package = target.packages[0]
+    if not _version(package):
+        raise TargetError(f"{package} is not installed")
     called = " ".join((target.name, *arguments))
     return attrs.evolve(target, name=called, command=(*target.command, *arguments))
