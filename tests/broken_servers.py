@@ -68,7 +68,9 @@ def broken_server(
 
     @contextlib.asynccontextmanager
     async def factory(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
-        async with serving(mutant(app), ws=protocol, interface="asgi3", http="h11") as address:
+        # what hangs is cancelled when the server stops
+        options = {"interface": "asgi3", "http": "h11", "timeout_graceful_shutdown": 0}
+        async with serving(mutant(app), ws=protocol, **options) as address:
             host, _, port = address.rpartition(":")
             yield host, int(port)
 
