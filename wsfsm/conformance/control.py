@@ -104,6 +104,7 @@ class Control:
     def __init__(self) -> None:
         self.address = ""
         self._remotes: dict[str, Remote] = {}
+        self._writers: list[asyncio.StreamWriter] = []
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -117,6 +118,10 @@ class Control:
             yield control
         finally:
             server.close()
+            for writer in control._writers:
+                writer.transport.abort()
+            closed = (writer.wait_closed() for writer in control._writers)
+            await asyncio.gather(*closed, return_exceptions=True)
 
     @contextlib.contextmanager
     def expecting(self, run: str) -> Iterator[Remote]:
@@ -129,6 +134,7 @@ class Control:
             remote.leave()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         line = await reader.readline()
         hello: dict[str, Any] = from_json(json.loads(line)) if line else {}
         remote = self._remotes.get(hello.get("hello", ""))
