@@ -39,15 +39,11 @@ FAILURES: Mapping[str, set[str]] = MappingProxyType(
             *INVALID_EVENTS,
             "events.both-none",
             "denial.exception-without-extension",
-            "denial.exception-after-accept",
-            "denial.exception-after-denial",
         },
         "fastapi": {
             *INVALID_EVENTS,
             "events.both-none",
             "denial.exception-without-extension",
-            "denial.exception-after-accept",
-            "denial.exception-after-denial",
             "scope.without-query-string",
         },
         "litestar": {
