@@ -25,8 +25,7 @@ FLOORS = [
     {"server"},
     {"refusals"},
     {"websockets", "integrations"},
-    {"conformance", "demo"},
-    {"check"},
+    {"demo"},
     {"cli"},
     {"__main__"},
 ]

@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from wsfsm import check
 from wsfsm.demo import DemoError, serve
 from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Form, GraphvizError, render
 
@@ -35,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             been answered (0).
     """
     try:
-        arguments = check.parse(_parser(), sys.argv[1:] if argv is None else argv)
+        arguments = _parser().parse_args(argv)
         return int(arguments.run(arguments))
     except BrokenPipeError:
         return 1  # the reader has what it wanted, as in `wsfsm ... | head`
@@ -68,7 +67,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _declare_diagram(commands)
     _declare_demo(commands)
-    check.declare(commands)
     return parser
 
 
