@@ -25,7 +25,8 @@ FLOORS = [
     {"server"},
     {"refusals"},
     {"websockets", "integrations"},
-    {"demo"},
+    {"conformance", "demo"},
+    {"check"},
     {"cli"},
     {"__main__"},
 ]

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from wsfsm import check
 from wsfsm.demo import DemoError, serve
 from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Form, GraphvizError, render
 
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             been answered (0).
     """
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = check.parse(_parser(), sys.argv[1:] if argv is None else argv)
         return int(arguments.run(arguments))
     except BrokenPipeError:
         return 1  # the reader has what it wanted, as in `wsfsm ... | head`
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _declare_diagram(commands)
     _declare_demo(commands)
+    check.declare(commands)
     return parser
 
 

@@ -155,7 +155,7 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             text: str | None = message["text"]
         except KeyError:
             text = None
-        if text is None or ("bytes" in message and message["bytes"] is not None):
+        if not isinstance(text, str) or ("bytes" in message and message["bytes"] is not None):
             raise unexpected("text", message)
         return text
 
@@ -184,7 +184,9 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             data: bytes | None = message["bytes"]
         except KeyError:
             data = None
-        if data is None or ("text" in message and message["text"] is not None):
+        if not isinstance(data, (bytes, bytearray, memoryview)) or (
+            "text" in message and message["text"] is not None
+        ):
             raise unexpected("bytes", message)
         return data
 

@@ -1,0 +1,332 @@
+"""Servers that are broken on purpose, each in one way: wsfsm in uvicorn, with something between.
+
+A mutant is a function that takes an application and gives one: what stands between it and the
+server makes the server a broken one. Where the bytes on the wire have to be wrong, it takes the
+transport out of the server: `raw` writes to it, `rewriting` changes what the server writes.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
+
+from serving import serving
+
+from wsfsm.conformance.servers import FactoryTarget
+from wsfsm.integrations.uvicorn import WebSocketProtocol
+from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
+
+Mutant = Callable[[ASGIApp], ASGIApp]
+Rewrite = Callable[[bytes], bytes]
+
+DISCONNECT: Final = "websocket.disconnect"
+
+
+class Leaky:
+    """A transport that rewrites what is written."""
+
+    def __init__(self, transport: Any, rewrite: Rewrite, *, closes: bool) -> None:
+        self._transport = transport
+        self._rewrite = rewrite
+        self._closes = closes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if changed := self._rewrite(bytes(data)):
+            self._transport.write(changed)
+
+    def close(self) -> None:
+        if self._closes:
+            self._transport.close()
+
+    def write_eof(self) -> None:
+        if self._closes:
+            self._transport.write_eof()
+
+
+def rewriting(rewrite: Rewrite, *, closes: bool = True) -> type[WebSocketProtocol]:
+    """The protocol class, with a transport that rewrites what is written."""
+
+    class Rewriting(WebSocketProtocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(Leaky(transport, rewrite, closes=closes))  # type: ignore[arg-type]
+
+    return Rewriting
+
+
+def unchanged(app: ASGIApp) -> ASGIApp:
+    return app
+
+
+def broken_server(
+    name: str, mutant: Mutant = unchanged, protocol: type[WebSocketProtocol] = WebSocketProtocol
+) -> FactoryTarget:
+    """The target for a mutant."""
+
+    @contextlib.asynccontextmanager
+    async def factory(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
+        # what hangs is cancelled when the server stops
+        options = {"interface": "asgi3", "http": "h11", "timeout_graceful_shutdown": 0}
+        async with serving(mutant(app), ws=protocol, **options) as address:
+            host, _, port = address.rpartition(":")
+            yield host, int(port)
+
+    return FactoryTarget(name=name, factory=factory)
+
+
+def raw(receive: Receive, data: bytes) -> None:
+    """Write bytes to the transport, past the server."""
+    receive.__self__._transport.write(data)  # type: ignore[attr-defined]
+
+
+def is_closing(receive: Receive) -> bool:
+    """Whether the transport is closed or closing."""
+    closing: bool = receive.__self__._transport.is_closing()  # type: ignore[attr-defined]
+    return closing
+
+
+def receiving(change: Callable[[Message], Message | None]) -> Mutant:
+    """Messages to the application are changed; those that become None are swallowed."""
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            async def changed() -> Message:
+                while True:
+                    message = change(await receive())
+                    if message is not None:
+                        return message
+                    await asyncio.sleep(0.01)
+
+            await app(scope, changed, send)
+
+        return broken
+
+    return mutant
+
+
+def sending(change: Callable[[Message], Message | None]) -> Mutant:
+    """Messages of the application are changed; those that become None are swallowed."""
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            async def changed(message: Message) -> None:
+                sent = change(message)
+                if sent is not None:
+                    await send(sent)
+
+            await app(scope, receive, changed)
+
+        return broken
+
+    return mutant
+
+
+def scoped(change: Callable[[Scope], Mapping[str, Any]]) -> Mutant:
+    """Keys of the scope are changed."""
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, **change(scope)}, receive, send)
+
+        return broken
+
+    return mutant
+
+
+def catching(caught: type[Exception], raised: type[Exception] | None) -> Mutant:
+    """What send() raises of one class becomes another, or nothing."""
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            async def changed(message: Message) -> None:
+                try:
+                    await send(message)
+                except caught:
+                    if raised is not None:
+                        raise raised("on purpose") from None
+
+            await app(scope, receive, changed)
+
+        return broken
+
+    return mutant
+
+
+def of_type(kind: str, **keys: Any) -> Callable[[Message], Message]:
+    """Changes keys of messages of a type."""
+    return lambda message: {**message, **keys} if message.get("type") == kind else message
+
+
+def without(kind: str, *names: str) -> Callable[[Message], Message]:
+    """Takes keys out of messages of a type."""
+    return lambda message: (
+        {key: item for key, item in message.items() if key not in names}
+        if message.get("type") == kind
+        else message
+    )
+
+
+def unless(refused: Callable[[Message], bool]) -> Callable[[Message], Message | None]:
+    """Swallows some messages."""
+    return lambda message: None if refused(message) else message
+
+
+def never_ends(app: ASGIApp) -> ASGIApp:
+    """An exception of the application does not end its connection."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:  # noqa: BLE001 - that is what is broken
+            await asyncio.sleep(12)
+
+    return broken
+
+
+def never_returns(app: ASGIApp) -> ASGIApp:
+    """The return of the application does not end its connection."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+        if scope["type"] == "websocket":
+            await asyncio.sleep(12)
+
+    return broken
+
+
+def hangs(app: ASGIApp) -> ASGIApp:
+    """A close before the accept never comes to its end."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = False
+
+        async def slow(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message.get("type") == "websocket.accept"
+            if message.get("type") == "websocket.close" and not accepted:
+                await asyncio.Event().wait()
+            await send(message)
+
+        await app(scope, receive, slow)
+
+    return broken
+
+
+def double_head(app: ASGIApp) -> ASGIApp:
+    """A second accept is answered by a second head."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        accepts = itertools.count()
+
+        async def twice(message: Message) -> None:
+            again = message.get("type") == "websocket.accept" and next(accepts)
+            if again and not is_closing(receive):
+                raw(receive, b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            else:
+                await send(message)
+
+        await app(scope, receive, twice)
+
+    return broken
+
+
+def second_response(app: ASGIApp) -> ASGIApp:
+    """A second start of a denial is answered by a response of its own."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        starts = itertools.count()
+
+        async def twice(message: Message) -> None:
+            if message.get("type") == "websocket.http.response.start" and next(starts):
+                raw(receive, b"HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n")
+                return
+            await send(message)
+
+        await app(scope, receive, twice)
+
+    return broken
+
+
+def early_data(app: ASGIApp) -> ASGIApp:
+    """What is sent before the accept is written before the response."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = False
+
+        async def early(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message.get("type") == "websocket.accept"
+            text = message.get("text")
+            if message.get("type") == "websocket.send" and not accepted and text == "early":
+                raw(receive, b"\x81\x05early")
+                return
+            await send(message)
+
+        await app(scope, receive, early)
+
+    return broken
+
+
+def late_data(app: ASGIApp) -> ASGIApp:
+    """Something is passed on after the disconnect."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        over = False
+
+        async def late() -> Message:
+            nonlocal over
+            if over:
+                return {"type": "websocket.receive", "text": "late"}
+            message = await receive()
+            over = message["type"] == DISCONNECT
+            return message
+
+        await app(scope, late, send)
+
+    return broken
+
+
+def connects_twice(app: ASGIApp) -> ASGIApp:
+    """websocket.connect is passed on twice where the application has not answered."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        connect: list[Message] = []
+
+        async def twice() -> Message:
+            if connect:
+                return connect.pop()
+            message = await receive()
+            if message["type"] == "websocket.connect":
+                connect.append(message)
+            return message
+
+        async def answers(message: Message) -> None:
+            connect.clear()
+            await send(message)
+
+        await app(scope, twice, answers)
+
+    return broken
+
+
+def swaps(app: ASGIApp) -> ASGIApp:
+    """Two messages that come together change their places."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        held: list[Message] = []
+
+        async def swapped() -> Message:
+            if held:
+                return held.pop()
+            message = await receive()
+            if message.get("text") == "1":
+                held.append(message)
+                return await receive()
+            return message
+
+        await app(scope, swapped, send)
+
+    return broken

@@ -1,0 +1,357 @@
+"""Facades with one fault each: the cases about it find it, and no other case does."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from wsfsm import WebSocket
+from wsfsm.conformance.cases import Level
+from wsfsm.conformance.facade_runner import check_facade
+from wsfsm.conformance.facades import class_target
+from wsfsm.conformance.verdicts import Verdict
+from wsfsm.errors import IllegalTransition, WebSocketDisconnect
+
+F, N, T, C = Verdict.FAIL, Verdict.NON_STRICT, Verdict.TIMEOUT, Verdict.CRASH
+BODY = "websocket.http.response.body"
+
+Message = dict[str, Any]
+
+
+class _Mutant(WebSocket[Any]):
+    """Our class, with a say over what the server's callables give and take."""
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def receiving() -> Any:
+            return await self.comes(await receive())
+
+        async def sending(message: Any) -> None:
+            await self.goes(dict(message), send)
+
+        self.server_send = send
+        super().__init__(scope, receiving, sending)
+
+    async def comes(self, message: Any) -> Any:
+        return message
+
+    async def goes(self, message: Message, send: Any) -> None:
+        await send(message)
+
+
+class SwallowsDisconnects(_Mutant):
+    async def receive_text(self) -> str:
+        try:
+            return await super().receive_text()
+        except WebSocketDisconnect:
+            return ""
+
+
+class AcceptsTwice(_Mutant):
+    async def accept(self, *args: Any, **kwargs: Any) -> None:
+        if self.application_state.name == "CONNECTED" == self.client_state.name:
+            await self.server_send({"type": "websocket.accept"})
+        else:
+            await super().accept(*args, **kwargs)
+
+
+class SendsBeforeAccept(_Mutant):
+    async def send_text(self, data: str) -> None:
+        if self.application_state.name == "CONNECTING":
+            await self.server_send({"type": "websocket.send", "text": data})
+        else:
+            await super().send_text(data)
+
+
+class SwallowsLosses(_Mutant):
+    async def send_text(self, data: str) -> None:
+        try:
+            await super().send_text(data)
+        except WebSocketDisconnect as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+
+
+class SendsBothKeys(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        if message["type"] == "websocket.send" and "text" in message:
+            message["bytes"] = message["text"].encode()
+        await send(message)
+
+
+class SendsEmptyTextAsNone(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        if message["type"] == "websocket.send" and "text" in message:
+            message["text"] = message["text"] or None
+        await send(message)
+
+
+class DeniesWithoutExtension(_Mutant):
+    async def send_denial_response(self, response: Any) -> None:
+        self.scope["extensions"] = {"websocket.http.response": {}}
+        await super().send_denial_response(response)
+
+
+class SendsHeadersAsText(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        if message["type"] == "websocket.accept":
+            message["headers"] = [(n.decode(), v.decode()) for n, v in message["headers"]]
+        await send(message)
+
+
+class SortsHeaders(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        if message["type"] == "websocket.accept":
+            message["headers"] = sorted(message["headers"])
+        await send(message)
+
+
+class ForgetsTheSubprotocol(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        message.pop("subprotocol", None)
+        await send(message)
+
+
+class LosesWhatComesBeforeSending(_Mutant):
+    async def send_text(self, data: str) -> None:
+        if self.application_state.name == "CONNECTED":
+            reading = asyncio.ensure_future(self._receive())
+            await asyncio.sleep(0.001)
+            reading.cancel()
+        await super().send_text(data)
+
+
+class LosesReasons(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        message.pop("reason", None)
+        await send(message)
+
+
+class ClosesWithAnotherCode(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        if message["type"] == "websocket.close" and message["code"] >= 4000:
+            message["code"] -= 1000
+        await send(message)
+
+
+class TellsAnotherCode(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        if message.get("type") == "websocket.disconnect" and message.get("code") == 1005:
+            message["code"] = 1000
+        return message
+
+
+class TellsNoReason(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        if message.get("type") == "websocket.disconnect":
+            message.pop("reason", None)
+        return message
+
+
+class NeedsAReason(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        if message.get("type") == "websocket.disconnect":
+            message["reason"].strip()
+        return message
+
+
+class HangsAtBytes(_Mutant):
+    async def send_bytes(self, data: Any) -> None:
+        await asyncio.Event().wait()
+
+
+class Spins(_Mutant):
+    async def send_json(self, data: Any, mode: str = "text") -> None:
+        while True:  # noqa: ASYNC110 - that is the fault
+            await asyncio.sleep(0)
+
+
+class RefusesOtherKeys(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        if message.keys() - {"type", "text", "bytes", "code", "reason"}:
+            raise RuntimeError("unknown keys")
+        return message
+
+
+class NeedsOneKeyOnly(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        if message.get("type") == "websocket.receive" and "text" in message and "bytes" in message:
+            raise RuntimeError("two keys")
+        return message
+
+
+class LosesEmptyMessages(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        while message.get("text") == "":
+            message = await self.next()
+        return message
+
+    async def next(self) -> Any:
+        return await self._receive()
+
+
+class TakesUnknownTypesForText(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        known = {"websocket.connect", "websocket.receive", "websocket.disconnect"}
+        return (
+            message if message.get("type") in known else {"type": "websocket.receive", "text": ""}
+        )
+
+
+class NeedsAQueryString(_Mutant):
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        scope["query_string"].decode()
+        super().__init__(scope, receive, send)
+
+
+class ClosesTwice(_Mutant):
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        try:
+            await super().close(code, reason)
+        except IllegalTransition:
+            await self.server_send({"type": "websocket.close", "code": code})
+
+
+class EndsDenialsTwice(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        await send(message)
+        if message["type"] == BODY and not message.get("more_body"):
+            await send({"type": BODY, "body": b""})
+
+
+class Exits(_Mutant):
+    async def send_json(self, data: Any, mode: str = "text") -> None:
+        raise SystemExit
+
+
+FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
+    SwallowsDisconnects: {
+        "disconnect.ends-receiving-text": F,
+        "disconnect.ends-waiting": F,
+        "disconnect.without-reason": F,
+        "disconnect.reason-none": F,
+        "disconnect.another-key": F,
+        "receive.iteration": F,
+    },
+    AcceptsTwice: {
+        "accept.twice": N,
+    },
+    SendsBeforeAccept: {
+        "send.before-accept": N,
+    },
+    SwallowsLosses: {
+        "lost.send-text": F,
+        "lost.send-under-way": F,
+    },
+    SendsBothKeys: {
+        "send.text": F,
+        "send.empty-text": F,
+        "send.json": F,
+        "send.message": F,
+    },
+    SendsEmptyTextAsNone: {
+        "send.empty-text": F,
+    },
+    DeniesWithoutExtension: {
+        "denial.without-extension": F,
+        "denial.without-extensions": F,
+    },
+    SendsHeadersAsText: {
+        "accept.headers": F,
+        "accept.headers-in-order": F,
+        "accept.headers-repeated": F,
+    },
+    SortsHeaders: {
+        "accept.headers-in-order": F,
+    },
+    ForgetsTheSubprotocol: {
+        "accept.subprotocol": F,
+    },
+    LosesWhatComesBeforeSending: {
+        "receive.after-sending": T,
+    },
+    LosesReasons: {
+        "close.reason": F,
+    },
+    ClosesWithAnotherCode: {
+        "close.code": F,
+    },
+    TellsAnotherCode: {
+        "disconnect.code-1005": F,
+    },
+    TellsNoReason: {
+        "disconnect.reason": F,
+        "disconnect.message": F,
+    },
+    NeedsAReason: {
+        "disconnect.without-reason": F,
+        "disconnect.reason-none": F,
+    },
+    HangsAtBytes: {
+        "close.then-send-bytes": T,
+        "disconnect.then-send-bytes": T,
+        "lost.send-bytes": T,
+        "send.bytes": T,
+        "send.empty-bytes": T,
+        "send.any-bytes": F,
+        "send.in-order": F,
+    },
+    Spins: {
+        "lost.send-json": T,
+        "send.json": T,
+        "send.json-in-bytes": T,
+    },
+    RefusesOtherKeys: {
+        "accept.connect-with-another-key": F,
+        "receive.another-key": F,
+    },
+    NeedsOneKeyOnly: {
+        "receive.text-and-none": F,
+        "receive.bytes-and-none": F,
+        "receive.empty-text-and-none": F,
+        "receive.empty-bytes-and-none": F,
+    },
+    LosesEmptyMessages: {
+        "receive.empty-text": T,
+        "receive.empty-text-and-none": T,
+        "receive.iteration": F,
+    },
+    TakesUnknownTypesForText: {
+        "events.unknown-type": F,
+        "events.type-of-http": F,
+        "events.without-type": F,
+    },
+    NeedsAQueryString: {
+        "scope.without-query-string": F,
+        "scope.query-string-none": F,
+    },
+    ClosesTwice: {
+        "close.then-close": N,
+        "close.rejected-then-close": N,
+        "denial.then-close": N,
+        "denial.begun-then-close": N,
+    },
+    EndsDenialsTwice: {
+        "denial.messages": F,
+        "denial.body-in-parts": F,
+    },
+    Exits: {
+        "lost.send-json": C,
+        "send.json": C,
+        "send.json-in-bytes": C,
+        "send.what-is-not-json": C,
+    },
+}
+
+
+@pytest.mark.parametrize("mutant", FAULTS, ids=lambda mutant: mutant.__name__)
+def test_a_fault_is_found_by_the_cases_about_it_and_by_no_other(mutant: type[_Mutant]) -> None:
+    report = check_facade(class_target("mutant", mutant, {}))
+    found = {
+        result.case.id: result.verdict
+        for result in report.results
+        if result.verdict in {F, N, T, C}
+        and (result.case.level is not Level.MAY or result.verdict is C)
+    }
+
+    assert found == FAULTS[mutant]

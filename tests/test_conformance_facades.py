@@ -1,0 +1,354 @@
+"""The facade cases on our own class and on those of the frameworks."""
+
+import asyncio
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from support import ROOT
+
+from wsfsm import WebSocket
+from wsfsm.conformance.cases import FOLDER, Case, Level, Never, Step, load, load_folder
+from wsfsm.conformance.facade_runner import check_facade
+from wsfsm.conformance.facade_server import Server, plain
+from wsfsm.conformance.facades import FacadeError, class_target, versions_of
+from wsfsm.conformance.frameworks import FACADES, facade_target
+from wsfsm.conformance.observations import fits, said
+from wsfsm.conformance.values import CaseError
+from wsfsm.conformance.verdicts import Report, Result, Verdict
+from wsfsm.tables import LOST, event_of
+
+HTTP_EXCEPTIONS = {case.id for case in load_folder("facade") if ".exception" in case.id} | {
+    "denial.how-exceptions-end"
+}
+
+INVALID_EVENTS = {
+    "events.both-keys",
+    "events.text-of-another-type",
+    "events.bytes-of-another-type",
+}
+# Each was held against the text. Error Handling: an invalid event should raise. Denial: only
+# where the extension is offered, and instead of an accept. Scope: what is optional may be missing.
+FAILURES: Mapping[str, set[str]] = MappingProxyType(
+    {
+        "wsfsm": set(),
+        "starlette": {
+            *INVALID_EVENTS,
+            "events.both-none",
+            "denial.exception-without-extension",
+        },
+        "fastapi": {
+            *INVALID_EVENTS,
+            "events.both-none",
+            "denial.exception-without-extension",
+            "scope.without-query-string",
+        },
+        "litestar": {
+            *INVALID_EVENTS,
+            "events.both-none",
+            "events.neither-key",
+            "events.type-of-http",
+            "events.unknown-type",
+        },
+        "quart": {
+            *INVALID_EVENTS,
+            "events.both-none",
+            "events.type-of-http",
+            "events.unknown-type",
+            "events.unknown-type-first",
+            "receive.empty-bytes",
+            "receive.empty-bytes-and-none",
+            "scope.query-string-none",
+            "scope.without-query-string",
+            "scope.without-scheme",
+        },
+        "falcon": {*INVALID_EVENTS, "scope.query-string-none", "scope.without-query-string"},
+        "channels": {*INVALID_EVENTS, "events.both-none"},
+    }
+)
+
+
+def verdicts(report: Report) -> dict[str, Verdict]:
+    return {result.case.id: result.verdict for result in report.results}
+
+
+def play(*steps: Mapping[str, Any], level: str = "must", target: Any = None) -> Result:
+    """Play a case of our own making on our own class."""
+    case = Case(
+        id="made.up",
+        kind="facade",
+        level=Level(level),
+        section="none",
+        requirement="none",
+        steps=tuple(Step.from_table("facade", step) for step in steps),
+    )
+    (result,) = check_facade(target or facade_target("wsfsm"), [case]).results
+    return result
+
+
+OPENS = {"server": "opens"}
+CONNECT = {"server": "gives", "message": {"type": "websocket.connect"}}
+ACCEPT = {"call": "accept"}
+
+
+EVENTS = {
+    "accept": "websocket.accept",
+    "send_text": "websocket.send",
+    "send_bytes": "websocket.send",
+    "close": "websocket.close",
+    "deny": "websocket.http.response.start",
+}
+
+
+def all_cells() -> Iterator[tuple[str, str, str]]:
+    """The cells of the matrices in specs."""
+    for machine in ("client", "application"):
+        text = (ROOT / "specs" / f"{machine}.toml").read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+        yield from ((machine, s, event) for s in table["states"] for event in table["events"])
+
+
+def cells(report: Report) -> set[tuple[str, str, str]]:
+    """The cells that the cases of a report meet: the state before a step, and what it asks for."""
+    met = set()
+    for result in report.results:
+        before, failing = "CONNECTING/CONNECTING", False
+        for step, entry in zip(result.case.steps, result.trace, strict=False):
+            client, application = before.split("/")
+            message = step.arguments.get("message", {})
+            event = str(event_of(message)) if "type" in message else EVENTS.get(step.action, "")
+            failing = failing or step.action == "fails"
+            if step.action == "gives":
+                met.add(("client", client, event))
+            elif step.side == "call":
+                met.add(("application", application, str(LOST) if failing else event))
+            before = entry.state
+    return met
+
+
+class TestCases:
+    def test_there_are_more_than_eighty(self) -> None:
+        assert len(load_folder("facade")) > 80
+
+    def test_a_case_expects_something_unless_nothing_is_demanded(self) -> None:
+        for case in load_folder("facade"):
+            expects = any(step.expect for step in case.steps)
+            assert case.level is Level.MAY or expects or case.never.messages, case.id
+            assert case.level is not Level.MAY or not expects, case.id
+
+    def test_ids_begin_with_the_name_of_their_file(self) -> None:
+        names = tomllib.loads((FOLDER / "facade" / "setups.toml").read_text(encoding="utf-8"))
+        for path in (FOLDER / "facade").glob("*.toml"):
+            for case in load(path, "facade", names["setup"]):
+                assert case.id.partition(".")[0] == path.stem
+
+    def test_every_section_names_a_text(self) -> None:
+        for case in load_folder("facade"):
+            assert case.section.startswith(("ASGI ", "RFC 6455 ")), case.id
+
+    def test_every_cell_of_both_machines_has_a_case(self) -> None:
+        met = cells(check_facade(facade_target("wsfsm")))
+
+        assert set(all_cells()) <= met
+
+
+class TestOurs:
+    def test_it_passes_every_must_and_every_should(self) -> None:
+        report = check_facade(facade_target("wsfsm"))
+        lacking = {i for i, v in verdicts(report).items() if v is Verdict.UNSUPPORTED}
+        other = {
+            result.case.id
+            for result in report.results
+            if result.case.level is not Level.MAY and result.verdict is not Verdict.PASS
+        }
+
+        # it has no exception for an HTTP response
+        assert lacking == HTTP_EXCEPTIONS
+        assert other == lacking - {"denial.how-exceptions-end"}
+
+    def test_results_are_told_as_they_come(self) -> None:
+        seen: list[Result] = []
+        report = check_facade(facade_target("wsfsm"), on_result=seen.append)
+
+        assert tuple(seen) == report.results
+        assert (report.target, report.kind, set(report.versions)) == ("wsfsm", "facade", {"wsfsm"})
+
+    def test_the_trace_tells_the_states_after_each_step(self) -> None:
+        result = play(OPENS, CONNECT, ACCEPT, {"server": "fails"}, {"call": "close"})
+
+        assert [entry.state for entry in result.trace] == [
+            "CONNECTING/CONNECTING",
+            "CONNECTING/CONNECTING",
+            "CONNECTED/CONNECTED",
+            "CONNECTED/CONNECTED",
+            "DISCONNECTED/DISCONNECTED",
+        ]
+
+
+class TestFrameworks:
+    @pytest.mark.parametrize("name", FACADES)
+    def test_it_fails_what_was_held_against_the_text(self, name: str) -> None:
+        report = check_facade(facade_target(name))
+
+        assert {result.case.id for result in report.failures()} == FAILURES[name]
+        assert Verdict.CRASH not in report.counts
+
+    @pytest.mark.parametrize("name", FACADES)
+    def test_three_runs_are_the_same(self, name: str) -> None:
+        first, second, third = (check_facade(facade_target(name)).results for _ in range(3))
+
+        assert first == second == third
+
+    def test_a_class_is_checked_without_its_framework(self) -> None:
+        report = check_facade(facade_target("starlette.websockets:WebSocket"))
+        failed = {result.case.id for result in report.failures()}
+
+        assert failed == {i for i in FAILURES["starlette"] if i.startswith("events.")}
+        assert report.versions["starlette"] != "unknown"
+
+
+class TestTargets:
+    @pytest.mark.parametrize("name", ["nothing", "wsfsm:", ":WebSocket", "wsfsm:Nothing.at_all"])
+    def test_a_facade_that_does_not_exist(self, name: str) -> None:
+        with pytest.raises(FacadeError):
+            facade_target(name)
+
+    @pytest.mark.parametrize(
+        ("name", "module"), [("quart", "quart"), ("channels", "django.conf"), ("nowhere:A", "-")]
+    )
+    def test_a_framework_that_is_missing_is_named(
+        self, name: str, module: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, module, None)
+        with pytest.raises(FacadeError, match=r"is (quart|django|nowhere) installed\?"):
+            facade_target(name)
+
+    def test_a_version_that_nobody_knows(self) -> None:
+        assert versions_of("no-such-package-anywhere") == {"no-such-package-anywhere": "unknown"}
+
+    def test_operations_that_a_class_lacks_are_unsupported(self) -> None:
+        class Bare:
+            def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+                self.close = 5
+
+        target = class_target("bare", Bare, {})
+
+        operations = [case for case in load_folder("facade") if case.id.startswith("receive.")]
+        report = check_facade(target, operations)
+        assert set(verdicts(report).values()) == {Verdict.UNSUPPORTED}
+
+
+class TestVerdicts:
+    def test_a_crash_is_what_would_end_the_server(self) -> None:
+        class Exiting(WebSocket[Any]):
+            async def send_text(self, data: str) -> None:
+                sys.exit(3)
+
+        target = class_target("exiting", Exiting, {})
+        result = play(OPENS, CONNECT, ACCEPT, {"call": "send_text", "data": "a"}, target=target)
+
+        assert (result.verdict, len(result.trace)) == (Verdict.CRASH, 3)
+
+    def test_a_timeout_is_what_waits_for_ever(self) -> None:
+        receive = {"call": "receive_text", "within": 1, "expect": {"returns": "a"}}
+        result = play(OPENS, CONNECT, ACCEPT, receive)
+
+        assert result.verdict is Verdict.TIMEOUT
+        assert (result.expected, result.observed) == ("returns: 'a'", "waits")
+
+    def test_the_first_thing_that_is_let_pass_is_told(self) -> None:
+        lenient = {"server": "got", "expect": {"messages": 1}, "non_strict": {"nothing": True}}
+        result = play(OPENS, lenient, lenient)
+
+        assert result.verdict is Verdict.NON_STRICT
+        assert result.observed == "nothing was sent"
+
+    def test_a_message_that_must_never_be_sent_is_no_failure_where_nothing_is_demanded(
+        self,
+    ) -> None:
+        case = Case(
+            id="made.up",
+            kind="facade",
+            level=Level.MAY,
+            section="none",
+            requirement="none",
+            steps=tuple(Step.from_table("facade", step) for step in (OPENS, CONNECT, ACCEPT)),
+            never=Never(messages=({"type": "websocket.accept"},)),
+        )
+        (result,) = check_facade(facade_target("wsfsm"), [case]).results
+
+        assert result.verdict is Verdict.INFORMATIONAL
+
+    def test_a_handler_ends_once(self) -> None:
+        leave = {"call": "leave", "as": "leaving"}
+        seen = play(OPENS, CONNECT, ACCEPT, leave, {"call": "result"}, level="may")
+
+        assert seen.trace[-1].saw == {"returns": None}
+
+    def test_a_beginning_that_is_not_reached_is_unsupported(self) -> None:
+        result = play(OPENS, {"server": "got", "need": {"message": {"type": "x"}}})
+
+        assert result.verdict is Verdict.UNSUPPORTED
+        assert "the beginning of the case was not reached" in result.reason
+
+    def test_a_case_without_a_connection_has_no_meaning(self) -> None:
+        with pytest.raises(CaseError, match="no step opens a connection"):
+            play(ACCEPT)
+
+    @pytest.mark.parametrize(
+        "step", [{"call": "dance"}, {"server": "dances"}, {"look": "away"}], ids=str
+    )
+    def test_a_step_that_nobody_can_take_has_no_meaning(self, step: Mapping[str, str]) -> None:
+        with pytest.raises(CaseError, match=r"away|dance"):
+            play(OPENS, step)
+
+    def test_states_of_a_handler_that_was_never_called(self) -> None:
+        result = play({"server": "opens"}, {"look": "state"}, target=facade_target("falcon"))
+
+        assert result.verdict is Verdict.UNSUPPORTED
+
+    def test_an_argument_that_an_operation_does_not_take_is_unsupported(self) -> None:
+        result = play(OPENS, CONNECT, {"call": "accept", "colour": "red"})
+
+        assert result.verdict is Verdict.UNSUPPORTED
+
+    def test_an_operation_under_way_when_the_application_ends_is_not_its_answer(self) -> None:
+        waiting = {"call": "receive_text", "as": "waiting"}
+        leave = {"call": "leave"}
+        result = {"call": "result", "of": "waiting"}
+        seen = play(OPENS, CONNECT, ACCEPT, waiting, leave, result, level="may")
+
+        assert seen.trace[-1].saw == {"application": "ended"}
+
+
+class TestServer:
+    def test_it_takes_messages_that_no_table_knows(self) -> None:
+        async def main() -> Server:
+            server = Server()
+            await server.send({"text": "a"})
+            await server.send({"type": "unknown"})
+            return server
+
+        server = asyncio.run(main())
+        assert server.all_sent == [{"text": "a"}, {"type": "unknown"}]
+        assert server.state == "CONNECTING/CONNECTING"
+
+    def test_a_value_is_without_what_python_adds(self) -> None:
+        class Code(int):
+            pass
+
+        code = plain({"a": [(Code(5), True, None)]})["a"][0][0]
+        assert type(code) is int
+
+
+class TestObservations:
+    def test_a_callable_that_hides_its_arguments_takes_any(self) -> None:
+        assert fits(dict.pop, {"anything": 1})  # without a signature, being written in C
+
+    def test_they_are_sentences(self) -> None:
+        assert said({"raises": ["KeyError", "Exception"], "text": "'a'"}) == "raises KeyError ('a')"
+        assert said({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
+        assert said({"waits": True}) == "waits"

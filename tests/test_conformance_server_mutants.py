@@ -1,0 +1,138 @@
+"""Broken servers: each is caught by the cases that are about what is broken, and by no others."""
+
+import pytest
+from broken_servers import (
+    DISCONNECT,
+    Mutant,
+    broken_server,
+    catching,
+    connects_twice,
+    double_head,
+    early_data,
+    hangs,
+    late_data,
+    never_ends,
+    never_returns,
+    of_type,
+    receiving,
+    rewriting,
+    scoped,
+    second_response,
+    sending,
+    swaps,
+    unchanged,
+    unless,
+    without,
+)
+
+from wsfsm.conformance import Level, Verdict, check_server, load_folder, select
+from wsfsm.errors import ClientDisconnected
+
+ACCEPT = "websocket.accept"
+CLOSE = "websocket.close"
+SEND = "websocket.send"
+START = "websocket.http.response.start"
+BODY = "websocket.http.response.body"
+RECEIVE = "websocket.receive"
+
+DEMANDED = select(load_folder("server"), levels=[Level.MUST, Level.SHOULD])
+CODES = {f"close.code-{c}" for c in (1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)}  # fmt: skip
+BROKEN = ("close-invalid-utf-8", "control-fragmented", "control-long", "interleaved", "invalid-utf-8", "lone-continuation", "reserved-bit", "reserved-control-opcode", "reserved-opcode")  # fmt: skip
+NO_CLOSE = {
+    *CODES,
+    *(f"close.code-{code}" for code in (1000,)),
+    *(f"close.{case}" for case in ("default-code", "reason-none")),
+    *("disconnect.answer", "disconnect.answer-at-once", "exit.raise-open", "exit.return-open"),
+}  # fmt: skip
+LEFT = {f"disconnect.code-{code}" for code in (1000, 1001, 1011, 3000, 4000, 4999)}
+
+
+def failures(name: str, mutant: Mutant = unchanged, **more: type) -> set[str]:
+    """The cases that a broken server fails."""
+    report = check_server(broken_server(name, mutant, **more), DEMANDED, jobs=40, servers=20)
+    return {result.case.id for result in report.failures()}
+
+
+def test_a_server_that_is_not_broken_fails_none() -> None:
+    report = check_server(broken_server("good"), jobs=40)
+
+    assert not report.failures()
+    assert not report.counts[Verdict.NON_STRICT]
+
+
+# Tables are aligned by hand.
+# fmt: off
+MUTANTS = {
+    # what is told of the end
+    "the code is always 1006": (receiving(of_type(DISCONNECT, code=1006)), {*LEFT, "disconnect.no-code"}),
+    "no code is None": (receiving(lambda m: {**m, "code": None} if m.get("code") == 1005 else m), {"disconnect.no-code", "disconnect.code-int"}),
+    "the reason is lost": (receiving(without(DISCONNECT, "reason")), {"disconnect.reason"}),
+    "data after the disconnect": (late_data, {"disconnect.last"}),
+    # what is passed on
+    "connect twice": (connects_twice, {"connect.once", "connect.reset"}),
+    "texts are bytes": (receiving(lambda m: {"type": RECEIVE, "bytes": m["text"].encode()} if "text" in m else m), {"receive.text", "receive.text-empty", "receive.text-with-nul", "receive.order", "receive.split", "receive.fragments", "receive.fragments-inside-a-character", "receive.fragments-with-ping", "receive.before-close", "receive.before-fin", "receive.waiting-gets-it", "disconnected-client.unread-message", "frames.pong-unasked"}),
+    "text and bytes": (receiving(lambda m: {**m, "bytes": b""} if "text" in m else m), {"receive.text", "receive.text-empty"}),
+    "no empty messages": (receiving(unless(lambda m: m["type"] == RECEIVE and not m.get("text") and not m.get("bytes"))), {"receive.text-empty", "receive.bytes-empty"}),
+    "another order": (swaps, {"receive.order", "receive.before-close", "receive.before-fin", "disconnected-client.unread-message"}),
+    # how it is accepted
+    "no subprotocol": (sending(without(ACCEPT, "subprotocol")), {"accept.subprotocol", "accept.subprotocol-int"}),
+    "no headers": (sending(without(ACCEPT, "headers")), {"accept.headers", "accept.headers-text"}),
+    "headers are sorted": (sending(lambda m: {**m, "headers": sorted(m["headers"])} if "set-cookie" in str(m.get("headers")) else m), {"accept.headers-order", "denial.headers-order"}),
+    "lines are smuggled": (sending(lambda m: {**m, "headers": [(b"x-a", b"1"), (b"x-evil", b"2")]} if "evil" in str(m.get("headers")) else m), {"accept.header-value-newline", "accept.header-name-newline", "accept.header-value-bare-newline", "denial.header-value-newline", "denial.header-name-newline"}),
+    "two heads": (double_head, {"accept.twice-on-the-wire"}),
+    # how it is closed
+    "the code is always 1000": (sending(of_type(CLOSE, code=1000)), {*CODES, "close.code-text"}),
+    "no reason": (sending(without(CLOSE, "reason")), {"close.reason", "close.reason-without-code", "close.reason-utf-8", "close.reason-123", "close.reason-int"}),
+    "a close that hangs": (hangs, {"close.before-accept", "close.before-accept-with-code", "close.before-accept-with-reason"}),
+    # what is sent
+    "data before the response": (early_data, {"connect.send-on-the-wire"}),
+    "no empty sends": (sending(unless(lambda m: m.get("type") == SEND and (m.get("text") == "" or m.get("bytes") == b""))), {"send.text-empty", "send.bytes-empty", "send.text-empty-with-bytes-none"}),
+    "bytes are texts": (sending(lambda m: {"type": SEND, "text": "x"} if isinstance(m.get("bytes"), bytes) and m.get("text") is None else m), {"send.bytes", "send.bytes-with-text-none", "send.bytes-empty", "send.order", "send.medium"}),
+    "nothing is refused for its content": (sending(unless(lambda m: m.get("type") == SEND and (m.get("text") is None) is (m.get("bytes") is None))), {"send.neither", "send.both-none", "send.both"}),
+    "unknown types are swallowed": (sending(unless(lambda m: m.get("type") == "x-wsfsm.unknown")), {"errors.unknown-type", "errors.unknown-type-open"}),
+    "more keys are refused": (sending(lambda m: {"type": "no"} if "x-wsfsm" in m else m), {"accept.unknown-key", "send.unknown-key", "close.unknown-key", "denial.unknown-key"}),
+    # after the end
+    "nothing is raised after the end": (catching(ClientDisconnected, None), {f"disconnected-client.{case}" for case in ("left-send", "left-close", "left-accept", "closed-send", "closed-close", "closed-accept", "rejected-send", "rejected-close", "rejected-accept", "fin-send", "reset-send", "unread-send")} | {"connect.reset-then-accept"}),
+    "something else is raised": (catching(ClientDisconnected, RuntimeError), {f"disconnected-client.{case}" for case in ("left-send", "left-close", "left-accept", "fin-send", "reset-send", "unread-send")} | {"connect.reset-then-accept"}),
+    # how an application ends
+    "who raises lives on": (never_ends, {"exit.raise-before-accept", "exit.raise-at-once", "exit.raise-open", "exit.raise-denying", "exit.raise-streaming"}),
+    "who returns lives on": (never_returns, {"exit.return-before-accept", "exit.return-open"}),
+    # the scope
+    "the path is not decoded": (scoped(lambda s: {"path": s.get("raw_path", b"").decode()}), {"scope.path"}),
+    "the query is decoded": (scoped(lambda s: {"query_string": s.get("query_string", b"").replace(b"%20", b" ")}), {"scope.query"}),
+    "subprotocols are sorted": (scoped(lambda s: {"subprotocols": sorted(s.get("subprotocols", []))}), {"scope.subprotocols"}),
+    "the port is a text": (scoped(lambda s: {"client": ["127.0.0.1", "1"]}), {"scope.client"}),
+    "headers in upper case": (scoped(lambda s: {"headers": [(n.upper(), v) for n, v in s.get("headers", [])]}), {"scope.headers-lower-case"}),
+    "headers are a dict": (scoped(lambda s: {"headers": list(dict(s.get("headers", [])).items())}), {"scope.headers-duplicates"}),
+    # the denial
+    "another status": (sending(lambda m: {**m, "status": 400} if m.get("status") in (401, 503, 302) else m), {"denial.status", "denial.status-503", "denial.status-302"}),
+    "no body": (sending(without(BODY, "body")), {"denial.body", "denial.body-parts", "denial.body-text"}),
+    "two responses": (second_response, {"denial.one-response"}),
+}
+
+BYTES = {
+    "another key": (rewriting(lambda data: data.replace(b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOp=")), {"handshake.accept-key"}),
+    "another upgrade": (rewriting(lambda data: data.replace(b"pgrade: websocket", b"pgrade: webs0cket")), {"handshake.upgrade-header"}),
+    "another connection": (rewriting(lambda data: data.replace(b"onnection: Upgrade", b"onnection: x")), {"handshake.connection-header"}),
+    "an extension that nobody asked for": (rewriting(lambda data: data.replace(b"\r\n\r\n", b"\r\nsec-websocket-extensions: x\r\n\r\n") if b" 101 " in data else data), {"handshake.no-extension", "handshake.unknown-extension"}),
+    "404 where it is 403": (rewriting(lambda data: data.replace(b"HTTP/1.1 403", b"HTTP/1.1 404")), {"close.before-accept", "close.before-accept-with-code", "close.before-accept-with-reason"}),
+    "no pongs": (rewriting(lambda data: b"" if data[:1] == b"\x8a" else data), {"frames.ping", "frames.ping-empty", "frames.ping-125", "frames.ping-between-fragments", "close.ping-before-the-answer"}),
+    "a reserved bit": (rewriting(lambda data: b"\xc1" + data[1:] if data[:1] == b"\x81" else data), {"send.reserved-bits"}),
+    "no close frames": (rewriting(lambda data: b"" if data[:1] == b"\x88" else data), NO_CLOSE),
+    "the transport stays open": (rewriting(lambda data: data, closes=False), {"close.transport-ends", "disconnect.transport-ends", "exit.raise-closing", "exit.return-closing"}),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_server_fails_what_is_about_it(name: str) -> None:
+    mutant, caught = MUTANTS[name]
+
+    assert failures(name, mutant) == caught
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_a_server_that_writes_nonsense_fails_what_is_about_it(name: str) -> None:
+    protocol, caught = BYTES[name]
+
+    assert failures(name, protocol=protocol) == caught

@@ -1,0 +1,238 @@
+"""Targets that are processes: how they are started, watched and stopped; and our own results."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from serving import in_time
+
+from wsfsm.conformance import (
+    CaseError,
+    CommandTarget,
+    Level,
+    Report,
+    Result,
+    TargetError,
+    Verdict,
+    check_server,
+    load_folder,
+    profile,
+    select,
+    servers,
+)
+from wsfsm.conformance.cases import Case, Step
+
+PYTHON = sys.executable
+UVICORN = (PYTHON, "-m", "uvicorn", "--host", "{host}", "--port", "{port}", "--log-level", "error")
+
+
+def uvicorn(app: str, **more: Any) -> CommandTarget:
+    command = (*UVICORN, "--app-dir", "tests", f"conformance_app:{app}")
+    return CommandTarget(name=app, command=command, **more)
+
+
+def cases(*ids: str) -> tuple[Case, ...]:
+    return select(load_folder("server"), ids=ids)
+
+
+def verdicts(report: Report) -> dict[str, str]:
+    return {result.case.id: str(result.verdict) for result in report.results}
+
+
+class TestOurOwn:
+    @pytest.mark.parametrize("name", ["wsfsm", "wsfsm-compat"])
+    def test_it_meets_every_must_and_every_should(self, name: str) -> None:
+        report = check_server(profile(name), jobs=20)
+
+        assert report.failures(Level.MAY) == ()
+        assert report.counts[Verdict.NON_STRICT] == 0
+        assert report.counts[Verdict.PASS] >= 240
+        assert {r.case.id for r in report.results if r.verdict is Verdict.UNSUPPORTED} == {
+            c.id for c in load_folder("server") if c.before
+        }
+
+
+class TestProfiles:
+    def test_arguments_are_added(self) -> None:
+        target = profile("uvicorn", ["--ws", "wsproto"])
+
+        assert target.name == "uvicorn --ws wsproto"
+        assert target.command[-2:] == ("--ws", "wsproto")
+        assert "uvicorn" in target.versions
+
+    def test_what_nobody_knows_is_refused(self) -> None:
+        with pytest.raises(TargetError, match="no server is known as 'nginx', only uvicorn, wsfsm"):
+            profile("nginx")
+
+    def test_what_is_not_installed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        missing = CommandTarget(name="x", command=(), packages=("wsfsm-no-such-package",))
+        monkeypatch.setattr(servers, "PROFILES", {"x": missing})
+
+        with pytest.raises(TargetError, match="wsfsm-no-such-package is not installed"):
+            profile("x")
+        assert "wsfsm-no-such-package" not in missing.versions
+
+
+class TestStarting:
+    @pytest.mark.parametrize(
+        ("command", "wrong"),
+        [
+            (("wsfsm-no-such-command",), "x cannot be started: .*wsfsm-no-such-command"),
+            ((PYTHON, "-c", "print('so long'); exit(7)"), "x ends before it listens on port .* with status 7:\nso long"),
+        ],
+    )  # fmt: skip
+    def test_what_does_not_start_is_told(self, command: Sequence[str], wrong: str) -> None:
+        with pytest.raises(TargetError, match=wrong):
+            check_server(CommandTarget(name="x", command=tuple(command)), cases("send.text"))
+
+    def test_what_never_listens_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(servers, "_STARTING", 0.3)
+        command = (PYTHON, "-c", "import time; print('yes', flush=True); time.sleep(60)")
+
+        with pytest.raises(TargetError, match="does not listen on 127.0.0.1:.* after 0 seconds"):
+            check_server(CommandTarget(name="x", command=command), cases("send.text"))
+
+    def test_what_does_not_stop_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(servers, "_STOPPING", 0.2)
+        code = """
+import signal, socket, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(60)
+"""
+        target = CommandTarget(name="x", command=(PYTHON, "-c", code, "{port}"))
+
+        async def main() -> None:
+            async with target.running("127.0.0.1:1", "") as serving:
+                assert serving.died() == ""
+                await serving.stop()
+                assert await serving.exit_status(0.1) is None
+                assert serving.died() == ""
+
+        in_time(main)
+
+
+class TestDying:
+    def test_a_crash_is_found_and_blamed_on_its_case(self) -> None:
+        told: list[Result] = []
+        chosen = cases("accept", "send.text", "send.bytes", "connect.first")
+
+        report = check_server(uvicorn("crashes"), chosen, on_result=told.append)
+
+        crashed = [r for r in report.results if r.verdict is Verdict.CRASH]
+        assert {r.case.id for r in crashed} == {
+            "accept.twice",
+            "accept.twice-lives",
+            "accept.twice-on-the-wire",
+        }
+        assert "it has ended by itself with status 3" in crashed[0].reason
+        assert {r.case.id for r in report.failures(Level.MUST)} == {r.case.id for r in crashed}
+        assert len(report.results) == len(chosen) == len(told)
+
+    def test_a_server_that_lives_and_does_not_serve_has_crashed_too(self) -> None:
+        report = check_server(uvicorn("deaf"), cases("accept.twice", "send.text"))
+
+        assert verdicts(report) == {"accept.twice": "crash", "send.text": "pass"}
+        (crash,) = report.failures()
+        assert crash.reason == "it does not serve its application any more"
+
+    def test_a_server_whose_application_does_not_play_passes_nothing(self) -> None:
+        report = check_server(uvicorn("other"), cases("send.text", "scope.path", "connect.first"))
+
+        assert set(verdicts(report).values()) == {"crash"}
+
+
+class TestVariants:
+    def test_what_a_target_cannot_do_is_unsupported(self) -> None:
+        report = check_server(uvicorn("app"), cases("keepalive", "frames.limit"))
+
+        assert set(verdicts(report).values()) == {"unsupported"}
+        assert report.results[0].reason == "the target cannot be started for it (keepalive)"
+
+    def test_cases_that_need_a_version_or_an_extension_are_left_out(self) -> None:
+        target = uvicorn("app")
+        needy = [
+            attrs.evolve(cases("scope.type")[0], id="a.version", spec_version="9.0"),
+            attrs.evolve(cases("scope.type")[0], id="a.past", before="2.0"),
+            attrs.evolve(cases("scope.type")[0], id="an.extension", extension="x"),
+        ]
+
+        report = check_server(target, needy)
+
+        assert [r.reason for r in report.results] == [
+            "it is about spec_version 9.0 and later",
+            "it is about servers before spec_version 2.0",
+            "the server does not offer the extension x",
+        ]
+
+
+def with_steps(*tables: dict[str, Any], **more: Any) -> Case:
+    """A case of these steps."""
+    steps = tuple(Step.from_table("server", table) for table in tables)
+    return attrs.evolve(cases("scope.type")[0], steps=steps, **more)
+
+
+class TestSteps:
+    def play(self, case: Case) -> Result:
+        (result,) = check_server(uvicorn("app"), [case]).results
+        return result
+
+    def test_a_case_that_takes_too_long_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("wsfsm.conformance.server_runner._LIMIT", 0.1)
+
+        result = self.play(with_steps({"wait": 5}))
+
+        assert (result.verdict, result.reason) == (Verdict.TIMEOUT, "it takes more than 0 seconds")
+
+    @pytest.mark.parametrize(
+        ("step", "wrong"),
+        [
+            ({"app": "dance"}, "no step is called app dance"),
+            ({"client": "fin"}, "the client has asked for nothing yet"),
+        ],
+    )
+    def test_a_step_that_has_no_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
+        with pytest.raises(ExceptionGroup) as info:
+            self.play(with_steps(step))
+        assert info.group_contains(CaseError, match=wrong)
+
+    def test_an_application_that_ended_is_gone(self) -> None:
+        gone = {"gone": True}
+        result = self.play(
+            with_steps(
+                {"client": "request"},
+                {"app": "scope", "need": {"scope": {"type": "websocket"}}},
+                {"app": "return"},
+                {"app": "ends", "expect": gone},
+                {"app": "receive", "expect": gone},
+                {"app": "send", "message": {"type": "x"}, "expect": gone},
+            )
+        )
+        assert result.verdict is Verdict.PASS, result
+
+    def test_an_application_that_never_began_is_gone(self) -> None:
+        gone = {"gone": True}
+        result = self.play(
+            with_steps(
+                {"app": "receive", "within": 0.05, "expect": gone},
+                {"app": "scope", "within": 0.05, "expect": gone},
+                {"app": "ends", "within": 0.05, "expect": gone},
+            )
+        )
+        assert result.verdict is Verdict.PASS, result
+
+    def test_raise_again_raises_something_in_any_case(self) -> None:
+        result = self.play(
+            with_steps(
+                {"client": "request"},
+                {"app": "raise again"},
+                {"client": "response", "expect": {"status": 500}},
+            )
+        )
+        assert result.verdict is Verdict.PASS, result
+
+    def test_a_server_that_does_not_exit_is_waited_for_in_vain(self) -> None:
+        step = {"server": "exit", "within": 0.05, "expect": {"waits": True}}
+        assert self.play(with_steps(step)).verdict is Verdict.PASS

@@ -1,0 +1,131 @@
+"""Values of cases, and patterns for them."""
+
+from typing import Any
+
+import pytest
+
+from wsfsm.conformance.patterns import described, mismatch
+from wsfsm.conformance.values import CaseError, from_json, message, shown, to_json, value
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("raw", "meant"),
+        [
+            ("a", "a"),
+            (1, 1),
+            (True, True),
+            ([1, {"none": True}], [1, None]),
+            ({"bytes": "a\u00ff"}, b"a\xff"),
+            ({"bytes": "ab", "times": 3}, b"ababab"),
+            ({"hex": "61ff", "times": 2}, b"a\xffa\xff"),
+            ({"text": "é", "times": 2}, "éé"),
+            ({"none": True}, None),
+            ({"code_points": [0xD800, 97]}, "\ud800a"),
+            ({"array": [{"bytes": "x"}]}, [b"x"]),
+        ],
+    )
+    def test_a_table_stands_for_what_toml_lacks(self, raw: Any, meant: Any) -> None:
+        assert value(raw) == meant
+        assert type(value(raw)) is type(meant)
+
+    @pytest.mark.parametrize("raw", [{}, {"byte": "a"}, {"bytes": "a", "text": "b"}, {"bytes": 1}])
+    def test_other_tables_stand_for_nothing(self, raw: Any) -> None:
+        with pytest.raises(CaseError, match="no value is written like this"):
+            value(raw)
+
+    def test_the_keys_of_a_message_are_its_own(self) -> None:
+        raw = {"type": "websocket.send", "bytes": {"bytes": "x"}, "text": {"none": True}}
+        assert message(raw) == {"type": "websocket.send", "bytes": b"x", "text": None}
+
+    @pytest.mark.parametrize(
+        "plain", ["\ud800", b"\xff", None, 1, 1.5, True, [b"a", (1,)], {"a": {"b": (b"c", None)}}]
+    )
+    def test_what_travels_arrives(self, plain: Any) -> None:
+        arrived = from_json(to_json(plain))
+
+        assert arrived == plain
+        assert repr(arrived) == repr(plain)
+
+    def test_what_is_of_no_type_of_asgi_arrives_as_a_text(self) -> None:
+        assert from_json(to_json({"state": object()})) == {"state": "<class 'object'>"}
+
+    @pytest.mark.parametrize(
+        ("plain", "text"),
+        [
+            ("a", "'a'"),
+            ("a" * 61, "'aaaaaaaaaaaaaaaaaaaaaaaa'... (61 characters)"),
+            (b"a" * 61, "b'aaaaaaaaaaaaaaaaaaaaaaaa'... (61 B)"),
+            ({"a": [1, (b"x",)]}, "{a: [1, (b'x')]}"),
+        ],
+    )
+    def test_it_is_shown(self, plain: Any, text: str) -> None:
+        assert shown(plain) == text
+
+
+# pattern, what was seen, what is wrong
+MISMATCHES = [
+    ({}, {"a": 1}, ""),
+    ({"a": 1}, {"a": 1, "b": 2}, ""),
+    ({"a": 1}, {"a": True}, "a: expected 1, got True"),
+    ({"a": 1}, {}, "a: expected 1, got nothing"),
+    ({"a": "x"}, {"a": b"x"}, "a: expected 'x', got b'x'"),
+    ({"a": [1, 2]}, {"a": (1, 2)}, ""),
+    ({"a": [1, 2]}, {"a": [1, 3]}, "a: expected 2, got 3"),
+    ({"a": [1]}, {"a": [1, 2]}, "a: expected [1], got [1, 2]"),
+    ({"a": [1]}, {"a": 1}, "a: expected [1], got 1"),
+    ({"a": {"bytes": "x"}}, {"a": b"x"}, ""),
+    ({"a": {"bytes": "x"}}, {"a": "x"}, "a: expected b'x', got 'x'"),
+    ({"a": {"none": True}}, {"a": None}, ""),
+    ({"a": {"b": {"c": 1}}}, {"a": {"b": {"c": 1}}}, ""),
+    ({"a": {"b": 1}}, {"a": {"b": 2}}, "a: b: expected 1, got 2"),
+    ({"a": {"b": 1}}, {"a": 2}, "a: expected b: 1, got 2"),
+    ({"a": {"one_of": [1, {"bytes": "x"}]}}, {"a": b"x"}, ""),
+    ({"a": {"one_of": [1, 2]}}, {"a": 3}, "a: expected 1 or 2, got 3"),
+    ({"a": {"between": [1, 2]}}, {"a": 2}, ""),
+    ({"a": {"between": [1, 2]}}, {"a": 3}, "a: expected 1 to 2, got 3"),
+    ({"a": {"between": [0, 2]}}, {"a": True}, "a: expected 0 to 2, got True"),
+    ({"a": {"is": "int"}}, {"a": 1}, ""),
+    ({"a": {"is": "int"}}, {"a": True}, "a: expected any int, got True"),
+    ({"a": {"is": "list"}}, {"a": ()}, ""),
+    ({"a": {"is": "dict"}}, {"a": {}}, ""),
+    ({"a": {"is": "text"}}, {}, "a: expected any text, got nothing"),
+    ({"a": {"absent": True}}, {}, ""),
+    ({"a": {"absent": True}}, {"a": None}, "a: expected nothing, got None"),
+    ({"a": {"unset": True}}, {"a": None}, ""),
+    ({"a": {"unset": True}}, {}, ""),
+    ({"a": {"unset": True}}, {"a": 0}, "a: expected nothing or None, got 0"),
+    ({"a": {"has": [1, {"is": "text"}]}}, {"a": ["x", 2, 1]}, ""),
+    ({"a": {"has": [1]}}, {"a": [2]}, "a: expected a list with 1, got [2]"),
+    ({"a": {"has": [1]}}, {"a": 1}, "a: expected a list with 1, got 1"),
+    ({"a": {"lacks": [1]}}, {"a": [2]}, ""),
+    ({"a": {"lacks": [1]}}, {}, ""),
+    ({"a": {"lacks": [1]}}, {"a": [1]}, "a: expected a list without 1, got [1]"),
+    ({"message": {"bytes": {"bytes": "x"}}}, {"message": {"bytes": b"x"}}, ""),
+    ({"message": {"bytes": "x"}}, {"message": {"bytes": b"x"}}, "message bytes: expected 'x', got b'x'"),
+    ({"message": {"text": "x"}}, {"waits": True}, "message expected some, got nothing"),
+    ({"headers": {"has": [[{"bytes": "a"}, {"bytes": "b"}]]}}, {"headers": [(b"a", b"b")]}, ""),
+]  # fmt: skip
+
+
+class TestPatterns:
+    @pytest.mark.parametrize(("pattern", "seen", "wrong"), MISMATCHES)
+    def test_what_is_wrong_is_told(self, pattern: Any, seen: Any, wrong: str) -> None:
+        assert mismatch(pattern, seen) == wrong
+
+    def test_a_kind_that_nobody_knows_is_refused(self) -> None:
+        with pytest.raises(CaseError, match="a value is text or bytes or int or list or dict"):
+            mismatch({"a": {"is": "str"}}, {"a": 1})
+
+    @pytest.mark.parametrize(
+        ("pattern", "text"),
+        [
+            ({"waits": True}, "waits"),
+            ({"opcode": "text", "text": "x"}, "opcode: 'text', text: 'x'"),
+            ({"message": {"code": 1000, "reason": {"none": True}}}, "message {code: 1000, reason: None}"),
+            ({"headers": {"a": ["1", "2"]}}, "headers {a: ['1', '2']}"),
+            ({"text": {"bytes": "x"}}, "text: b'x'"),
+        ],
+    )  # fmt: skip
+    def test_it_is_described(self, pattern: Any, text: str) -> None:
+        assert described(pattern) == text

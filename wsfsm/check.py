@@ -1,0 +1,278 @@
+"""The command ``wsfsm check``: conformance cases on a server or a facade, and reports of them.
+
+Status 0: what is looked for has not failed; 1: it has; 2: it could not be checked.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from wsfsm.conformance import Case, Report, Result
+
+__all__ = ["declare", "parse"]
+
+_COULD_NOT: Final = 2
+
+Play: TypeAlias = "Callable[[Sequence[Case], Callable[[Result], None]], Report]"
+
+
+def parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse all arguments; what is left of those of ``check server`` is for the server.
+
+    Args:
+        parser: The parser of all commands.
+        words: All arguments.
+
+    Raises:
+        SystemExit: As `argparse` does.
+    """
+    command: list[str] = []
+    if list(words[:2]) == ["check", "server"] and "--" in words:
+        where = list(words).index("--")
+        words, command = words[:where], list(words[where + 1 :])
+    arguments, left = parser.parse_known_args(words)
+    if hasattr(arguments, "jobs"):
+        return argparse.Namespace(
+            **vars(arguments), name=" ".join(left[:1]), arguments=left[1:], command=command
+        )
+    if left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return arguments
+
+
+def declare(commands: Any) -> None:
+    """Declare the command.
+
+    Args:
+        commands: Of argparse's `add_subparsers`.
+    """
+    check = commands.add_parser(
+        "check",
+        help="check a server or a framework against the ASGI specification",
+        description="Play conformance cases. Needs the extra: pip install 'wsfsm[conformance]'.",
+    )
+    kinds = check.add_subparsers(metavar="WHAT", required=True)
+    _declare_server(kinds)
+    _declare_facade(kinds)
+    _declare_report(kinds)
+
+
+def _declare_server(kinds: Any) -> None:
+    parser = kinds.add_parser(
+        "server",
+        help="an ASGI server",
+        usage="wsfsm check server [options] (NAME [ARGUMENT ...] | -- COMMAND [ARGUMENT ...])",
+        description="Start an ASGI server and play the cases about servers on it.",
+        epilog="NAME is uvicorn, hypercorn, daphne, granian, wsfsm (our class in uvicorn) or "
+        "wsfsm-compat, and each ARGUMENT goes to the server. In a COMMAND, {host}, {port} and {app} "
+        "are replaced by where it has to listen and what it has to serve; without {app} it has to "
+        "serve wsfsm.conformance.player:app.",
+        allow_abbrev=False,  # what is not ours is the server's
+    )
+    _declare_checking(parser)
+    parser.add_argument(
+        "--jobs", type=int, default=8, metavar="N", help="cases side by side (default: %(default)s)"
+    )
+    parser.set_defaults(run=_check_server, kind="server", refuse=parser.error)
+
+
+def _declare_facade(kinds: Any) -> None:
+    parser = kinds.add_parser(
+        "facade",
+        help="the class that a framework gives its users",
+        description="Play the cases about facades: the classes that frameworks give their users.",
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="wsfsm, starlette, fastapi, litestar, quart, falcon, channels, or module:Class for "
+        "any class that takes scope, receive and send",
+    )
+    _declare_checking(parser)
+    parser.set_defaults(run=_check_facade, kind="facade", refuse=parser.error)
+
+
+def _declare_checking(parser: argparse.ArgumentParser) -> None:
+    chosen = parser.add_argument_group("which cases")
+    chosen.add_argument(
+        "--id", action="append", default=[], metavar="ID", help='by id, or its beginning ("close")'
+    )
+    chosen.add_argument(
+        "--section", action="append", default=[], help='by a part of their section ("7.4.1")'
+    )
+    chosen.add_argument(
+        "--level", action="append", default=[], choices=["must", "should", "may"], help="by level"
+    )
+    chosen.add_argument("--list", action="store_true", help="list them, and check nothing")
+    _declare_output(parser)
+
+
+def _declare_output(parser: argparse.ArgumentParser) -> None:
+    told = parser.add_argument_group("what is told")
+    told.add_argument(
+        "--fail-on",
+        choices=["must", "should"],
+        default="must",
+        help="the weakest level whose failures make the status 1 (default: %(default)s); "
+        "a crash always does",
+    )
+    for form in ("html", "json", "junit", "markdown"):
+        told.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write a report as {form}")
+    told.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="known failures: only changes are failures"
+    )
+    told.add_argument(
+        "--update-baseline", action="store_true", help="write the failures of now to that file"
+    )
+    told.add_argument("-q", "--quiet", action="store_true", help="print no list of failures")
+
+
+def _declare_report(kinds: Any) -> None:
+    parser = kinds.add_parser(
+        "report",
+        help="reports of several targets side by side",
+        description="Read reports that were written by --json, and tell them side by side.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _declare_output(parser)
+    parser.set_defaults(run=_report, refuse=parser.error)
+
+
+# ---------------------------------------------------------------- commands
+
+
+def _check_server(arguments: argparse.Namespace) -> int:
+    if not (arguments.list or arguments.name or arguments.command):
+        arguments.refuse("name a server, or give a command after --")
+    if arguments.name and arguments.command:
+        arguments.refuse("name a server, or give a command after --, and not both")
+
+    def play(cases: "Sequence[Case]", on_result: "Callable[[Result], None]") -> "Report":
+        from wsfsm.conformance import CommandTarget, check_server, profile  # noqa: PLC0415
+
+        command = arguments.command
+        target = (
+            CommandTarget(name=" ".join(command), command=tuple(command))
+            if command
+            else profile(arguments.name, arguments.arguments)
+        )
+        return check_server(target, cases, on_result=on_result, jobs=arguments.jobs)
+
+    return _guarded(lambda: _check(arguments, play))
+
+
+def _check_facade(arguments: argparse.Namespace) -> int:
+    if not (arguments.list or arguments.name):
+        arguments.refuse("name a facade, or module:Class")
+
+    def play(cases: "Sequence[Case]", on_result: "Callable[[Result], None]") -> "Report":
+        from wsfsm.conformance import check_facade, facade_target  # noqa: PLC0415
+
+        return check_facade(facade_target(arguments.name), cases, on_result=on_result)
+
+    return _guarded(lambda: _check(arguments, play))
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    def run() -> int:
+        from wsfsm.conformance import load_folder  # noqa: PLC0415
+        from wsfsm.conformance.report_json import from_json  # noqa: PLC0415
+
+        cases = [*load_folder("server"), *load_folder("facade")]
+        texts = [path.read_text(encoding="utf-8") for path in arguments.files]
+        return _tell(arguments, [report for text in texts for report in from_json(text, cases)])
+
+    return _guarded(run)
+
+
+def _guarded(run: Callable[[], int]) -> int:
+    """Tell why something cannot be checked."""
+    try:
+        from wsfsm.conformance import CaseError, FacadeError, TargetError  # noqa: PLC0415
+    except ImportError as error:
+        return _failed(f"{error.name} is missing: pip install 'wsfsm[conformance]'")
+    try:
+        return run()
+    except ImportError as error:
+        return _failed(str(error))
+    except (CaseError, FacadeError, TargetError) as error:
+        return _failed(str(error))
+    except OSError as error:
+        return _failed(f"{error.filename}: {error.strerror}")
+
+
+def _failed(text: str) -> int:
+    print(f"wsfsm: {text}", file=sys.stderr)  # noqa: T201 - a command talks
+    return _COULD_NOT
+
+
+def _check(arguments: argparse.Namespace, play: Play) -> int:
+    from wsfsm.conformance import Level, load_folder, select  # noqa: PLC0415
+    from wsfsm.conformance.report_table import Progress  # noqa: PLC0415
+
+    levels = [Level(level) for level in arguments.level]
+    cases = select(
+        load_folder(arguments.kind), ids=arguments.id, sections=arguments.section, levels=levels
+    )
+    if arguments.list:
+        for case in cases:
+            print(f"{case.level:<6} {case.id:<45} {case.section}")  # noqa: T201 - a command talks
+        return 0
+    command = getattr(arguments, "command", [])
+    name = arguments.name or " ".join(command)
+    with Progress(name, len(cases)) as progress:
+        report = play(cases, progress.on_result)
+    return _tell(arguments, [report])
+
+
+def _tell(arguments: argparse.Namespace, reports: "Sequence[Report]") -> int:
+    """Write and print what came of it; the status."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from wsfsm.conformance import Level, baseline, load_folder  # noqa: PLC0415
+    from wsfsm.conformance.report_table import show_changes, show_reports  # noqa: PLC0415
+
+    if arguments.update_baseline and not arguments.baseline:
+        arguments.refuse("--update-baseline needs --baseline FILE")
+    console = Console()
+    least = Level(arguments.fail_on)
+    cases = [*load_folder("server"), *load_folder("facade")]
+    known = baseline.Baseline()
+    if arguments.baseline and (arguments.baseline.exists() or not arguments.update_baseline):
+        known = baseline.read(arguments.baseline, cases)
+    _write(arguments, reports, least, known)
+    show_reports(reports, console, least=least, failures=not arguments.quiet)
+    if arguments.update_baseline:
+        baseline.write(arguments.baseline, reports, known, least=least)
+        return 0
+    if arguments.baseline:
+        changes = baseline.compare(reports, known, least=least)
+        show_changes(changes, console)
+        return int(changes.is_worse)
+    return int(any(report.failures(least) for report in reports))
+
+
+def _write(
+    arguments: argparse.Namespace, reports: "Sequence[Report]", least: Any, known: Any
+) -> None:
+    from wsfsm.conformance.report_html import to_html  # noqa: PLC0415
+    from wsfsm.conformance.report_json import to_json  # noqa: PLC0415
+    from wsfsm.conformance.report_junit import to_junit  # noqa: PLC0415
+    from wsfsm.conformance.report_markdown import to_markdown  # noqa: PLC0415
+
+    date = datetime.now(UTC).date().isoformat()
+    texts: dict[str, Callable[[], str]] = {
+        "html": lambda: to_html(reports, date=date),
+        "json": lambda: to_json(reports),
+        "junit": lambda: to_junit(reports, least=least, baseline=known),
+        "markdown": lambda: to_markdown(reports, date),
+    }
+    for form, text in texts.items():
+        path = getattr(arguments, form)
+        if path is not None:
+            path.write_text(text(), encoding="utf-8")

@@ -1,0 +1,44 @@
+"""Conformance: cases that tell whether a server, or a facade, does what the ASGI text demands."""
+
+from wsfsm.conformance.cases import Case, Level, Step, load, load_folder, select
+from wsfsm.conformance.facade_runner import check_facade
+from wsfsm.conformance.facades import FacadeError, FacadeTarget
+from wsfsm.conformance.frameworks import FACADES, facade_target
+from wsfsm.conformance.server_runner import check_server, play_cases
+from wsfsm.conformance.servers import (
+    PROFILES,
+    CommandTarget,
+    FactoryTarget,
+    ServerTarget,
+    TargetError,
+    profile,
+)
+from wsfsm.conformance.values import CaseError
+from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+
+__all__ = [
+    "FACADES",
+    "PROFILES",
+    "Case",
+    "CaseError",
+    "CommandTarget",
+    "Entry",
+    "FacadeError",
+    "FacadeTarget",
+    "FactoryTarget",
+    "Level",
+    "Report",
+    "Result",
+    "ServerTarget",
+    "Step",
+    "TargetError",
+    "Verdict",
+    "check_facade",
+    "check_server",
+    "facade_target",
+    "load",
+    "load_folder",
+    "play_cases",
+    "profile",
+    "select",
+]

@@ -1,0 +1,117 @@
+"""Virtual time: an event loop on which nobody waits for a clock.
+
+Its time stands still as long as anything can run. When nothing can, it jumps to the next timer;
+an hour costs as much as a millisecond, and every run takes the same course. When there is no
+timer either, nothing will ever happen again, and that is said at once instead of waiting for it.
+
+Work that is handed to threads by `run_in_executor` (as asgiref's ``sync_to_async`` does, and so
+Django Channels) takes real time: as long as it is under way, the clock does not jump.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, Final, TypeVar, TypeVarTuple
+
+__all__ = ["Standstill", "VirtualLoop", "run", "settle"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_PATIENCE: Final = 30.0
+"""Real seconds that are waited for a thread, before it is taken for one that never ends."""
+_INSTANT: Final = 1e-6
+"""Virtual seconds that are no time: less than any timer of a case."""
+_TURNS: Final = 1_000
+"""Turns without a jump after which somebody is taken to spin."""
+_TURN: Final = 0.01
+"""Virtual seconds that a turn costs from then on, so that a deadline ends the spinning."""
+
+
+class Standstill(RuntimeError):
+    """Nothing can run, no timer is set and no thread is at work: nothing will ever happen."""
+
+
+class _Selector(selectors.DefaultSelector):
+    """A selector that lets a clock jump instead of waiting."""
+
+    loop: "VirtualLoop"
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        at_once = timeout is not None and timeout <= 0
+        events = super().select(0 if at_once or not self.loop.elsewhere else _PATIENCE)
+        if events or at_once:
+            self.loop.turn()
+        elif timeout is None:
+            raise Standstill("nothing will ever happen: all tasks wait for each other")
+        else:
+            self.loop.jump(timeout)
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop with a virtual clock, which begins at zero.
+
+    Attributes:
+        elsewhere: How many pieces of work are under way in threads.
+    """
+
+    def __init__(self) -> None:
+        self.elsewhere = 0
+        self._now = 0.0
+        self._turns = 0
+        selector = _Selector()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        """Virtual seconds since the loop was made."""
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        """Let time pass."""
+        self._now += seconds
+        self._turns = 0
+
+    def turn(self) -> None:
+        """Count a turn in which no time has passed; who spins pays for it."""
+        self._turns += 1
+        if self._turns > _TURNS:
+            self._now += _TURN
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Call a function in a thread; the clock waits for it."""
+        future = super().run_in_executor(executor, func, *args)
+        self.elsewhere += 1
+        future.add_done_callback(self._came_back)
+        return future
+
+    def _came_back(self, future: asyncio.Future[Any]) -> None:  # noqa: ARG002 - of a callback
+        self.elsewhere -= 1
+
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        """Wait for the threads of the loop's own executor, which asyncio does in a thread."""
+        self.elsewhere += 1
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self.elsewhere -= 1
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a loop of its own, in virtual time.
+
+    Raises:
+        Standstill: It waits for what will never happen.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+async def settle() -> None:
+    """Wait until nothing but timers can go on: what can be done now, is."""
+    # the clock does not jump to this timer as long as anything else can run
+    await asyncio.sleep(_INSTANT)

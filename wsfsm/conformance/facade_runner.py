@@ -1,0 +1,302 @@
+"""Checking a facade: its cases are played in process and in virtual time, one after the other."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from wsfsm.conformance import clock
+from wsfsm.conformance.cases import Case, Level, Step, load_folder
+from wsfsm.conformance.facade_server import Server, scope_of
+from wsfsm.conformance.facades import OPERATIONS, FacadeTarget, Leave, Session
+from wsfsm.conformance.observations import Saw, arguments_of, fits, said, seen, unmet
+from wsfsm.conformance.patterns import Pattern, described, mismatch
+from wsfsm.conformance.values import CaseError, message, shown, value
+from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+from wsfsm.types import ASGIApp
+
+__all__ = ["check_facade"]
+
+_USUAL: Final = 5.0  # virtual seconds in which something comes of an operation, or never
+_OPTIONS: Final = {"as", "of", "timeout"}
+
+
+def check_facade(
+    target: FacadeTarget,
+    cases: Iterable[Case] | None = None,
+    *,
+    on_result: Callable[[Result], object] | None = None,
+) -> Report:
+    """Check a facade.
+
+    Args:
+        target: The facade.
+        cases: The cases, or None for all.
+        on_result: Called with each result as soon as it is there.
+
+    Raises:
+        CaseError: A case says what has no meaning.
+    """
+    results = []
+    with _quiet():
+        for case in load_folder("facade") if cases is None else cases:
+            result = _check(target, case)
+            results.append(result)
+            if on_result is not None:
+                on_result(result)
+    return Report(
+        target=target.name, kind="facade", versions=target.versions, results=tuple(results)
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let frameworks not log the errors that cases bring about."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _check(target: FacadeTarget, case: Case) -> Result:
+    play = _Play(target, case)
+    try:
+        return clock.run(play.run())
+    except SystemExit as error:
+        return play.result(Verdict.CRASH, f"SystemExit({error.code!r}) would end the server")
+
+
+class _UnsupportedError(Exception):
+    pass
+
+
+class _Play:
+    """A case as it is played.
+
+    Attributes:
+        trace: What was done and seen so far.
+    """
+
+    def __init__(self, target: FacadeTarget, case: Case) -> None:
+        self.target = target
+        self.case = case
+        self.trace: list[Entry] = []
+        self._application: asyncio.Task[None] | None = None
+        self._operations: dict[str, asyncio.Task[Any]] = {}
+        self._lenient: Result | None = None
+
+    async def run(self) -> Result:
+        """Play it to its end, or to the first step that goes wrong."""
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the trace tells it
+        self._server = Server()
+        self._session = Session()
+        try:
+            for step in self.case.steps:
+                result = self._judged(step, await self._take(step))
+                if result is not None:
+                    return result
+        except _UnsupportedError as error:
+            return self.result(Verdict.UNSUPPORTED, str(error))
+        finally:
+            await self._clean_up()
+        return self._ended()
+
+    def result(
+        self, verdict: Verdict, reason: str = "", expected: str = "", observed: str = ""
+    ) -> Result:
+        """What came of it."""
+        return Result(
+            case=self.case,
+            verdict=verdict,
+            reason=reason,
+            expected=expected,
+            observed=observed,
+            trace=tuple(self.trace),
+        )
+
+    def _ended(self) -> Result:
+        for pattern in self.case.never.messages:
+            for sent in self._server.all_sent:
+                if not mismatch(pattern, sent):
+                    reason = "a message was sent that must not be sent"
+                    never = f"never a message with {described(pattern)}"
+                    if self.case.level is not Level.MAY:
+                        return self.result(Verdict.FAIL, reason, never, shown(sent))
+        if self.case.level is Level.MAY:
+            steps = zip(self.case.steps, self.trace, strict=True)
+            told = [f"{entry.did}: {said(entry.saw)}" for step, entry in steps if _tells(step)]
+            return self.result(Verdict.INFORMATIONAL, self.case.note, "", "; ".join(told))
+        return self._lenient or self.result(Verdict.PASS)
+
+    # Judging
+
+    def _judged(self, step: Step, saw: Saw) -> Result | None:
+        wrong = unmet(step.need, saw)
+        if wrong:
+            self._note(step, saw, wrong)
+            return self.result(
+                Verdict.UNSUPPORTED,
+                f"{step}: the beginning of the case was not reached ({wrong})",
+                _any_of(step.need),
+                said(saw),
+            )
+        wrong = unmet(step.expect, saw)
+        self._note(step, saw, wrong)
+        if not wrong or self.case.level is Level.MAY:
+            return None
+        expected, observed = _any_of(step.expect), said(saw)
+        if step.non_strict and not unmet(step.non_strict, saw):
+            if self._lenient is None:
+                self._lenient = self.result(
+                    Verdict.NON_STRICT, f"{step}: {wrong}", expected, observed
+                )
+            return None
+        verdict = Verdict.TIMEOUT if saw.get("waits") else Verdict.FAIL
+        return self.result(verdict, f"{step}: {wrong}", expected, observed)
+
+    def _note(self, step: Step, saw: Saw, wrong: str) -> None:
+        entry = Entry(side=step.side, did=str(step), saw=saw, state=self._server.state, wrong=wrong)
+        self.trace.append(entry)
+
+    # Taking steps
+
+    async def _take(self, step: Step) -> Saw:
+        match step.side:
+            case "call":
+                return await self._call(step)
+            case "server":
+                return await self._serve(step)
+            case "look":
+                return await self._look(step)
+        await asyncio.sleep(step.arguments["seconds"])
+        return {}
+
+    async def _serve(self, step: Step) -> Saw:
+        server, saw = self._server, dict[str, Any]()
+        match step.action:
+            case "opens":
+                self._open(dict(step.arguments))
+            case "gives":
+                server.give(message(step.arguments["message"]))
+            case "got":
+                saw = {"message": server.sent.popleft()} if server.sent else {"nothing": True}
+            case "got all":
+                saw = {"messages": list(server.sent)}
+                server.sent.clear()
+            case "fails":
+                server.failing = True
+            case "holds":
+                server.hold()
+            case "releases":
+                server.release()
+            case _:
+                raise CaseError(f"{self.case.id}: a server does not do {step.action!r}")
+        await clock.settle()
+        return saw
+
+    def _open(self, arguments: dict[str, Any]) -> None:
+        changed = {key: value(item) for key, item in arguments.pop("scope", {}).items()}
+        scope = scope_of(scope=changed, **arguments)
+        app = self.target.application(self._session)
+        self._application = asyncio.get_running_loop().create_task(
+            self._run_application(app, scope)
+        )
+
+    async def _run_application(self, app: ASGIApp, scope: Mapping[str, Any]) -> None:
+        await app(dict(scope), self._server.receive, self._server.send)
+
+    async def _look(self, step: Step) -> Saw:
+        match step.action:
+            case "state":
+                return dict(await self._operation("states")())
+            case "application":
+                return await self._outcome(self._opened(), step.within or _USUAL)
+        raise CaseError(f"{self.case.id}: nobody looks at {step.action!r}")
+
+    async def _call(self, step: Step) -> Saw:
+        arguments = dict(step.arguments)
+        options = {key: arguments.pop(key) for key in _OPTIONS & arguments.keys()}
+        within, name = step.within or _USUAL, options.get("as", "")
+        match step.action:
+            case "cancel":
+                self._operations[options.get("of", "")].cancel()
+                task = self._operations[options.get("of", "")]
+            case "result":
+                task = self._operations[options.get("of", "")]
+            case action if action in OPERATIONS:
+                self._require_handler(action)
+                task = self._session.start(self._do(action, arguments, options.get("timeout")))
+                self._operations[name] = self._operations[""] = task
+            case action:
+                raise CaseError(f"{self.case.id}: a facade does not do {action!r}")
+        if name:
+            await clock.settle()
+            within = 0
+        return await self._outcome(task, within)
+
+    async def _do(self, name: str, arguments: Mapping[str, Any], timeout: float | None) -> Any:  # noqa: ASYNC109 - it is what the case asks for
+        await self._session.entered()
+        operation, given = self._operation(name), arguments_of(name, arguments)
+        if not fits(operation, given):
+            raise _UnsupportedError(f"{name}() of {self.target.name} does not take {shown(given)}")
+        work = operation(**given)
+        if timeout is not None:
+            return await asyncio.wait_for(work, timeout)
+        return await work
+
+    def _operation(self, name: str) -> Callable[..., Any]:
+        adapter = self._session.adapter
+        found = None if adapter is None else adapter.operation(name)
+        if found is None:
+            raise _UnsupportedError(f"{self.target.name} has no {name}()")
+        return found
+
+    def _require_handler(self, action: str) -> None:
+        """Ask nothing of a handler that the framework has ended; it may still have been told."""
+        told = action.startswith("receive")
+        if self._opened().done() and self._session.adapter is not None and not told:
+            raise _UnsupportedError(
+                f"the handler in {self.target.name} has ended before {action}()"
+            )
+
+    def _opened(self) -> asyncio.Task[None]:
+        if self._application is None:
+            raise CaseError(f"{self.case.id}: no step opens a connection")
+        return self._application
+
+    async def _outcome(self, task: asyncio.Task[Any], within: float) -> Saw:
+        """What came of something, or of the application that should have done it."""
+        application = self._opened()
+        await asyncio.wait({task, application}, timeout=within, return_when="FIRST_COMPLETED")
+        await clock.settle()
+        if not task.done():
+            if application.done() and within:
+                saw = seen(application)  # that it returned is no answer of the operation
+                return {**{k: saw[k] for k in saw if k != "returns"}, "application": "ended"}
+            return {"waits": True}
+        ended = None if task.cancelled() else task.exception() or task.result()
+        if isinstance(ended, _UnsupportedError):
+            raise ended
+        if isinstance(ended, Leave):
+            self._session.end(ended)
+            return await self._outcome(application, within)
+        return seen(task)
+
+    async def _clean_up(self) -> None:
+        self._server.release()
+        self._session.cancel()
+        if self._application is not None:
+            self._application.cancel()
+        await clock.settle()
+
+
+def _any_of(patterns: Iterable[Pattern]) -> str:
+    return " or ".join(map(described, patterns))
+
+
+def _tells(step: Step) -> bool:
+    """Whether what is seen in a step is what a case is about, and not its beginning."""
+    return not step.need and (step.side in {"call", "look"} or step.action.startswith("got"))

@@ -1,0 +1,100 @@
+"""What is seen when a facade is called: as a table for patterns, and as a sentence."""
+
+import asyncio
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from wsfsm.conformance.facade_server import plain
+from wsfsm.conformance.facades import Told
+from wsfsm.conformance.patterns import Pattern, mismatch
+from wsfsm.conformance.values import message, shown, value
+
+__all__ = ["Saw", "arguments_of", "fits", "said", "seen", "unmet"]
+
+Saw = Mapping[str, Any]
+"""An observation."""
+
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
+_TEXT: Final = 100  # characters of an error's text that are kept
+
+
+def arguments_of(operation: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What an operation is called with, out of what a case says.
+
+    Args:
+        operation: Name of the operation.
+        raw: The arguments as they stand in the case: headers are pairs of texts there.
+    """
+    given: dict[str, Any] = {}
+    for key, item in raw.items():
+        if key == "headers":
+            given[key] = [tuple(part.encode("latin-1") for part in pair) for pair in item]
+        elif key == "message":
+            given[key] = message(item)
+        else:  # what becomes JSON is no value, but what TOML says
+            given[key] = item if operation == "send_json" else value(item)
+    return given
+
+
+def fits(operation: Callable[..., Any], given: Mapping[str, Any]) -> bool:
+    """Whether an operation takes these arguments, by name."""
+    try:
+        inspect.signature(operation).bind(**given)
+    except TypeError:
+        return False
+    except ValueError:  # it is written in C and does not tell
+        return True
+    return True
+
+
+def seen(task: asyncio.Task[Any]) -> Saw:
+    """The observation of a task that is done."""
+    if task.cancelled():
+        return _of_error(asyncio.CancelledError())
+    error = task.exception()
+    if error is not None:
+        return _of_error(error)
+    result = plain(task.result())
+    match result:
+        case Told(name, code):
+            return {"calls": name, "code": plain(code)}
+        case {"type": str()}:
+            return {"message": result}
+    return {"returns": result}
+
+
+def _of_error(error: BaseException) -> Saw:
+    text = _ADDRESS.sub("0x...", str(error)).partition("\n")[0][:_TEXT]
+    saw: dict[str, Any] = {
+        "raises": [kind.__name__ for kind in type(error).__mro__ if kind is not object],
+        "text": text,
+    }
+    for key in ("code", "reason"):
+        told = getattr(error, key, None)
+        if told is not None:
+            saw[key] = plain(told)
+    return saw
+
+
+def unmet(patterns: Iterable[Pattern], saw: Saw) -> str:
+    """What is wrong with an observation if none of some patterns matches it, or ""."""
+    wrong = [mismatch(pattern, saw) for pattern in patterns]
+    return "" if "" in wrong or not wrong else wrong[0]
+
+
+def said(saw: Saw) -> str:
+    """An observation for people."""
+    parts = []
+    for key, item in saw.items():
+        match key:
+            case "raises":
+                parts.append(f"raises {item[0]}")
+            case "text":
+                parts.append(f"({item})" if item else "")
+            case "waits" | "nothing":
+                parts.append("waits" if key == "waits" else "nothing was sent")
+            case _:
+                parts.append(f"{key} {shown(item)}")
+    return " ".join(filter(None, parts))

@@ -1,0 +1,202 @@
+"""The runner for servers: it plays cases on a server, and tells what came of each."""
+
+import asyncio
+import contextlib
+import itertools
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from time import monotonic
+from typing import Any, Final
+
+import attrs
+
+from wsfsm.conformance.cases import Case, load_folder
+from wsfsm.conformance.control import Control
+from wsfsm.conformance.observing import Record
+from wsfsm.conformance.player import RUN
+from wsfsm.conformance.server_steps import Run
+from wsfsm.conformance.servers import ServerTarget, Serving
+from wsfsm.conformance.verdicts import Report, Result, Verdict
+from wsfsm.conformance.wire import Client, request
+
+__all__ = ["check_server", "play_cases"]
+
+JOBS: Final = 8  # cases that are played side by side
+SERVERS: Final = 3  # servers that run side by side, with a case each
+_DYING: Final = 2.0  # seconds that a server that dies may take for it
+_LIMIT: Final = 60.0  # seconds for a case, whatever its steps say
+
+OnResult = Callable[[Result], None]
+
+
+def check_server(
+    target: ServerTarget,
+    cases: Iterable[Case] | None = None,
+    *,
+    on_result: OnResult | None = None,
+    jobs: int = JOBS,
+    servers: int = SERVERS,
+) -> Report:
+    """Play cases on a server.
+
+    Args:
+        target: The server.
+        cases: The cases; by default all that are about servers.
+        on_result: Is called with each result as it comes.
+        jobs: How many cases are played side by side on one server.
+        servers: How many servers run side by side, where cases need one each.
+
+    Raises:
+        TargetError: The server cannot be started.
+    """
+    return asyncio.run(play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers))
+
+
+async def play_cases(
+    target: ServerTarget,
+    cases: Iterable[Case] | None = None,
+    *,
+    on_result: OnResult | None = None,
+    jobs: int = JOBS,
+    servers: int = SERVERS,
+) -> Report:
+    """As `check_server`, inside a running event loop."""
+    chosen = load_folder("server") if cases is None else tuple(cases)
+    async with Control.running() as control:
+        session = _Session(target, control, on_result or _ignore, jobs, servers)
+        await session.play(chosen)
+    order = {case.id: index for index, case in enumerate(chosen)}
+    results = sorted(session.results, key=lambda result: order[result.case.id])
+    return Report(
+        target=target.name, kind="server", versions=target.versions, results=tuple(results)
+    )
+
+
+def _ignore(_result: Result) -> None:
+    """Nobody wants to know."""
+
+
+@attrs.define
+class _Session:
+    target: ServerTarget
+    control: Control
+    on_result: OnResult
+    jobs: int
+    servers: int
+    results: list[Result] = attrs.field(factory=list)
+    runs: "itertools.count[int]" = attrs.field(factory=itertools.count)
+
+    def tell(self, result: Result) -> None:
+        self.results.append(result)
+        self.on_result(result)
+
+    async def play(self, cases: Iterable[Case]) -> None:
+        together: dict[str, list[Case]] = {}
+        alone: list[Case] = []
+        for case in cases:
+            if not self.target.has(case.variant):
+                reason = f"the target cannot be started for it ({case.variant})"
+                self.tell(Record(case).conclude(Verdict.UNSUPPORTED, reason))
+            elif case.alone:
+                alone.append(case)
+            else:
+                together.setdefault(case.variant, []).append(case)
+        for variant, left in together.items():
+            while left:
+                left = await self.play_together(variant, left, alone)  # noqa: PLW2901 - the rest
+        await self.play_alone(alone)
+
+    async def play_together(
+        self, variant: str, cases: Iterable[Case], alone: list[Case]
+    ) -> list[Case]:
+        """Play cases side by side on one server.
+
+        A failure says nothing here, as another case may have brought it about; nor does anything
+        that was seen while the server died. Such cases are played once more, alone.
+
+        Returns:
+            The cases that are left over because the server has died.
+        """
+        waiting = list(cases)[::-1]
+        fresh: deque[tuple[float, Result]] = deque()
+
+        def settle(before: float) -> None:
+            while fresh and fresh[0][0] < before:
+                result = fresh.popleft()[1]
+                if result.verdict.is_failure:
+                    alone.append(result.case)
+                else:
+                    self.tell(result)
+
+        async def work(serving: Serving) -> None:
+            while waiting and not serving.died():
+                result = await self.play_case(waiting.pop(), serving)
+                fresh.append((monotonic(), result))
+                if not serving.died():
+                    settle(monotonic() - _DYING)
+
+        async with self.target.running(self.control.address, variant) as serving:
+            await _side_by_side(self.jobs, lambda: work(serving))
+            died = await self.dies(serving)
+        if died:
+            alone += [result.case for _, result in fresh]
+        else:
+            settle(monotonic() + 1)
+        return waiting[::-1]
+
+    async def play_alone(self, cases: Iterable[Case]) -> None:
+        """Play cases on a server each."""
+        waiting = list(cases)[::-1]
+
+        async def work() -> None:
+            while waiting:
+                case = waiting.pop()
+                async with self.target.running(self.control.address, case.variant) as serving:
+                    result = await self.play_case(case, serving)
+                    if died := await self.dies(serving):
+                        result = attrs.evolve(result, verdict=Verdict.CRASH, reason=died)
+                self.tell(result)
+
+        await _side_by_side(self.servers, work)
+
+    async def dies(self, serving: Serving) -> str:
+        """How a server has died, or is just dying; "" if it lives."""
+        if serving.stopped or await self.serves(serving):
+            return ""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DYING):
+                while not serving.died():  # noqa: ASYNC110 - there is no event for it
+                    await asyncio.sleep(0.02)
+        return serving.died() or "it does not serve its application any more"
+
+    async def serves(self, serving: Serving) -> bool:
+        """Whether a request reaches the application."""
+        name = str(next(self.runs))
+        with self.control.expecting(name) as remote:
+            try:
+                client = await Client.connect(serving.host, serving.port)
+            except OSError:
+                return False
+            client.write(request((RUN, name.encode())))
+            arrived = await remote.is_there(_DYING)
+            client.leave()
+        return arrived
+
+    async def play_case(self, case: Case, serving: Serving) -> Result:
+        record = Record(case)
+        name = str(next(self.runs))
+        with self.control.expecting(name) as remote:
+            run = Run(record, serving, remote, name)
+            try:
+                async with asyncio.timeout(_LIMIT):
+                    return await run.play()
+            except TimeoutError:
+                return record.conclude(Verdict.TIMEOUT, f"it takes more than {_LIMIT:.0f} seconds")
+            finally:
+                run.leave()
+
+
+async def _side_by_side(count: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(work())

@@ -1,0 +1,242 @@
+"""The steps of cases about servers: what each of them does, and what it sees."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from wsfsm.conformance.cases import Case, Step
+from wsfsm.conformance.control import Remote
+from wsfsm.conformance.observing import Record, expects
+from wsfsm.conformance.patterns import described, mismatch
+from wsfsm.conformance.player import RUN
+from wsfsm.conformance.servers import Serving
+from wsfsm.conformance.values import CaseError, message, value
+from wsfsm.conformance.verdicts import Result, Verdict
+from wsfsm.conformance.wire import Client, frames, request
+
+__all__ = ["Run"]
+
+PATIENCE: Final = 3.0  # seconds for what is expected to come
+QUIET: Final = 0.4  # seconds after which nothing is expected to come any more
+
+
+class Run:
+    """One run of a case.
+
+    Args:
+        record: What is to be told of it.
+        serving: The server.
+        remote: The application's side of it.
+        name: What tells it from other runs.
+    """
+
+    def __init__(self, record: Record, serving: Serving, remote: Remote, name: str) -> None:
+        self._record = record
+        self._serving = serving
+        self._remote = remote
+        self._name = name
+        self._client: Client | None = None
+        self._messages: list[Mapping[str, Any]] = []
+
+    async def play(self) -> Result:
+        """Take the steps of the case; what came of it.
+
+        Raises:
+            CaseError: A step has no meaning.
+        """
+        for step in self._record.case.steps:
+            seen = await self._take(step)
+            if not self._is_for_it() or not self._record.saw(step, seen):
+                break
+        self._look_for_what_must_never_be()
+        return self._record.finish()
+
+    def leave(self) -> None:
+        """Close the client's socket."""
+        if self._client is not None:
+            self._client.leave()
+
+    async def _take(self, step: Step) -> Mapping[str, Any]:
+        operation = getattr(self, f"_{step.side}_{step.action.replace(' ', '_')}", None)
+        if operation is None:
+            raise CaseError(f"{self._record.case.id}: no step is called {step.side} {step.action}")
+        if step.within is not None:
+            within = step.within
+        else:
+            within = QUIET if expects(step, "waits") else PATIENCE
+        seen: Mapping[str, Any] = await operation(step, within)
+        return seen
+
+    def _is_for_it(self) -> bool:
+        """Whether the case has a meaning for this server, as far as its scope tells."""
+        reason = _foreign(self._record.case, self._remote.scope) if self._remote.scope else ""
+        if reason:
+            self._record.conclude(Verdict.UNSUPPORTED, reason)
+        return not reason
+
+    def _look_for_what_must_never_be(self) -> None:
+        if self._record.result is not None:
+            return
+        never = self._record.case.never
+        wire = bytes(self._client.seen).lower() if self._client else b""
+        for text in never.wire:
+            if text.encode("latin-1").lower() in wire:
+                self._record.conclude(
+                    Verdict.FAIL,
+                    "what must never be written was written",
+                    expected=f"no {text!r} on the wire",
+                    observed=f"{text!r} on the wire",
+                )
+        for pattern in never.messages:
+            for seen in self._messages:
+                if not mismatch(pattern, seen):
+                    self._record.conclude(
+                        Verdict.FAIL,
+                        "the application has received what it must never receive",
+                        expected=f"no message with {described(pattern)}",
+                        observed=f"message: {dict(seen)}",
+                    )
+
+    # ------------------------------------------------------------ the application's steps
+
+    async def _app_receive(self, _step: Step, within: float) -> Mapping[str, Any]:
+        seen = await self._remote.do({"do": "receive"}, within)
+        if "message" in seen:
+            self._messages.append(seen["message"])
+            self._record.states.received(seen["message"])
+        return seen
+
+    async def _app_send(self, step: Step, within: float) -> Mapping[str, Any]:
+        sent = message(step.arguments["message"])
+        times = step.arguments.get("times", 1)
+        seen = await self._remote.do({"do": "send", "message": sent, "times": times}, within)
+        if seen.get("returns"):
+            self._record.states.sent(sent)
+        return seen
+
+    async def _app_finish(self, _step: Step, within: float) -> Mapping[str, Any]:
+        return await self._remote.do({"do": "finish"}, within)
+
+    async def _app_scope(self, _step: Step, within: float) -> Mapping[str, Any]:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._remote.arrived.wait(), within)
+        scope = self._remote.scope
+        return {"scope": scope, "headers": _by_name(scope)} if scope else {"gone": True}
+
+    async def _app_return(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        return await self._remote.tell("return")
+
+    async def _app_raise(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        return await self._remote.tell("raise")
+
+    async def _app_raise_again(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        return await self._remote.tell("raise again")
+
+    async def _app_ends(self, _step: Step, within: float) -> Mapping[str, Any]:
+        return await self._remote.ended(within)
+
+    # ------------------------------------------------------------ the client's steps
+
+    async def _client_request(self, step: Step, _within: float) -> Mapping[str, Any]:
+        given = step.arguments
+        headers = [(RUN, self._name.encode())]
+        headers += [(_bytes(name), _bytes(item)) for name, item in given.get("headers", [])]
+        if "offers" in given:
+            headers.append((b"sec-websocket-protocol", ", ".join(given["offers"]).encode()))
+        data = request(
+            *headers,
+            without=[name.encode() for name in given.get("without", [])],
+            method=given.get("method", "GET").encode(),
+            target=given.get("target", "/").encode(),
+            version=given.get("version", "1.1").encode(),
+        )
+        data += _bytes(given.get("body", "")) + frames(given.get("frames", []))
+        self.leave()
+        try:
+            self._client = await Client.connect(self._serving.host, self._serving.port)
+        except OSError as error:
+            return {"raises": type(error).__name__}
+        self._client.write(data)
+        return {"done": True}
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            raise CaseError(f"{self._record.case.id}: the client has asked for nothing yet")
+        return self._client
+
+    async def _client_send(self, step: Step, _within: float) -> Mapping[str, Any]:
+        self._connected().write(frames(step.arguments["frames"]))
+        return {"done": True}
+
+    async def _client_write(self, step: Step, _within: float) -> Mapping[str, Any]:
+        self._connected().write(_bytes(step.arguments["data"]))
+        return {"done": True}
+
+    async def _client_fin(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        self._connected().half_close()
+        return {"done": True}
+
+    async def _client_reset(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        self._connected().reset()
+        return {"done": True}
+
+    async def _client_pause(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        self._connected().pause()
+        return {"done": True}
+
+    async def _client_response(self, _step: Step, within: float) -> Mapping[str, Any]:
+        return await self._connected().response(within)
+
+    async def _client_frame(self, step: Step, within: float) -> Mapping[str, Any]:
+        return await self._connected().frame(within, pings=step.arguments.get("pings", False))
+
+    async def _client_end(self, _step: Step, within: float) -> Mapping[str, Any]:
+        return await self._connected().end(within)
+
+    async def _client_nothing(self, step: Step, _within: float) -> Mapping[str, Any]:
+        return await self._connected().nothing(step.within or QUIET)
+
+    # ------------------------------------------------------------ the others
+
+    async def _server_stop(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        await self._serving.stop()
+        return {"done": True}
+
+    async def _server_exit(self, _step: Step, within: float) -> Mapping[str, Any]:
+        status = await self._serving.exit_status(within)
+        return {"waits": True} if status is None else {"exit": status}
+
+    async def _wait_wait(self, step: Step, _within: float) -> Mapping[str, Any]:
+        await asyncio.sleep(step.arguments["seconds"])
+        return {"done": True}
+
+
+def _foreign(case: Case, scope: Mapping[str, Any]) -> str:
+    """Why a case has no meaning for a server that gives this scope; "" if it has."""
+    has = _version(scope.get("asgi", {}).get("spec_version", "2.0"))
+    if case.spec_version and has < _version(case.spec_version):
+        return f"it is about spec_version {case.spec_version} and later"
+    if case.before and has >= _version(case.before):
+        return f"it is about servers before spec_version {case.before}"
+    if case.extension and case.extension not in (scope.get("extensions") or {}):
+        return f"the server does not offer the extension {case.extension}"
+    return ""
+
+
+def _bytes(raw: Any) -> bytes:
+    """Bytes that a case writes as such, or as text."""
+    plain: str | bytes = value(raw)
+    return plain.encode("latin-1") if isinstance(plain, str) else plain
+
+
+def _by_name(scope: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The values of each header of a scope, by its name in lower case."""
+    found: dict[str, list[str]] = {}
+    for name, item in scope["headers"]:
+        found.setdefault(name.decode("latin-1").lower(), []).append(item.decode("latin-1"))
+    return found
+
+
+def _version(text: object) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(text).split(".") if part.isdigit())

@@ -1,0 +1,353 @@
+"""Targets: the servers that cases are played on, and how they are started and stopped."""
+
+import asyncio
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import IO, Final, Protocol
+
+import attrs
+
+from wsfsm.conformance.player import CONTROL, player_for
+from wsfsm.types import ASGIApp
+
+__all__ = [
+    "PROFILES",
+    "CommandTarget",
+    "FactoryTarget",
+    "ServerTarget",
+    "Serving",
+    "TargetError",
+    "profile",
+]
+
+APPLICATION: Final = "wsfsm.conformance.player:app"
+"""What a server has to serve."""
+
+STOP: Final = "stop"
+"""The variant of a server that is told to stop in the midst of a case."""
+
+_HOST: Final = "127.0.0.1"
+_STARTING: Final = 30.0  # seconds that a server may take to listen
+_STOPPING: Final = 10.0  # seconds that it may take to end
+_TOLD: Final = 2000  # characters of its output that are told
+
+
+class TargetError(Exception):
+    """A server that cannot be started, or is not installed."""
+
+
+class Serving(Protocol):
+    """A server that runs.
+
+    Attributes:
+        host: Host where it listens.
+        port: Port where it listens.
+        stopped: Whether it was told to stop.
+    """
+
+    host: str
+    port: int
+    stopped: bool
+
+    def died(self) -> str:
+        """How it has died without being told to; "" if it lives."""
+
+    async def stop(self) -> None:
+        """Tell it to stop, as a service manager does (SIGTERM)."""
+
+    async def exit_status(self, within: float) -> int | None:
+        """Its exit status once it has stopped, or None if it has not in so many seconds."""
+
+
+class ServerTarget(Protocol):
+    """A server that can be started.
+
+    Attributes:
+        name: What it is called in reports.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of what it is made of, by name."""
+
+    def has(self, variant: str) -> bool:
+        """Whether it can be started so: as usual (""), or otherwise."""
+
+    def running(self, control: str, variant: str) -> AbstractAsyncContextManager[Serving]:
+        """Start it with the player as its application, and stop it in the end.
+
+        Args:
+            control: Host and port of the control channel.
+            variant: How it is started.
+
+        Raises:
+            TargetError: It cannot be started.
+        """
+
+
+@attrs.define
+class _Process:
+    host: str
+    port: int
+    process: asyncio.subprocess.Process
+    output: IO[bytes]
+    stopped: bool = False
+
+    def died(self) -> str:
+        status = self.process.returncode
+        if status is None or self.stopped:
+            return ""
+        return f"it has ended by itself with status {status}; its last words:\n{self.words()}"
+
+    def words(self) -> str:
+        self.output.seek(0)
+        return self.output.read().decode("utf-8", "replace")[-_TOLD:].strip()
+
+    async def stop(self) -> None:
+        self.stopped = True
+        self._signal(signal.SIGTERM)
+
+    async def exit_status(self, within: float) -> int | None:
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self.process.wait(), within)
+        return None
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    async def end(self) -> None:
+        if self.process.returncode is None:
+            await self.stop()
+            if await self.exit_status(_STOPPING) is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
+                await self.process.wait()
+
+
+@attrs.frozen(kw_only=True)
+class CommandTarget:
+    """A server that a command starts.
+
+    Attributes:
+        name: What it is called in reports.
+        command: The command and its arguments, in which `{host}`, `{port}` and `{app}` are replaced
+            by where it has to listen, and the application that it has to serve. Without `{app}`
+            it has to serve `wsfsm.conformance.player:app` by itself.
+        variants: More arguments by the name of a variant: `keepalive` (a Ping once a second, and
+            a Pong awaited for a second) and `limit` (messages of at most 64 KiB).
+        packages: Packages whose versions are told, if they are installed; the first is the server.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    variants: Mapping[str, tuple[str, ...]] = {}
+    packages: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of its packages, and of Python."""
+        found = {package: _version(package) for package in self.packages}
+        known = {package: version for package, version in found.items() if version}
+        return {**known, platform.python_implementation(): platform.python_version()}
+
+    def has(self, variant: str) -> bool:
+        """Whether it has the variant; it can always be told to stop."""
+        return variant in ("", STOP) or variant in self.variants
+
+    @contextlib.asynccontextmanager
+    async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:
+        """Start it, and stop it in the end."""
+        port = _free_port()
+        with tempfile.TemporaryFile() as output:
+            process = await self._start(port, variant, control, output)
+            serving = _Process(_HOST, port, process, output)
+            try:
+                await self._until_it_listens(serving)
+                yield serving
+            finally:
+                await serving.end()
+
+    async def _start(
+        self, port: int, variant: str, control: str, output: IO[bytes]
+    ) -> asyncio.subprocess.Process:
+        given = {"host": _HOST, "port": str(port), "app": APPLICATION}
+        words = (*self.command, *self.variants.get(variant, ()))
+        arguments = [_replaced(word, given) for word in words]
+        try:
+            return await asyncio.create_subprocess_exec(
+                *arguments,
+                env={**os.environ, CONTROL: control},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise TargetError(f"{self.name} cannot be started: {error}") from None
+
+    async def _until_it_listens(self, serving: _Process) -> None:
+        try:
+            async with asyncio.timeout(_STARTING):
+                while not await _listens(serving.host, serving.port):
+                    if serving.process.returncode is not None:
+                        raise TargetError(
+                            f"{self.name} ends before it listens on port {serving.port}, with "
+                            f"status {serving.process.returncode}:\n{serving.words()}"
+                        )
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise TargetError(
+                f"{self.name} does not listen on {serving.host}:{serving.port} after "
+                f"{_STARTING:.0f} seconds:\n{serving.words()}"
+            ) from None
+
+
+def _replaced(word: str, given: Mapping[str, str]) -> str:
+    for name, item in given.items():
+        word = word.replace(f"{{{name}}}", item)
+    return word
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind((_HOST, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def _listens(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _version(package: str) -> str:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return ""
+
+
+@attrs.define
+class _InProcess:
+    host: str
+    port: int
+    stopped: bool = False
+
+    def died(self) -> str:
+        return ""
+
+    async def stop(self) -> None:
+        """Nobody asks for it: `FactoryTarget` has no such variant."""
+
+    async def exit_status(self, within: float) -> int | None:
+        """Nobody asks for it."""
+
+
+@attrs.frozen(kw_only=True)
+class FactoryTarget:
+    """A server that runs in the runner's own event loop.
+
+    Attributes:
+        name: What it is called in reports.
+        factory: Gives, for an application, an asynchronous context manager that serves it, and
+            that gives host and port.
+        versions: Versions of what it is made of, by name.
+    """
+
+    name: str
+    factory: Callable[[ASGIApp], AbstractAsyncContextManager[tuple[str, int]]]
+    versions: Mapping[str, str] = {}
+
+    def has(self, variant: str) -> bool:
+        """Only the usual one."""
+        return not variant
+
+    @contextlib.asynccontextmanager
+    async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:  # noqa: ARG002
+        """Start it, and stop it in the end."""
+        async with self.factory(player_for(control)) as (host, port):
+            yield _InProcess(host, port)
+
+
+def _uvicorn(name: str, ws: str) -> CommandTarget:
+    return CommandTarget(
+        name=name,
+        command=(
+            *_module("uvicorn", "{app}", "--interface", "asgi3", "--log-level", "warning"),
+            *("--host", "{host}", "--port", "{port}", "--ws", ws),
+        ),
+        variants={
+            "keepalive": ("--ws-ping-interval", "1", "--ws-ping-timeout", "1"),
+            "limit": ("--ws-max-size", "65536"),
+        },
+        packages=("uvicorn", "websockets", "wsproto", "h11", "httptools", "uvloop", "wsfsm"),
+    )
+
+
+def _module(name: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name, *arguments)
+
+
+PROFILES: Final[Mapping[str, CommandTarget]] = {
+    "uvicorn": _uvicorn("uvicorn", "auto"),
+    "wsfsm": _uvicorn("wsfsm in uvicorn", "wsfsm.integrations.uvicorn:WebSocketProtocol"),
+    "wsfsm-compat": _uvicorn(
+        "wsfsm-compat in uvicorn", "wsfsm.integrations.uvicorn:CompatWebSocketProtocol"
+    ),
+    "hypercorn": CommandTarget(
+        name="hypercorn",
+        command=_module("hypercorn", "{app}", "--bind", "{host}:{port}"),
+        variants={"keepalive": ("--websocket-ping-interval", "1")},
+        packages=("hypercorn", "wsproto"),
+    ),
+    "daphne": CommandTarget(
+        name="daphne",
+        command=_module("daphne", "-b", "{host}", "-p", "{port}", "{app}"),
+        variants={
+            "keepalive": ("--ping-interval", "1", "--ping-timeout", "1"),
+            "limit": ("--websocket-max-message-size", "65536"),
+        },
+        packages=("daphne", "autobahn", "twisted"),
+    ),
+    "granian": CommandTarget(
+        name="granian",
+        command=_module(
+            "granian", "--interface", "asgi", "--host", "{host}", "--port", "{port}", "{app}"
+        ),
+        packages=("granian",),
+    ),
+}
+"""The servers that are known by a name."""
+
+
+def profile(name: str, arguments: Sequence[str] = ()) -> CommandTarget:
+    """A server that is known by its name, with more arguments.
+
+    Raises:
+        TargetError: There is none of this name, or it is not installed.
+    """
+    if name not in PROFILES:
+        raise TargetError(f"no server is known as {name!r}, only {', '.join(PROFILES)}")
+    target = PROFILES[name]
+    package = target.packages[0]
+    if not _version(package):
+        raise TargetError(f"{package} is not installed")
+    called = " ".join((target.name, *arguments))
+    return attrs.evolve(target, name=called, command=(*target.command, *arguments))

@@ -1,0 +1,336 @@
+"""A client over a real socket that does what it is told, right or wrong."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Self
+
+import h11
+
+from wsfsm.conformance.values import CaseError, value
+
+__all__ = ["CLOSE", "HEADERS", "KEY", "OPCODES", "Client", "frame", "frames", "request"]
+
+KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
+HEADERS: Final = (
+    (b"host", b"127.0.0.1"),
+    (b"upgrade", b"websocket"),
+    (b"connection", b"Upgrade"),
+    (b"sec-websocket-key", KEY),
+    (b"sec-websocket-version", b"13"),
+)
+OPCODES: Final = {"continuation": 0, "text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
+CLOSE: Final = OPCODES["close"]
+_NAMES: Final = {code: name for name, code in OPCODES.items()}
+_CHUNK: Final = 65_536  # bytes that are read at a time
+
+
+def request(
+    *more: tuple[bytes, bytes],
+    without: Iterable[bytes] = (),
+    method: bytes = b"GET",
+    target: bytes = b"/",
+    version: bytes = b"1.1",
+) -> bytes:
+    """The bytes of a request for a WebSocket.
+
+    Args:
+        more: Headers; those of the same name take the place of ours.
+        without: Names of headers that are left out, in lower case.
+        method: Its method.
+        target: Its target.
+        version: Its version of HTTP.
+    """
+    named = {name.lower() for name, _ in more} | set(without)
+    headers = [*(pair for pair in HEADERS if pair[0] not in named), *more]
+    lines = [b"%s %s HTTP/%s" % (method, target, version)]
+    lines += [b"%s: %s" % pair for pair in headers]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def frame(  # noqa: PLR0913 - a frame has as many parts
+    opcode: int,
+    payload: bytes = b"",
+    *,
+    fin: bool = True,
+    rsv: int = 0,
+    masked: bool = True,
+    length_bytes: int | None = None,
+) -> bytes:
+    """The bytes of a frame (RFC 6455 5.2).
+
+    Args:
+        opcode: Opcode, or what is none.
+        payload: Payload.
+        fin: Whether it is the last of its message.
+        rsv: The three reserved bits.
+        masked: Whether it is masked, as a client's must be.
+        length_bytes: How many bytes the extended length takes: 0, 2 or 8; None: the fewest.
+    """
+    size = len(payload)
+    if length_bytes is None:
+        length_bytes = 0 if size < 126 else 2 if size < 2**16 else 8
+    short = {0: size, 2: 126, 8: 127}[length_bytes]
+    head = struct.pack("!BB", fin << 7 | rsv << 4 | opcode, masked << 7 | short)
+    head += size.to_bytes(length_bytes, "big") if length_bytes else b""
+    if not masked:
+        return head + payload
+    mask = os.urandom(4)
+    return head + mask + _masked(payload, mask)
+
+
+def _masked(payload: bytes, mask: bytes) -> bytes:
+    size = len(payload)
+    key = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
+
+
+def frames(tables: Iterable[Mapping[str, Any]]) -> bytes:
+    """The bytes of the frames that tables of a case stand for.
+
+    Raises:
+        CaseError: A table is no frame.
+    """
+    return b"".join(_frame_of(dict(table)) for table in tables)
+
+
+def _frame_of(table: dict[str, Any]) -> bytes:
+    if "close" in table:
+        code, reason = table.pop("close"), table.pop("reason", "")
+        payload = struct.pack("!H", code) + reason.encode() if code else b""
+        return frame(CLOSE, payload, **table)
+    if "opcode" in table:
+        return frame(table.pop("opcode"), _payload(table.pop("payload", "")), **table)
+    name = next(iter(OPCODES.keys() & table.keys()), None)
+    if name is None:
+        raise CaseError(f"no frame is written like this: {table}")
+    return frame(OPCODES[name], _payload(table.pop(name)), **table)
+
+
+def _payload(raw: Any) -> bytes:
+    payload: str | bytes = value(raw)
+    return payload.encode() if isinstance(payload, str) else payload
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    """Closes its side once the server has closed its own, as clients do (RFC 6455 7.1.1)."""
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
+
+
+class Client:
+    """A client that is connected, and has asked for nothing.
+
+    What is seen is given as observations: `{"waits": True}` if nothing came in time,
+    `{"ends": "FIN"}` or `{"ends": "RST"}` if the transport has ended.
+
+    Args:
+        reader: Of `asyncio.open_connection`.
+        writer: The same.
+
+    Attributes:
+        seen: All bytes that came.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._buffer = bytearray()
+        self._ends = ""
+        self.seen = bytearray()
+
+    @classmethod
+    async def connect(cls, host: str, port: int) -> Self:
+        """Connect.
+
+        Raises:
+            OSError: Nobody listens there.
+        """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = _Protocol(reader)
+        transport, _ = await loop.create_connection(lambda: protocol, host, port)
+        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self._writer.write(data)
+
+    def half_close(self) -> None:
+        """Send FIN, and go on reading."""
+        with contextlib.suppress(OSError):  # the server may have reset the connection already
+            self._writer.write_eof()
+
+    def reset(self) -> None:
+        """Send RST."""
+        sock = self._writer.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # the connection may be closed already
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+    def leave(self) -> None:
+        """Close the socket, if it is not closed."""
+        self._writer.transport.abort()
+
+    def pause(self) -> None:
+        """Read no more."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    async def response(self, within: float) -> dict[str, Any]:
+        """The response: status, headers (all values of each name), and, but for 101, the body.
+
+        Args:
+            within: Seconds that it may take.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while b"\r\n\r\n" not in self._buffer:
+                    if not await self._more():
+                        return self._ended()
+                return await self._read_response()
+        return {"waits": True}
+
+    async def _read_response(self) -> dict[str, Any]:
+        head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        words = lines[0].split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():
+            return {"no response": bytes(self._buffer)}
+        headers: dict[str, list[str]] = {}
+        for line in lines[1:]:
+            name, _, item = line.partition(":")
+            headers.setdefault(name.strip().lower(), []).append(item.strip())
+        seen = {"status": int(words[1]), "headers": headers}
+        if seen["status"] == 101:
+            self._buffer[:] = rest
+            return seen
+        return seen | await self._read_body()
+
+    async def _read_body(self) -> dict[str, Any]:
+        """The body, as a client of HTTP reads it."""
+        http = h11.Connection(h11.CLIENT)
+        http.send(h11.Request(method="GET", target="/", headers=list(HEADERS)))
+        http.receive_data(bytes(self._buffer))
+        self._buffer.clear()
+        body = b""
+        try:
+            while True:
+                event = http.next_event()
+                if event is h11.NEED_DATA:
+                    await self._more()
+                    http.receive_data(bytes(self._buffer))
+                    self._buffer.clear()
+                elif isinstance(event, h11.Data):
+                    body += bytes(event.data)
+                elif isinstance(event, h11.EndOfMessage):
+                    after = http.trailing_data[0]
+                    return {"body": body.decode("latin-1"), "complete": True, "after": after}
+        except h11.RemoteProtocolError as error:
+            return {"body": body.decode("latin-1"), "complete": False, "error": str(error)}
+
+    async def frame(self, within: float, *, pings: bool = False) -> dict[str, Any]:
+        """The next frame.
+
+        Args:
+            within: Seconds that it may take.
+            pings: Whether a Ping is given too; if not, it is answered.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while True:
+                    seen = await self._read_frame()
+                    if seen.get("opcode") != "ping" or pings:
+                        return seen
+                    self.write(frame(OPCODES["pong"], seen["payload"]))
+        return {"waits": True}
+
+    async def _read_frame(self) -> dict[str, Any]:
+        # nothing is taken before all of it is there: who waits can be interrupted
+        while (found := _first_frame(self._buffer)) is None:
+            if not await self._more():
+                return self._ended()
+        size, seen = found
+        del self._buffer[:size]
+        return seen
+
+    def _ended(self) -> dict[str, Any]:
+        seen: dict[str, Any] = {"ends": self._ends}
+        if self._buffer:
+            seen["bytes"] = bytes(self._buffer)
+        return seen
+
+    async def end(self, within: float) -> dict[str, Any]:
+        """How the transport ends; what comes before that is thrown away.
+
+        Args:
+            within: Seconds that it may take.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while await self._more():
+                    self._buffer.clear()
+                return {"ends": self._ends}
+        return {"waits": True}
+
+    async def nothing(self, within: float) -> dict[str, Any]:
+        """That nothing comes.
+
+        Args:
+            within: Seconds in which nothing must come.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                if self._buffer or await self._more():
+                    return {"bytes": bytes(self._buffer)}
+                return {"ends": self._ends}
+        return {"waits": True}
+
+    async def _more(self) -> bool:
+        """Read what is there; False if the transport has ended."""
+        try:
+            data = await self._reader.read(_CHUNK)
+        except OSError:
+            self._ends = "RST"
+            return False
+        self._buffer += data
+        self.seen += data
+        if not data:
+            self._ends = "FIN"
+        return bool(data)
+
+
+def _first_frame(data: bytearray) -> tuple[int, dict[str, Any]] | None:
+    """The frame that bytes begin with, and its size; None if it is not complete."""
+    if len(data) < 2:
+        return None
+    first, second = data[:2]
+    extended = {126: 2, 127: 8}.get(second & 0x7F, 0)
+    start = 2 + extended + (4 if second & 0x80 else 0)
+    if len(data) < start:
+        return None
+    length = int.from_bytes(data[2 : 2 + extended], "big") if extended else second & 0x7F
+    if len(data) < start + length:
+        return None
+    opcode = first & 0x0F
+    seen: dict[str, Any] = {"opcode": _NAMES.get(opcode, opcode), "fin": first >= 0x80}
+    if first & 0x70:
+        seen["rsv"] = first >> 4 & 7
+    if second & 0x80:
+        seen["masked"] = True
+    return start + length, seen | _content(opcode, bytes(data[start : start + length]))
+
+
+def _content(opcode: int, payload: bytes) -> dict[str, Any]:
+    if opcode == CLOSE:
+        code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
+        reason = payload[2:].decode("utf-8", "replace")
+        valid = reason.encode() == payload[2:]
+        return {"code": code, "reason": reason, "length": len(payload), "valid": valid}
+    if opcode == OPCODES["text"]:
+        return {"text": payload.decode("utf-8", "replace")}
+    return {"payload": payload}
