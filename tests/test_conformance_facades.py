@@ -16,7 +16,8 @@ from wsfsm.conformance.facade_runner import check_facade
 from wsfsm.conformance.facade_server import Server, plain
 from wsfsm.conformance.facades import FacadeError, class_target, versions_of
 from wsfsm.conformance.frameworks import FACADES, facade_target
-from wsfsm.conformance.observations import fits, said
+from wsfsm.conformance.observations import fits
+from wsfsm.conformance.observing import told
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.tables import LOST, event_of
@@ -334,7 +335,7 @@ class TestServer:
 
         server = asyncio.run(main())
         assert server.all_sent == [{"text": "a"}, {"type": "unknown"}]
-        assert server.state == "CONNECTING/CONNECTING"
+        assert str(server.states) == "CONNECTING/CONNECTING"
 
     def test_a_value_is_without_what_python_adds(self) -> None:
         class Code(int):
@@ -349,6 +350,6 @@ class TestObservations:
         assert fits(dict.pop, {"anything": 1})  # without a signature, being written in C
 
     def test_they_are_sentences(self) -> None:
-        assert said({"raises": ["KeyError", "Exception"], "text": "'a'"}) == "raises KeyError ('a')"
-        assert said({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
-        assert said({"waits": True}) == "waits"
+        assert told({"raises": ["KeyError", "Exception"], "text": "'a'"}) == "raises KeyError ('a')"
+        assert told({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
+        assert told({"waits": True}) == "waits"

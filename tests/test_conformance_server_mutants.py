@@ -42,7 +42,7 @@ NO_CLOSE = {
     *CODES,
     *(f"close.code-{code}" for code in (1000,)),
     *(f"close.{case}" for case in ("default-code", "reason-none")),
-    *("disconnect.answer", "disconnect.answer-at-once", "exit.raise-open", "exit.return-open"),
+    *("disconnect.answer", "disconnect.answer-at-once", "exit.raise-open", "exit.return-open", "frames.close-between-fragments"),
 }  # fmt: skip
 LEFT = {f"disconnect.code-{code}" for code in (1000, 1001, 1011, 3000, 4000, 4999)}
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from wsfsm.conformance import clock
-from wsfsm.conformance.cases import Case, Level, Step, load_folder
+from wsfsm.conformance.cases import Case, Step, load_folder
 from wsfsm.conformance.facade_server import Server, scope_of
 from wsfsm.conformance.facades import OPERATIONS, FacadeTarget, Leave, Session
-from wsfsm.conformance.observations import Saw, arguments_of, fits, said, seen, unmet
-from wsfsm.conformance.patterns import Pattern, described, mismatch
+from wsfsm.conformance.observations import arguments_of, fits, seen
+from wsfsm.conformance.observing import Record, Saw
 from wsfsm.conformance.values import CaseError, message, shown, value
-from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.types import ASGIApp
 
 __all__ = ["check_facade"]
@@ -66,7 +66,9 @@ def _check(target: FacadeTarget, case: Case) -> Result:
     try:
         return clock.run(play.run())
     except SystemExit as error:
-        return play.result(Verdict.CRASH, f"SystemExit({error.code!r}) would end the server")
+        return play.record.conclude(
+            Verdict.CRASH, f"SystemExit({error.code!r}) would end the server"
+        )
 
 
 class _UnsupportedError(Exception):
@@ -77,89 +79,31 @@ class _Play:
     """A case as it is played.
 
     Attributes:
-        trace: What was done and seen so far.
+        record: What was done and seen so far, and what came of it.
     """
 
     def __init__(self, target: FacadeTarget, case: Case) -> None:
         self.target = target
         self.case = case
-        self.trace: list[Entry] = []
+        self._server = Server()
+        self.record = Record(case, states=self._server.states)
         self._application: asyncio.Task[None] | None = None
         self._operations: dict[str, asyncio.Task[Any]] = {}
-        self._lenient: Result | None = None
 
     async def run(self) -> Result:
         """Play it to its end, or to the first step that goes wrong."""
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the trace tells it
-        self._server = Server()
         self._session = Session()
         try:
             for step in self.case.steps:
-                result = self._judged(step, await self._take(step))
-                if result is not None:
-                    return result
+                if not self.record.saw(step, await self._take(step)):
+                    break
         except _UnsupportedError as error:
-            return self.result(Verdict.UNSUPPORTED, str(error))
+            return self.record.conclude(Verdict.UNSUPPORTED, str(error))
         finally:
             await self._clean_up()
-        return self._ended()
-
-    def result(
-        self, verdict: Verdict, reason: str = "", expected: str = "", observed: str = ""
-    ) -> Result:
-        """What came of it."""
-        return Result(
-            case=self.case,
-            verdict=verdict,
-            reason=reason,
-            expected=expected,
-            observed=observed,
-            trace=tuple(self.trace),
-        )
-
-    def _ended(self) -> Result:
-        for pattern in self.case.never.messages:
-            for sent in self._server.all_sent:
-                if not mismatch(pattern, sent):
-                    reason = "a message was sent that must not be sent"
-                    never = f"never a message with {described(pattern)}"
-                    if self.case.level is not Level.MAY:
-                        return self.result(Verdict.FAIL, reason, never, shown(sent))
-        if self.case.level is Level.MAY:
-            steps = zip(self.case.steps, self.trace, strict=True)
-            told = [f"{entry.did}: {said(entry.saw)}" for step, entry in steps if _tells(step)]
-            return self.result(Verdict.INFORMATIONAL, self.case.note, "", "; ".join(told))
-        return self._lenient or self.result(Verdict.PASS)
-
-    # Judging
-
-    def _judged(self, step: Step, saw: Saw) -> Result | None:
-        wrong = unmet(step.need, saw)
-        if wrong:
-            self._note(step, saw, wrong)
-            return self.result(
-                Verdict.UNSUPPORTED,
-                f"{step}: the beginning of the case was not reached ({wrong})",
-                _any_of(step.need),
-                said(saw),
-            )
-        wrong = unmet(step.expect, saw)
-        self._note(step, saw, wrong)
-        if not wrong or self.case.level is Level.MAY:
-            return None
-        expected, observed = _any_of(step.expect), said(saw)
-        if step.non_strict and not unmet(step.non_strict, saw):
-            if self._lenient is None:
-                self._lenient = self.result(
-                    Verdict.NON_STRICT, f"{step}: {wrong}", expected, observed
-                )
-            return None
-        verdict = Verdict.TIMEOUT if saw.get("waits") else Verdict.FAIL
-        return self.result(verdict, f"{step}: {wrong}", expected, observed)
-
-    def _note(self, step: Step, saw: Saw, wrong: str) -> None:
-        entry = Entry(side=step.side, did=str(step), saw=saw, state=self._server.state, wrong=wrong)
-        self.trace.append(entry)
+        self.record.never(self._server.all_sent, "a message was sent that must not be sent")
+        return self.record.finish(_tells)
 
     # Taking steps
 
@@ -291,10 +235,6 @@ class _Play:
         if self._application is not None:
             self._application.cancel()
         await clock.settle()
-
-
-def _any_of(patterns: Iterable[Pattern]) -> str:
-    return " or ".join(map(described, patterns))
 
 
 def _tells(step: Step) -> bool:

@@ -5,8 +5,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from wsfsm.joint import STRAIGHT, Place
-from wsfsm.tables import LOST, event_of
+from wsfsm.conformance.observing import States
 from wsfsm.types import Message, Scope
 
 __all__ = ["GoneError", "Server", "plain", "scope_of"]
@@ -71,23 +70,18 @@ class Server:
     Attributes:
         sent: The messages that have come and that no step has looked at.
         all_sent: All that have come.
-        place: Where both machines would be, as far as the messages tell.
+        states: States of both machines, as far as the messages tell.
         failing: Whether send() raises `GoneError`.
     """
 
     def __init__(self) -> None:
         self.sent: deque[Message] = deque()
         self.all_sent: list[Message] = []
-        self.place: Place = STRAIGHT.initial
+        self.states = States()
         self.failing = False
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._free = asyncio.Event()
         self._free.set()
-
-    @property
-    def state(self) -> str:
-        """States of client and application."""
-        return f"{self.place.client.state.name}/{self.place.application.state.name}"
 
     def give(self, message: Message) -> None:
         """Let receive() give a message."""
@@ -104,7 +98,7 @@ class Server:
     async def receive(self) -> Message:
         """The callable of ASGI that gives the next message."""
         message = await self._messages.get()
-        self.place = self.place.receives.get(message.get("type", ""), self.place)
+        self.states.received(message)
         return message
 
     async def send(self, message: Message) -> None:
@@ -115,7 +109,7 @@ class Server:
         """
         await self._free.wait()
         if self.failing:
-            self.place = self.place.takes[LOST]
+            self.states.lost()
             raise GoneError("the client is gone")
         kept: Message = plain(message)
         headers = kept.get("headers")
@@ -123,7 +117,4 @@ class Server:
             kept["headers"] = plain([tuple(pair) for pair in headers])  # any iterable is allowed
         self.sent.append(kept)
         self.all_sent.append(kept)
-        if isinstance(kept.get("type"), str):
-            event = event_of(kept)
-            after = self.place.sends.get(kept["type"]) or self.place.takes.get(event)
-            self.place = after or self.place
+        self.states.sent(kept)

@@ -1,20 +1,17 @@
-"""What is seen when a facade is called: as a table for patterns, and as a sentence."""
+"""What a facade is called with, and what is seen when it is: as a table for patterns."""
 
 import asyncio
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from wsfsm.conformance.facade_server import plain
 from wsfsm.conformance.facades import Told
-from wsfsm.conformance.patterns import Pattern, mismatch
-from wsfsm.conformance.values import message, shown, value
+from wsfsm.conformance.observing import Saw
+from wsfsm.conformance.values import message, value
 
-__all__ = ["Saw", "arguments_of", "fits", "said", "seen", "unmet"]
-
-Saw = Mapping[str, Any]
-"""An observation."""
+__all__ = ["arguments_of", "fits", "seen"]
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 _TEXT: Final = 100  # characters of an error's text that are kept
@@ -76,25 +73,3 @@ def _of_error(error: BaseException) -> Saw:
         if told is not None:
             saw[key] = plain(told)
     return saw
-
-
-def unmet(patterns: Iterable[Pattern], saw: Saw) -> str:
-    """What is wrong with an observation if none of some patterns matches it, or ""."""
-    wrong = [mismatch(pattern, saw) for pattern in patterns]
-    return "" if "" in wrong or not wrong else wrong[0]
-
-
-def said(saw: Saw) -> str:
-    """An observation for people."""
-    parts = []
-    for key, item in saw.items():
-        match key:
-            case "raises":
-                parts.append(f"raises {item[0]}")
-            case "text":
-                parts.append(f"({item})" if item else "")
-            case "waits" | "nothing":
-                parts.append("waits" if key == "waits" else "nothing was sent")
-            case _:
-                parts.append(f"{key} {shown(item)}")
-    return " ".join(filter(None, parts))

@@ -1,6 +1,6 @@
 """What the runners share: judging what a step has seen, and telling the states after it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,10 +11,13 @@ from wsfsm.conformance.values import shown
 from wsfsm.conformance.verdicts import Entry, Result, Verdict
 from wsfsm.errors import MalformedMessage
 from wsfsm.joint import STRAIGHT, Joint
-from wsfsm.tables import event_of
+from wsfsm.tables import LOST, event_of
 from wsfsm.types import Message
 
-__all__ = ["Record", "States", "expects"]
+__all__ = ["Record", "Saw", "States", "expects", "told"]
+
+Saw = Mapping[str, Any]
+"""An observation."""
 
 
 class States:
@@ -36,6 +39,10 @@ class States:
         joint = self._joint
         self._joint = joint.takes.get(event) or joint.sends.get(str(event)) or joint
 
+    def lost(self) -> None:
+        """The transport has failed under a message that it sent."""
+        self._joint = self._joint.takes.get(LOST, self._joint)
+
     def __str__(self) -> str:
         return f"{self._joint.client.state.name}/{self._joint.application.state.name}"
 
@@ -52,6 +59,24 @@ def expects(step: Step, key: str) -> bool:
     return any(key in pattern for pattern in (*step.need, *step.expect, *step.non_strict))
 
 
+def told(saw: Saw) -> str:
+    """An observation for people; "" if there is nothing to be seen."""
+    said, rest = list[str](), dict(saw)
+    match saw:  # an exception's class comes with all that it inherits from
+        case {"raises": [str(kind), *_], "text": str(text), **rest} if text:
+            said = [f"raises {kind} ({text})"]
+        case {"raises": [str(kind), *_], **rest}:
+            said = [f"raises {kind}"]
+            rest.pop("text", None)
+    return ", ".join([*said, *(_told(key, item) for key, item in rest.items())])
+
+
+def _told(key: str, item: Any) -> str:
+    if item is True:
+        return "nothing was sent" if key == "nothing" else key
+    return f"{key}: {shown(item)}"
+
+
 @attrs.define
 class Record:
     """What was done and seen in a run of a case, and what came of it so far.
@@ -60,92 +85,109 @@ class Record:
         case: The case.
         states: States of the two machines.
         trace: What was done and seen.
-        leniency: Why it is no pass, where something was let pass.
+        lenient: The result if all the rest passes, where something was let pass.
         result: The result, once there is one.
     """
 
     case: Case
     states: States = attrs.field(factory=States)
     trace: list[Entry] = attrs.field(factory=list)
-    leniency: str = ""
+    lenient: Result | None = None
     result: Result | None = None
 
-    def saw(self, step: Step, seen: Mapping[str, Any]) -> bool:
+    def saw(self, step: Step, seen: Saw) -> bool:
         """Judge a step; whether the case goes on."""
-        if step.need and _best(step.need, seen):
-            self._end(step, seen, Verdict.UNSUPPORTED, step.need, "what the case needs")
-        elif step.expect and (wrong := _best(step.expect, seen)):
-            if step.non_strict and not _best(step.non_strict, seen):
-                self.leniency = wrong
-                self._enter(step, seen, "")
-            elif self.case.level is not Level.MAY:
-                late = bool(seen.get("waits"))
-                verdict = Verdict.TIMEOUT if late else Verdict.FAIL
-                self._end(step, seen, verdict, step.expect, "what is demanded")
+        needed = _unmet(step.need, seen)
+        wrong = "" if self.case.level is Level.MAY else _unmet(step.expect, seen)
+        self.trace.append(
+            Entry(
+                side=step.side,
+                did=str(step),
+                saw=seen,
+                state=str(self.states),
+                wrong=needed or wrong,
+            )
+        )
+        if needed:
+            reason = f"{step}: the beginning of the case was not reached ({needed})"
+            self._end(Verdict.UNSUPPORTED, reason, step.need, seen)
+        elif wrong:
+            if step.non_strict and not _unmet(step.non_strict, seen):
+                if self.lenient is None:
+                    self.lenient = self._came(
+                        Verdict.NON_STRICT, f"{step}: {wrong}", step.expect, seen
+                    )
             else:
-                self._enter(step, seen, "")
-        else:
-            self._enter(step, seen, "")
+                verdict = Verdict.TIMEOUT if seen.get("waits") else Verdict.FAIL
+                self._end(verdict, f"{step}: {wrong}", step.expect, seen)
         return self.result is None
 
-    def _enter(self, step: Step, seen: Mapping[str, Any], wrong: str) -> None:
-        self.trace.append(
-            Entry(side=step.side, did=str(step), saw=seen, state=str(self.states), wrong=wrong)
+    def never(self, messages: Iterable[Saw], reason: str) -> None:
+        """Look for messages that must never be seen, unless the result is there already.
+
+        Args:
+            messages: All that were seen.
+            reason: What is wrong if there is one.
+        """
+        if self.result is not None or self.case.level is Level.MAY:
+            return
+        seen = list(messages)
+        for pattern in self.case.never.messages:
+            for one in seen:
+                if not mismatch(pattern, one):
+                    expected = f"no message with {described(pattern)}"
+                    self.conclude(Verdict.FAIL, reason, expected=expected, observed=shown(one))
+                    return
+
+    def _came(
+        self, verdict: Verdict, reason: str, patterns: Sequence[Pattern], seen: Saw
+    ) -> Result:
+        return Result(
+            case=self.case,
+            verdict=verdict,
+            reason=reason,
+            expected=" or ".join(map(described, patterns)),
+            observed=told(seen),
         )
 
-    def _end(
-        self,
-        step: Step,
-        seen: Mapping[str, Any],
-        verdict: Verdict,
-        patterns: Sequence[Pattern],
-        what: str,
-    ) -> None:
-        wrong = _best(patterns, seen)
-        self._enter(step, seen, wrong)
-        self.conclude(
-            verdict,
-            f"{what} was not seen when: {step}",
-            expected=" or ".join(map(described, patterns)),
-            observed=_told(seen),
-        )
+    def _end(self, verdict: Verdict, reason: str, patterns: Sequence[Pattern], seen: Saw) -> None:
+        self._conclude(self._came(verdict, reason, patterns, seen))
+
+    def _conclude(self, result: Result) -> Result:
+        self.result = attrs.evolve(result, trace=tuple(self.trace))
+        return self.result
 
     def conclude(
         self, verdict: Verdict, reason: str = "", *, expected: str = "", observed: str = ""
     ) -> Result:
         """End it with a verdict."""
-        self.result = Result(
-            case=self.case,
-            verdict=verdict,
-            reason=reason,
-            expected=expected,
-            observed=observed,
-            trace=tuple(self.trace),
+        return self._conclude(
+            Result(
+                case=self.case,
+                verdict=verdict,
+                reason=reason,
+                expected=expected,
+                observed=observed,
+            )
         )
-        return self.result
 
-    def finish(self) -> Result:
-        """What came of it, once all steps are done."""
+    def finish(self, looks: Callable[[Step], bool]) -> Result:
+        """What came of it, once all steps are done.
+
+        Args:
+            looks: Whether a step sees what the case is about, and not only its beginning.
+        """
         if self.result is not None:
             return self.result
         if self.case.level is Level.MAY:
-            looked = [
-                _told(entry.saw)
-                for step, entry in zip(self.case.steps, self.trace, strict=True)
-                if step.expect
-            ]
-            return self.conclude(Verdict.INFORMATIONAL, observed="; ".join(looked))
-        if self.leniency:
-            return self.conclude(Verdict.NON_STRICT, f"let pass: {self.leniency}")
-        return self.conclude(Verdict.PASS)
+            steps = zip(self.case.steps, self.trace, strict=True)
+            looked = [f"{entry.did}: {told(entry.saw)}" for step, entry in steps if looks(step)]
+            note = self.case.note
+            return self.conclude(Verdict.INFORMATIONAL, note, observed="; ".join(looked))
+        return self._conclude(self.lenient) if self.lenient else self.conclude(Verdict.PASS)
 
 
-def _best(patterns: Sequence[Pattern], seen: Mapping[str, Any]) -> str:
-    """What is wrong, by the pattern that comes first; "" if one of them matches."""
+def _unmet(patterns: Sequence[Pattern], seen: Saw) -> str:
+    """What is wrong, by the pattern that comes first; "" if one of them matches, or none is asked."""
     wrong = [mismatch(pattern, seen) for pattern in patterns]
-    return "" if "" in wrong else wrong[0]
-
-
-def _told(seen: Mapping[str, Any]) -> str:
-    parts = [key if item is True else f"{key}: {shown(item)}" for key, item in seen.items()]
-    return ", ".join(parts)
+    return "" if "" in wrong or not wrong else wrong[0]

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from wsfsm.conformance.cases import Case, Level
-from wsfsm.conformance.values import shown
+from wsfsm.conformance.observing import Saw, told
 from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
 
 __all__ = [
@@ -99,18 +99,9 @@ def versions(report: Report) -> str:
     return ", ".join(f"{plain(name)} {plain(told)}" for name, told in report.versions.items())
 
 
-def said(saw: Mapping[str, Any]) -> str:
+def said(saw: Saw) -> str:
     """What was seen in a step, for people; "" if there was nothing to be seen."""
-    return plain(", ".join(_said(key, item) for key, item in saw.items()))
-
-
-def _said(key: str, item: Any) -> str:
-    match item:
-        case True:
-            return key
-        case [str(kind), *_] if key == "raises":  # and all that it inherits from
-            return f"raises {kind}"
-    return f"{key}: {shown(item)}"
+    return plain(told(saw))
 
 
 def place(result: Result) -> int | None:
