@@ -1,32 +1,18 @@
 """Reports as a page, and the page in a real browser."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browsing import contrast
+from playwright.sync_api import Browser, Page, expect
 from reports import BAD, CODE, REPORTS, STATUS, WEIRD, WILD, report, result
 
 from wsfsm.conformance.report_html import to_html
 from wsfsm.conformance.report_parts import plain
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def data(html: str) -> Any:
@@ -84,20 +70,6 @@ class TestText:
             "deny.wild": 0,
             "deny.dead": 2,
         }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        reason = "no Chromium is installed (Debian: apt-get install chromium)"
-        if os.environ.get("WSFSM_REQUIRE_TOOLS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    expect.set_options(timeout=30_000)  # of a busy machine
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield running
-        running.close()
 
 
 @pytest.fixture
@@ -350,23 +322,3 @@ class TestPage:
                     "figcaption",
                 ):
                     assert contrast(page, place) >= 4.5, place
-
-
-def contrast(page: Page, place: str) -> float:
-    """Contrast of an element's text and what is behind it (WCAG 2.2, relative luminance)."""
-    colours: list[list[float]] = page.locator(place).first.evaluate(
-        """(element) => {
-            const rgb = (colour) => colour.match(/[\\d.]+/g).map(Number);
-            let behind = element;
-            while (behind.parentElement && rgb(getComputedStyle(behind).backgroundColor)[3] === 0) {
-                behind = behind.parentElement;
-            }
-            return [rgb(getComputedStyle(element).color), rgb(getComputedStyle(behind).backgroundColor)];
-        }"""
-    )
-    lights = []
-    for colour in colours:
-        parts = [c / 255 for c in colour[:3]]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
-    return (max(lights) + 0.05) / (min(lights) + 0.05)
