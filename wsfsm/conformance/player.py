@@ -131,7 +131,7 @@ class Player:
                     messages = [command["message"]] * command["times"]
                     send = partial(self._send_all, messages, self._pending.pop("send", None))
                     seen = await self._try("send", send, command["within"])
-                case "finish":
+                case _:  # finish
                     seen = await self._try("send", partial(self._send_all, []), command["within"])
             self._tell(writer, seen)
 

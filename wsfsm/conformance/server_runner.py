@@ -153,8 +153,9 @@ class _Session:
                 case = waiting.pop()
                 async with self.target.running(self.control.address, case.variant) as serving:
                     result = await self.play_case(case, serving)
-                    if died := await self.dies(serving):
-                        result = attrs.evolve(result, verdict=Verdict.CRASH, reason=died)
+                    died = await self.dies(serving)
+                if died:
+                    result = attrs.evolve(result, verdict=Verdict.CRASH, reason=died)
                 self.tell(result)
 
         await _side_by_side(self.servers, work)
@@ -164,9 +165,7 @@ class _Session:
         if serving.stopped or await self.serves(serving):
             return ""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_DYING):
-                while not serving.died():  # noqa: ASYNC110 - there is no event for it
-                    await asyncio.sleep(0.02)
+            await asyncio.wait_for(_until_it_died(serving), _DYING)
         return serving.died() or "it does not serve its application any more"
 
     async def serves(self, serving: Serving) -> bool:
@@ -194,6 +193,11 @@ class _Session:
                 return record.conclude(Verdict.TIMEOUT, f"it takes more than {_LIMIT:.0f} seconds")
             finally:
                 run.leave()
+
+
+async def _until_it_died(serving: Serving) -> None:
+    while not serving.died():  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(0.02)
 
 
 async def _side_by_side(count: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
