@@ -1,6 +1,6 @@
 """The command ``wsfsm check``: conformance cases on a server or a facade, and reports of them.
 
-Status 0: what is looked for has not failed; 1: it has; 2: it could not be checked.
+Status 0: what is looked for has not failed; 1: it has; 2: it could not be checked; 130: Ctrl-C.
 """
 
 import argparse
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from wsfsm.conformance import Case, Report, Result
+    from wsfsm.conformance import Case, Level, Report, Result
+    from wsfsm.conformance.baseline import Baseline
 
 __all__ = ["declare", "parse"]
 
 _COULD_NOT: Final = 2
+_INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
 
 Play: TypeAlias = "Callable[[Sequence[Case], Callable[[Result], None]], Report]"
 
@@ -75,9 +77,19 @@ def _declare_server(kinds: Any) -> None:
     )
     _declare_checking(parser)
     parser.add_argument(
-        "--jobs", type=int, default=8, metavar="N", help="cases side by side (default: %(default)s)"
+        "--jobs",
+        type=_positive,
+        default=8,
+        metavar="N",
+        help="cases side by side (default: %(default)s)",
     )
     parser.set_defaults(run=_check_server, kind="server", refuse=parser.error)
+
+
+def _positive(text: str) -> int:
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
 
 
 def _declare_facade(kinds: Any) -> None:
@@ -147,6 +159,8 @@ def _declare_report(kinds: Any) -> None:
 
 
 def _check_server(arguments: argparse.Namespace) -> int:
+    if arguments.name.startswith("-"):
+        arguments.refuse(f"{arguments.name} is no option; those of a server come after its name")
     if not (arguments.list or arguments.name or arguments.command):
         arguments.refuse("name a server, or give a command after --")
     if arguments.name and arguments.command:
@@ -180,12 +194,18 @@ def _check_facade(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     def run() -> int:
-        from wsfsm.conformance import load_folder  # noqa: PLC0415
+        from wsfsm.conformance import CaseError, load_folder  # noqa: PLC0415
         from wsfsm.conformance.report_json import from_json  # noqa: PLC0415
 
         cases = [*load_folder("server"), *load_folder("facade")]
-        texts = [path.read_text(encoding="utf-8") for path in arguments.files]
-        return _tell(arguments, [report for text in texts for report in from_json(text, cases)])
+        known = _known(arguments)
+        reports: list[Report] = []
+        for path in arguments.files:
+            try:
+                reports += from_json(path.read_text(encoding="utf-8"), cases)
+            except ValueError as error:  # not UTF-8, or what a CaseError says
+                raise CaseError(f"{path}: {error}") from None
+        return _tell(arguments, reports, known)
 
     return _guarded(run)
 
@@ -194,16 +214,20 @@ def _guarded(run: Callable[[], int]) -> int:
     """Tell why something cannot be checked."""
     try:
         from wsfsm.conformance import CaseError, FacadeError, TargetError  # noqa: PLC0415
+        from wsfsm.conformance import report_table as _  # noqa: F401, PLC0415 - it needs rich
     except ImportError as error:
         return _failed(f"{error.name} is missing: pip install 'wsfsm[conformance]'")
     try:
         return run()
-    except ImportError as error:
-        return _failed(str(error))
     except (CaseError, FacadeError, TargetError) as error:
         return _failed(str(error))
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        return _failed(f"{error.filename}: {error.strerror}")
+        return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except KeyboardInterrupt:
+        _failed("interrupted")
+        return _INTERRUPTED
 
 
 def _failed(text: str) -> int:
@@ -212,41 +236,53 @@ def _failed(text: str) -> int:
 
 
 def _check(arguments: argparse.Namespace, play: Play) -> int:
-    from wsfsm.conformance import Level, load_folder, select  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from wsfsm.conformance import CaseError, Level, load_folder, select  # noqa: PLC0415
     from wsfsm.conformance.report_table import Progress  # noqa: PLC0415
 
     levels = [Level(level) for level in arguments.level]
     cases = select(
         load_folder(arguments.kind), ids=arguments.id, sections=arguments.section, levels=levels
     )
+    if not cases:
+        raise CaseError("no case is all of what is asked for")
     if arguments.list:
-        for case in cases:
-            print(f"{case.level:<6} {case.id:<45} {case.section}")  # noqa: T201 - a command talks
+        lines = [f"{case.level:<6} {case.id:<45} {case.section}" for case in cases]
+        Console().out("\n".join(lines), highlight=False)
         return 0
+    known = _known(arguments)
     command = getattr(arguments, "command", [])
     name = arguments.name or " ".join(command)
     with Progress(name, len(cases)) as progress:
         report = play(cases, progress.on_result)
-    return _tell(arguments, [report])
+    return _tell(arguments, [report], known)
 
 
-def _tell(arguments: argparse.Namespace, reports: "Sequence[Report]") -> int:
-    """Write and print what came of it; the status."""
-    from rich.console import Console  # noqa: PLC0415
-
-    from wsfsm.conformance import Level, baseline, load_folder  # noqa: PLC0415
-    from wsfsm.conformance.report_table import show_changes, show_reports  # noqa: PLC0415
+def _known(arguments: argparse.Namespace) -> "Baseline":
+    """The known failures, read before anything is played: that may take minutes."""
+    from wsfsm.conformance import baseline, load_folder  # noqa: PLC0415
 
     if arguments.update_baseline and not arguments.baseline:
         arguments.refuse("--update-baseline needs --baseline FILE")
+    if arguments.baseline and (arguments.baseline.exists() or not arguments.update_baseline):
+        return baseline.read(arguments.baseline, [*load_folder("server"), *load_folder("facade")])
+    return baseline.Baseline()
+
+
+def _tell(arguments: argparse.Namespace, reports: "Sequence[Report]", known: "Baseline") -> int:
+    """Write and print what came of it; the status."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from wsfsm.conformance import Level, baseline  # noqa: PLC0415
+    from wsfsm.conformance.report_table import show_changes, show_reports  # noqa: PLC0415
+
     console = Console()
     least = Level(arguments.fail_on)
-    cases = [*load_folder("server"), *load_folder("facade")]
-    known = baseline.Baseline()
-    if arguments.baseline and (arguments.baseline.exists() or not arguments.update_baseline):
-        known = baseline.read(arguments.baseline, cases)
-    _write(arguments, reports, least, known)
-    show_reports(reports, console, least=least, failures=not arguments.quiet)
+    try:
+        _write(arguments, reports, least, known)
+    finally:  # what cannot be written can still be read
+        show_reports(reports, console, least=least, failures=not arguments.quiet)
     if arguments.update_baseline:
         baseline.write(arguments.baseline, reports, known, least=least)
         return 0
@@ -258,7 +294,7 @@ def _tell(arguments: argparse.Namespace, reports: "Sequence[Report]") -> int:
 
 
 def _write(
-    arguments: argparse.Namespace, reports: "Sequence[Report]", least: Any, known: Any
+    arguments: argparse.Namespace, reports: "Sequence[Report]", least: "Level", known: "Baseline"
 ) -> None:
     from wsfsm.conformance.report_html import to_html  # noqa: PLC0415
     from wsfsm.conformance.report_json import to_json  # noqa: PLC0415

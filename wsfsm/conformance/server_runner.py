@@ -15,7 +15,7 @@ from wsfsm.conformance.control import Control
 from wsfsm.conformance.observing import Record
 from wsfsm.conformance.player import RUN
 from wsfsm.conformance.server_steps import Run
-from wsfsm.conformance.servers import ServerTarget, Serving
+from wsfsm.conformance.servers import ServerTarget, Serving, TargetError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.conformance.wire import Client, request
 
@@ -201,6 +201,12 @@ async def _until_it_died(serving: Serving) -> None:
 
 
 async def _side_by_side(count: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for _ in range(count):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(work())
+    except ExceptionGroup as errors:
+        for error in errors.exceptions:
+            if isinstance(error, TargetError):  # the others say the same of the same server
+                raise error from None
+        raise
