@@ -244,3 +244,13 @@ class TestSteps:
     def test_a_server_that_does_not_exit_is_waited_for_in_vain(self) -> None:
         step = {"server": "exit", "within": 0.05, "expect": {"waits": True}}
         assert self.play(with_steps(step)).verdict is Verdict.PASS
+
+    def test_a_client_that_is_not_let_in_is_told(self) -> None:
+        result = self.play(
+            with_steps(
+                {"server": "stop"},
+                {"server": "exit", "within": 10.0, "need": {"exit": {"is": "int"}}},
+                {"client": "request", "expect": {"raises": {"has": ["ConnectionRefusedError"]}}},
+            )
+        )
+        assert result.verdict is Verdict.PASS, result

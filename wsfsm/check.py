@@ -187,6 +187,8 @@ def _check_facade(arguments: argparse.Namespace) -> int:
     def play(cases: "Sequence[Case]", on_result: "Callable[[Result], None]") -> "Report":
         from wsfsm.conformance import check_facade, facade_target  # noqa: PLC0415
 
+        # a project's own module need not be installed, as with the commands of servers
+        sys.path.insert(0, str(Path.cwd()))
         return check_facade(facade_target(arguments.name), cases, on_result=on_result)
 
     return _guarded(lambda: _check(arguments, play))

@@ -201,19 +201,23 @@ class CommandTarget:
 
     async def _until_it_listens(self, serving: _Process) -> None:
         try:
-            async with asyncio.timeout(_STARTING):
-                while not await _listens(serving.host, serving.port):
-                    if serving.process.returncode is not None:
-                        raise TargetError(
-                            f"{self.name} ends before it listens on port {serving.port}, with "
-                            f"status {serving.process.returncode}:\n{serving.words()}"
-                        )
-                    await asyncio.sleep(0.05)
+            await asyncio.wait_for(self._listening(serving), _STARTING)
         except TimeoutError:
             raise TargetError(
                 f"{self.name} does not listen on {serving.host}:{serving.port} after "
                 f"{_STARTING:.0f} seconds:\n{serving.words()}"
             ) from None
+
+    async def _listening(self, serving: _Process) -> None:
+        listens = await _listens(serving.host, serving.port)
+        while not listens:
+            if serving.process.returncode is not None:
+                raise TargetError(
+                    f"{self.name} ends before it listens on port {serving.port}, with "
+                    f"status {serving.process.returncode}:\n{serving.words()}"
+                )
+            await asyncio.sleep(0.05)
+            listens = await _listens(serving.host, serving.port)
 
 
 def _replaced(word: str, given: Mapping[str, str]) -> str:
