@@ -7,7 +7,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check autobahn bench bench-server diagrams clean
+.PHONY: help run test check autobahn conformance bench bench-server diagrams clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -29,6 +29,9 @@ check: $(VENV)/test ## Run the tests on every Python that is at hand
 
 autobahn: $(VENV)/test ## Run Autobahn|Testsuite against the class in uvicorn (needs Python 2.7)
 	$(BIN)/python tests/autobahn_suite.py --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
+
+conformance: $(VENV)/bench $(VENV)/test ## Play all conformance cases on all targets, and write specs/RESULTS.*
+	$(BIN)/python tests/conformance_results.py $(CONFORMANCE)
 
 bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results
