@@ -31,7 +31,7 @@ __all__ = ["wsfsm_facade", "wsfsm_facade_case", "wsfsm_server", "wsfsm_server_ca
 
 _OPTIONS: Final = {
     "wsfsm_server": "the ASGI server to check: a name and arguments as `wsfsm check server` takes "
-    'them, or "-- " and a command with {host}, {port}, {app} and {rootdir}',
+    'them, or "-- " and a command with {host}, {port}, {app}, {rootdir} and {python}',
     "wsfsm_facade": "the facade to check: a name as `wsfsm check facade` takes it, or module:Class",
     "wsfsm_baseline": "file of known failures, relative to the root directory",
     "wsfsm_level": "weakest level that is demanded: must (the default) or should",
@@ -56,8 +56,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     Raises:
         pytest.UsageError: It is wrong.
     """
-    if any(session.config.getini(name) for name in (*_OPTIONS, "wsfsm_select")):
+    given = [_is_set(session.config, name) for name in (*_OPTIONS, "wsfsm_select")]
+    if any(given):
         _suite().options(session.config)
+
+
+def _is_set(config: pytest.Config, name: str) -> bool:
+    try:
+        told = config.getini(name)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"{name}: {error}") from None
+    if name in _OPTIONS and not isinstance(told, str):
+        raise pytest.UsageError(f"{name}: {told!r} is no text")
+    return bool(told)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -66,7 +66,7 @@ def _read_options(config: pytest.Config) -> _Options:
             named_server(text, config)
     with _named("wsfsm_facade"):
         text = config.getini("wsfsm_facade")
-        if text and text not in FACADES and ":" not in text:
+        if text and text not in FACADES and not all(text.partition(":")):
             facade_target(text)  # which says what there is; those that exist are imported later
     file = config.getini("wsfsm_baseline")
     with _named("wsfsm_baseline"):
@@ -107,7 +107,7 @@ def parametrize(metafunc: pytest.Metafunc, name: str, kind: Kind) -> None:
     plugins = config.pluginmanager
     if not plugins.is_registered(_GUARD):
         plugins.register(_GUARD)
-    if any(name in mark.args[:1] for mark in node.iter_markers("parametrize")):
+    if any(name in _arguments(mark) for mark in node.iter_markers("parametrize")):
         return
     shared = kind == "server" and plugins.hasplugin("xdist")
     together = pytest.mark.xdist_group(f"{node.nodeid} on one worker")
@@ -116,6 +116,12 @@ def parametrize(metafunc: pytest.Metafunc, name: str, kind: Kind) -> None:
     metafunc.parametrize(
         name, [pytest.param(case, id=case.id, marks=marks) for case in chosen], indirect=True
     )
+
+
+def _arguments(mark: pytest.Mark) -> Sequence[str]:
+    """Names of the arguments that a test is parametrized with by a mark."""
+    told: str | Sequence[str] = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+    return [name.strip() for name in told.split(",")] if isinstance(told, str) else told
 
 
 class _Guard:

@@ -7,22 +7,25 @@ for it, in whatever way pytest-xdist shares them out among its workers.
 """
 
 import contextlib
+import functools
 import shlex
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 import pytest
 
-from wsfsm.conformance.cases import Case
+from wsfsm.conformance.cases import Case, Kind, load_folder
 from wsfsm.conformance.facade_runner import check_facade
 from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target, versions_of
 from wsfsm.conformance.frameworks import facade_target
 from wsfsm.conformance.report_json import from_json, to_json
 from wsfsm.conformance.server_runner import check_server
 from wsfsm.conformance.servers import CommandTarget, ServerTarget, TargetError, profile
-from wsfsm.conformance.verdicts import Report
+from wsfsm.conformance.verdicts import Report, Result
 
 __all__ = ["named_server", "on_facade", "on_server"]
 
@@ -30,6 +33,27 @@ _PATIENCE: Final = 3600.0
 """Seconds for which another process may play. The lock of one that has died is gone at once."""
 
 _CASE: Final = "wsfsm_server_case"
+
+
+@functools.cache
+def _every(kind: Kind) -> Mapping[str, Case]:
+    return {case.id: case for case in load_folder(kind)}
+
+
+def _case(kind: Kind, told: Any) -> Case | None:
+    """The case that a parameter is, or is the id of; None if there is none."""
+    return told if isinstance(told, Case) else _every(kind).get(str(told))
+
+
+def _asked_case(request: pytest.FixtureRequest, kind: Kind) -> Case:
+    """The case that a test asks for."""
+    if not hasattr(request, "param"):
+        text = f"{request.fixturename} has no case: let it be an argument of the test"
+        pytest.fail(text, pytrace=False)
+    case = _case(kind, request.param)
+    if case is None:
+        pytest.fail(f"no {kind} case is called {request.param!r}", pytrace=False)
+    return case
 
 
 def _asked(kind: str, told: Any, make: Callable[[Any, pytest.Config], Any], config: Any) -> Any:
@@ -54,7 +78,8 @@ def on_facade(request: pytest.FixtureRequest, told: Any) -> Report:
         request: Of the fixture that has the case as its parameter.
         told: The facade, or its name.
     """
-    return check_facade(_asked("facade", told, _facade, request.config), [request.param])
+    case = _asked_case(request, "facade")
+    return check_facade(_asked("facade", told, _facade, request.config), [case])
 
 
 def _facade(told: Any, _config: pytest.Config) -> FacadeTarget:
@@ -62,8 +87,11 @@ def _facade(told: Any, _config: pytest.Config) -> FacadeTarget:
         return facade_target(told)
     if isinstance(told, FacadeTarget):
         return told
-    name = f"{told.__module__}:{told.__qualname__}"
-    return class_target(name, told, versions_of(told.__module__.partition(".")[0]))
+    if not callable(told):
+        raise FacadeError(f"{told!r} is no name, class, function or FacadeTarget")
+    named = told if hasattr(told, "__qualname__") else type(told)
+    name = f"{named.__module__}:{named.__qualname__}"
+    return class_target(name, told, versions_of(named.__module__.partition(".")[0]))
 
 
 # ---------------------------------------------------------------- servers
@@ -76,18 +104,22 @@ def named_server(text: str, config: pytest.Config) -> ServerTarget:
         TargetError: There is none of this name, or it is not installed.
         ValueError: A quotation mark is not closed.
     """
-    name, *arguments = shlex.split(text)
+    name, *arguments = shlex.split(text) or [""]
     if name != "--":
         return profile(name, arguments)
     if not arguments:
         raise TargetError("no command follows --")
-    command = tuple(word.replace("{rootdir}", str(config.rootpath)) for word in arguments)
-    return CommandTarget(name=" ".join(arguments), command=command)
+    root = str(config.rootpath)
+    command = [word.replace("{rootdir}", root) for word in arguments]
+    command = [word.replace("{python}", sys.executable) for word in command]
+    return CommandTarget(name=" ".join(arguments), command=tuple(command))
 
 
 def _server(told: Any, config: pytest.Config) -> ServerTarget:
     if isinstance(told, str):
         return named_server(told, config)
+    if not hasattr(told, "running"):
+        raise TargetError(f"{told!r} is no name, command or ServerTarget")
     target: ServerTarget = told
     return target
 
@@ -100,16 +132,25 @@ def on_server(request: pytest.FixtureRequest, told: Any) -> Report:
         told: The server, or its name or command.
     """
     target = _asked("server", told, _server, request.config)
-    case: Case = request.param
+    case = _asked_case(request, "server")
     group = _group(request.node)
     with _ledger(request) as ledger:
         if not (ledger.read(group, case) or ledger.read(group, None)):
             _play(target, _together(request.node, group), group, ledger)
-        text, error = ledger.read(group, case), ledger.read(group, None)
-    if error:
+        text = ledger.read(group, case)
+        if not text:
+            error = ledger.read(group, None)
+            ledger.write(group, None, _shortened(error))
+    if not text:
         pytest.fail(error, pytrace=False)
     (report,) = from_json(text, [case])
     return report
+
+
+def _shortened(error: str) -> str:
+    """An error, once it has been told in full."""
+    headline, _, more = error.partition("\n")
+    return f"{headline} (the first of these tests tells more)" if more else headline
 
 
 def _group(item: pytest.Item) -> str:
@@ -118,37 +159,37 @@ def _group(item: pytest.Item) -> str:
     if called is None or _CASE not in called.params:
         return ""
     others = sorted(f"{name}={index}" for name, index in called.indices.items() if name != _CASE)
-    return " ".join([item.nodeid.partition("[")[0], *others])
+    function: Any = item
+    return " ".join([f"{function.parent.nodeid}::{function.originalname}", *others])
 
 
-def _together(item: pytest.Item, group: str) -> Iterable[Case]:
-    """The cases that are played together."""
-    items = [other for other in item.session.items if _group(other) == group]
-    return {case.id: case for case in (_case_of(other) for other in (*items, item))}.values()
-
-
-def _case_of(item: Any) -> Case:
-    case: Case = item.callspec.params[_CASE]
-    return case
+def _together(item: Any, group: str) -> Iterable[Case]:
+    """The cases that are played together, each once."""
+    items: list[Any] = [other for other in item.session.items if _group(other) == group]
+    found = (_case("server", other.callspec.params[_CASE]) for other in items)
+    return {case.id: case for case in found if case is not None}.values()
 
 
 def _play(target: ServerTarget, cases: Iterable[Case], group: str, ledger: "_Ledger") -> None:
+    def keep(result: Result) -> None:
+        one = Report(target=target.name, kind="server", versions=target.versions, results=(result,))
+        ledger.write(group, result.case, to_json([one]))
+
     try:
-        report = check_server(target, cases)
-    except* TargetError as errors:
-        ledger.write(group, None, "\n".join(_texts(errors)))
-    else:
-        for result in report.results:
-            told = to_json([attrs.evolve(report, results=(result,))])
-            ledger.write(group, result.case, told)
+        check_server(target, cases, on_result=keep)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it would come again each time
+        ledger.write(group, None, "\n".join(dict.fromkeys(_texts(error))))
 
 
-def _texts(error: BaseException) -> Iterator[str]:
-    if isinstance(error, BaseExceptionGroup):
+def _texts(error: Exception) -> Iterator[str]:
+    if isinstance(error, ExceptionGroup):
         for one in error.exceptions:
             yield from _texts(one)
-    else:
+    elif isinstance(error, TargetError):
         yield str(error)
+    else:
+        lines = traceback.format_exception(error)
+        yield f"the server cannot be played on: {error!r}\n{''.join(lines)}"
 
 
 @attrs.frozen
@@ -167,7 +208,7 @@ class _Ledger:
     def write(self, group: str, case: Case | None, text: str) -> None:
         """Keep it."""
         row = (group, "" if case is None else case.id, text)
-        self._file.execute("INSERT INTO played VALUES (?, ?, ?)", row)
+        self._file.execute("INSERT OR REPLACE INTO played VALUES (?, ?, ?)", row)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,11 @@
+"""Each case that is selected is a test."""
+
+from wsfsm.conformance.pytest_cases import PlayedCase
+
+
+def test_server(wsfsm_server_case: PlayedCase) -> None:
+    wsfsm_server_case.check()
+
+
+def test_facade(wsfsm_facade_case: PlayedCase) -> None:
+    wsfsm_facade_case.check()
