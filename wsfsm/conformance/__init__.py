@@ -2,7 +2,7 @@
 
 from wsfsm.conformance.cases import Case, Level, Step, load, load_folder, select
 from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facades import FacadeError, FacadeTarget
+from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target
 from wsfsm.conformance.frameworks import FACADES, facade_target
 from wsfsm.conformance.server_runner import check_server, play_cases
 from wsfsm.conformance.servers import (
@@ -35,6 +35,7 @@ __all__ = [
     "Verdict",
     "check_facade",
     "check_server",
+    "class_target",
     "facade_target",
     "load",
     "load_folder",
