@@ -61,13 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TargetError as error:
         _say(str(error))
         return 2
-    wrong = [*_own_failures(reports), *_not_weighed(reports)]
+    weighed = baseline.read(WEIGHED, [*load_folder("server"), *load_folder("facade")])
+    wrong = [*_own_failures(reports), *_not_weighed(reports, weighed)]
     show_reports(reports, Console(), least=Level.SHOULD, failures=False)
     for line in wrong:
         _say(line)
     if not (arguments.check or wrong):
         date = datetime.now(UTC).date().isoformat()
-        (arguments.into / "RESULTS.md").write_text(to_markdown(reports, date), encoding="utf-8")
+        markdown = to_markdown(reports, date, baseline=weighed)
+        (arguments.into / "RESULTS.md").write_text(markdown, encoding="utf-8")
         (arguments.into / "RESULTS.html").write_text(to_html(reports, date=date), encoding="utf-8")
     return 1 if wrong else 0
 
@@ -110,10 +112,9 @@ def _own_failures(reports: Sequence[Report]) -> Iterator[str]:
                     yield f"{report.target} does not pass {result.case.id}: {result.reason}"
 
 
-def _not_weighed(reports: Sequence[Report]) -> Iterator[str]:
-    known = baseline.read(WEIGHED, [*load_folder("server"), *load_folder("facade")])
+def _not_weighed(reports: Sequence[Report], weighed: baseline.Baseline) -> Iterator[str]:
     others = [report for report in reports if report.target not in OURS]
-    for change in baseline.compare(others, known).new:
+    for change in baseline.compare(others, weighed).new:
         result = change.result
         yield f"{change.target}: {result.case.id} is not weighed: {result.reason}"
 

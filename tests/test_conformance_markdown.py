@@ -88,3 +88,10 @@ def test_targets_of_one_name_are_numbered() -> None:
     text = to_markdown([GOOD, GOOD, GOOD], "")
 
     assert "| case | level | good | good (2) | good (3) |" in text
+
+
+def test_a_known_failure_has_its_reason() -> None:
+    known = Baseline((Known(case="a.crash", target="bad", reason="see *there*"),))
+    text = to_markdown(REPORTS, "", baseline=known).splitlines()
+
+    assert text.count(r"  - known: see \*there\*") == 1

@@ -308,7 +308,7 @@ def _write(
         "html": lambda: to_html(reports, date=date),
         "json": lambda: to_json(reports),
         "junit": lambda: to_junit(reports, least=least, baseline=known),
-        "markdown": lambda: to_markdown(reports, date),
+        "markdown": lambda: to_markdown(reports, date, baseline=known),
     }
     for form, text in texts.items():
         path = getattr(arguments, form)

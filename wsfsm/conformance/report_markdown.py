@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from wsfsm.conformance.baseline import Baseline
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.report_parts import (
     MARKS,
@@ -18,12 +19,13 @@ from wsfsm.conformance.verdicts import Report, Result, Verdict
 __all__ = ["to_markdown"]
 
 
-def to_markdown(reports: Sequence[Report], date: str) -> str:
+def to_markdown(reports: Sequence[Report], date: str, *, baseline: Baseline = Baseline()) -> str:
     """Write reports.
 
     Args:
         reports: What came of all targets.
         date: When they were made.
+        baseline: Known failures, whose reasons are told.
 
     Returns:
         Versions, counts, the matrix of cases and targets, and the failures.
@@ -34,7 +36,7 @@ def to_markdown(reports: Sequence[Report], date: str) -> str:
         ["## Targets", "", *_targets(reports, names)],
         ["## Counts", "", *_counts(reports, names)],
         ["## Matrix", "", *_legend(), "", *_matrix(reports, names)],
-        ["## Failures", "", *_failures(reports, names)],
+        ["## Failures", "", *_failures(reports, names, baseline)],
     ]
     return "\n\n".join("\n".join(part).rstrip() for part in parts) + "\n"
 
@@ -81,13 +83,18 @@ def _matrix(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
         yield ""
 
 
-def _failures(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
+def _failures(
+    reports: Sequence[Report], names: Sequence[str], baseline: Baseline
+) -> Iterator[str]:
     for report, name in zip(reports, names, strict=True):
         failures = report.failures(Level.SHOULD)
         yield f"### {_text(name)}: {len(failures) or 'none'}"
         yield ""
         for result in failures:
             yield from _failure(result)
+            known = baseline.find(report.target, result.case.id)
+            if known is not None:
+                yield f"  - known: {_text(known.reason)}"
         if failures:
             yield ""
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import IO, Final, Protocol
 
 import attrs
@@ -39,6 +40,7 @@ _HOST: Final = "127.0.0.1"
 _STARTING: Final = 30.0  # seconds that a server may take to listen
 _STOPPING: Final = 10.0  # seconds that it may take to end
 _TOLD: Final = 2000  # characters of its output that are told
+_FOLDERS: Final = {sys.prefix, sys.base_prefix, str(Path.cwd())}  # of this machine alone
 
 
 class TargetError(Exception):
@@ -114,7 +116,10 @@ class _Process:
 
     def words(self) -> str:
         self.output.seek(0)
-        return self.output.read().decode("utf-8", "replace")[-_TOLD:].strip()
+        words = self.output.read().decode("utf-8", "replace")
+        for folder in _FOLDERS:  # a report may be published
+            words = words.replace(folder, "...")
+        return words[-_TOLD:].strip()
 
     async def stop(self) -> None:
         self.stopped = True
