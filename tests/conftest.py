@@ -1,4 +1,4 @@
-"""The browser in which pages are tested."""
+"""The browser in which pages are tested, and the terminal to which commands write."""
 
 import os
 import shutil
@@ -34,3 +34,10 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield running
         running.close()
+
+
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that breaks no lines, and that has no colours."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)

@@ -2,22 +2,38 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import attrs
 import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 from support import ROOT
 
 from wsfsm.conformance import CaseError, Level, load, load_folder, select
-from wsfsm.conformance.cases import SIDES, Step
+from wsfsm.conformance.cases import SIDES, Kind, Step
+from wsfsm.conformance.facade_runner import check_facade
+from wsfsm.conformance.facades import OPERATIONS
+from wsfsm.conformance.frameworks import facade_target
 from wsfsm.conformance.server_steps import Run
 
 FOLDER = ROOT / "specs" / "conformance"
-SERVER = sorted((FOLDER / "server").glob("*.toml"))
-SCHEMA = jsonschema.Draft202012Validator(
-    json.loads((FOLDER / "server.schema.json").read_text(encoding="utf-8"))
-)
+FILES: Mapping[Kind, list[Path]] = {kind: sorted((FOLDER / kind).glob("*.toml")) for kind in SIDES}
+
+
+def schema(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+COMMON = Resource.from_contents(schema("common"))
+SCHEMAS = {
+    kind: Draft202012Validator(
+        schema(kind), registry=Registry().with_resource("common.schema.json", COMMON)
+    )
+    for kind in SIDES
+}
 GOOD = """
 [[case]]
 id = "a.b"
@@ -30,54 +46,239 @@ steps = [{ app = "receive", expect = { waits = true } }]
 SETUPS: dict[str, Any] = {"open": [{"client": "request"}]}
 
 
+CASE: Any = tomllib.loads(GOOD)["case"][0]
+
+
 def read(tmp_path: Path, text: str) -> Any:
     path = tmp_path / "some.toml"
     path.write_text(text, encoding="utf-8")
     return load(path, "server", SETUPS)
 
 
+def tables(path: Path) -> Any:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+GOOD_STEPS: Mapping[Kind, Any] = {
+    "server": [{"app": "receive", "expect": {"waits": True}}],
+    "facade": [{"call": "receive", "expect": {"waits": True}}],
+}
+BROKEN_CASES: list[dict[str, Any]] = [
+    {"level": "shall"},
+    {"level": "may"},  # without a note
+    {"level": "may", "note": "no sentence"},
+    {"id": "No Id"},
+    {"section": "somewhere"},
+    {"section": "RFC 6455 5.5"},
+    {"requirement": "Without a full stop"},
+    {"given": 1},
+    {"steps": []},
+    {"steps": [{}]},
+    {"steps": [{"wait": -1}]},
+    {"steps": [{"wait": 1, "expect": {"waits": True}}]},
+    {"request": {"luck": 1}},
+    {"never": {}},
+    {"never": {"messages": []}},
+    {"more": 1},
+]
+BROKEN_SERVER_CASES: list[dict[str, Any]] = [
+    {"needs": {}},
+    {"needs": {"spec_version": "1.0"}},
+    {"alone": False},
+    {"request": {"offers": "a"}},
+    {"request": {"client": "request"}},
+    {"never": {"wire": []}},
+]
+BROKEN_FACADE_CASES: list[dict[str, Any]] = [
+    {"needs": {"spec_version": "2.3"}},
+    {"alone": True},
+    {"request": {"scope": {}}},
+    {"request": {"scope": {"path": {"tuple": []}}}},
+    {"request": {"without": "path"}},
+    {"request": {"extensions": {"websocket.http.response": {}}}},
+    {"request": {"spec_version": "new"}},
+    {"request": {"server": "opens"}},
+    {"never": {"wire": ["a"]}},
+]
+BROKEN_SERVER_STEPS: list[dict[str, Any]] = [
+    {"app": "dance"},
+    {"app": "receive", "client": "fin"},
+    {"app": "receive", "expect": {}},
+    {"app": "receive", "expect": []},
+    {"app": "receive", "within": 0},
+    {"app": "receive", "times": 2},
+    {"app": "send"},
+    {"app": "send", "message": {"text": {"octets": "a"}}},
+    {"app": "send", "message": {}, "times": 0},
+    {"client": "send"},
+    {"client": "send", "frames": []},
+    {"client": "send", "frames": [{"text": "x", "fun": True}]},
+    {"client": "send", "frames": [{"text": "x", "ping": "x"}]},
+    {"client": "send", "frames": [{"text": "x", "reason": "x"}]},
+    {"client": "send", "frames": [{"fin": True}]},
+    {"client": "request", "headers": [["a"]]},
+    {"client": "request", "pings": True},
+    {"client": "write"},
+    {"client": "write", "data": {"hex": "f"}},
+    {"client": "fin", "data": "a"},
+    {"client": "frame", "pings": 1},
+    {"server": "start"},
+    {"call": "receive"},
+    {"look": "state"},
+]
+BROKEN_FACADE_STEPS: list[dict[str, Any]] = [
+    {"call": "dance"},
+    {"call": "states"},
+    {"call": "receive", "server": "got"},
+    {"call": "receive", "look": "state"},
+    {"call": "receive", "expect": {}},
+    {"call": "receive", "need": []},
+    {"call": "receive", "non_strict": "waits"},
+    {"call": "receive", "within": 0},
+    {"call": "receive", "timeout": 0},
+    {"call": "receive", "as": ""},
+    {"call": "receive", "of": "first"},
+    {"call": "receive_text", "mode": "text"},
+    {"call": "receive_json", "mode": "xml"},
+    {"call": "iterate", "data": "a"},
+    {"call": "accept", "headers": [["a"]]},
+    {"call": "accept", "headers": [["a", {"bytes": "b"}]]},
+    {"call": "accept", "headers": [["a", "\u20ac"]]},
+    {"call": "accept", "code": 1000},
+    {"call": "send_text"},
+    {"call": "send_bytes", "data": {"octets": "a"}},
+    {"call": "send_text", "data": "a", "mode": "text"},
+    {"call": "send_json"},
+    {"call": "send"},
+    {"call": "send", "message": {"bytes": {"a": 1}}},
+    {"call": "close", "code": {"number": 1}},
+    {"call": "close", "status": 404},
+    {"call": "deny", "status": 404, "headers": []},
+    {"call": "deny", "status": 404, "headers": [], "body": []},
+    {"call": "deny", "status": 404, "headers": [], "body": "no"},
+    {"call": "deny", "status": "404", "headers": [], "body": ["no"]},
+    {"call": "leave", "status": 404},
+    {"call": "leave", "as": "leaving"},
+    {"call": "fail", "error": "an error"},
+    {"call": "fail", "timeout": 1},
+    {"call": "abort"},
+    {"call": "abort", "status": 99},
+    {"call": "cancel", "as": "first"},
+    {"call": "result", "of": 1},
+    {"call": "result", "timeout": 1},
+    {"server": "stop"},
+    {"server": "opens", "scope": "http"},
+    {"server": "opens", "path": "/"},
+    {"server": "opens", "expect": {"waits": True}},
+    {"server": "gives"},
+    {"server": "gives", "message": {}, "times": 2},
+    {"server": "got", "message": {}},
+    {"server": "got", "within": 1},
+    {"server": "holds", "need": {"nothing": True}},
+    {"look": "server"},
+    {"look": "state", "within": 1},
+    {"look": "state", "of": "first"},
+    {"app": "receive"},
+    {"client": "fin"},
+]
+BROKEN: list[tuple[Kind, dict[str, Any]]] = [
+    *((kind, case) for kind in SIDES for case in BROKEN_CASES),
+    *(("server", case) for case in BROKEN_SERVER_CASES),
+    *(("facade", case) for case in BROKEN_FACADE_CASES),
+    *(("server", {"steps": [step]}) for step in BROKEN_SERVER_STEPS),
+    *(("facade", {"steps": [step]}) for step in BROKEN_FACADE_STEPS),
+]
+
+
+def operations(part: Any) -> set[str]:
+    """What is called in a part of the schema of facade cases."""
+    if isinstance(part, list):
+        return set().union(*map(operations, part))
+    if not isinstance(part, dict):
+        return set()
+    call = part.get("call", {})
+    named = {call["const"]} if "const" in call else set(call.get("enum", []))
+    return named.union(*map(operations, part.values()))
+
+
+class TestSchemas:
+    @pytest.mark.parametrize("name", ["common", *SIDES])
+    def test_they_are_schemas(self, name: str) -> None:
+        Draft202012Validator.check_schema(schema(name))
+
+    @pytest.mark.parametrize(
+        ("kind", "path"),
+        [(kind, path) for kind, paths in FILES.items() for path in paths],
+        ids=lambda part: part.stem if isinstance(part, Path) else part,
+    )
+    def test_the_files_are_as_they_say(self, kind: Kind, path: Path) -> None:
+        SCHEMAS[kind].validate(tables(path))
+
+    @pytest.mark.parametrize("kind", SIDES)
+    def test_a_good_case_is_taken(self, kind: Kind) -> None:
+        SCHEMAS[kind].validate({"case": [{**CASE, "steps": GOOD_STEPS[kind]}]})
+
+    @pytest.mark.parametrize(("kind", "wrong"), BROKEN)
+    def test_a_broken_case_is_refused(self, kind: Kind, wrong: dict[str, Any]) -> None:
+        case = {**CASE, "steps": GOOD_STEPS[kind], **wrong}
+        assert not SCHEMAS[kind].is_valid({"case": [case]})
+
+    @pytest.mark.parametrize("key", ["id", "level", "section", "requirement", "given", "steps"])
+    @pytest.mark.parametrize("kind", SIDES)
+    def test_a_case_that_lacks_something_is_refused(self, kind: Kind, key: str) -> None:
+        case = {**CASE, "steps": GOOD_STEPS[kind]}
+        del case[key]
+        assert not SCHEMAS[kind].is_valid({"case": [case]})
+
+    @pytest.mark.parametrize("file", [{}, {"setup": {"open": []}}, {"setup": {}, "case": []}])
+    @pytest.mark.parametrize("kind", SIDES)
+    def test_a_broken_file_is_refused(self, kind: Kind, file: dict[str, Any]) -> None:
+        assert not SCHEMAS[kind].is_valid(file)
+
+    def test_they_know_every_operation_of_a_facade(self) -> None:
+        assert operations(schema("facade")) == {*OPERATIONS, "result", "cancel"} - {"states"}
+
+
+OPENED: list[dict[str, Any]] = [
+    {"server": "opens"},
+    {"server": "gives", "message": {"type": "websocket.connect"}},
+    {"call": "accept"},
+]
+BEGINNING = tuple(Step.from_table("facade", table) for table in OPENED)
+FACADE_STEPS = {  # one of each action, which what it sees does not end
+    (step.side, step.action): attrs.evolve(
+        step,
+        arguments={key: item for key, item in step.arguments.items() if key != "of"},
+        need=(),
+        expect=(),
+        non_strict=(),
+    )
+    for case in load_folder("facade")
+    for step in case.steps
+    if step.side != "wait"
+}.values()
+
+
 class TestFiles:
-    @pytest.mark.parametrize("path", SERVER, ids=lambda path: path.stem)
-    def test_they_are_as_the_schema_says(self, path: Path) -> None:
-        SCHEMA.validate(tomllib.loads(path.read_text(encoding="utf-8")))
-
-    def test_the_schema_refuses_what_is_none(self) -> None:
-        case = tomllib.loads(GOOD)["case"][0]
-        broken: list[dict[str, Any]] = [
-            {**case, "level": "shall"},
-            {**case, "id": "No Id"},
-            {**case, "section": "somewhere"},
-            {**case, "level": "may"},  # without a note
-            {**case, "steps": []},
-            {**case, "steps": [{"app": "dance"}]},
-            {**case, "steps": [{"app": "receive", "client": "fin"}]},
-            {**case, "steps": [{"app": "receive", "expect": {}}]},
-            {**case, "steps": [{"app": "send"}]},
-            {**case, "steps": [{"client": "send", "frames": [{"text": "x", "fun": True}]}]},
-            {**case, "more": 1},
-        ]
-        SCHEMA.validate({"case": [case]})
-        for wrong in broken:
-            assert not SCHEMA.is_valid({"case": [wrong]}), wrong
-
     def test_there_are_enough_of_them(self) -> None:
         assert len(load_folder("server")) >= 150
         assert len(load_folder("facade")) >= 80
 
-    def test_every_step_is_known_to_the_runner(self) -> None:
+    def test_every_step_about_servers_is_known_to_the_runner(self) -> None:
         for case in load_folder("server"):
             for step in case.steps:
                 name = f"_{step.side}_{step.action.replace(' ', '_')}"
                 assert hasattr(Run, name), f"{case.id}: {step}"
 
-    def test_every_setup_is_used(self) -> None:
-        used = {
-            case["given"]
-            for path in SERVER
-            for case in tomllib.loads(path.read_text(encoding="utf-8")).get("case", [])
-        }
-        setups = tomllib.loads((FOLDER / "server" / "setups.toml").read_text(encoding="utf-8"))
-        assert used == set(setups["setup"])
+    @pytest.mark.parametrize("step", FACADE_STEPS, ids=str)
+    def test_every_step_about_facades_is_known_to_the_runner(self, step: Step) -> None:
+        case = attrs.evolve(load_folder("facade")[0], steps=(*BEGINNING, step))
+        check_facade(facade_target("wsfsm"), [case])  # it raises where it knows no such step
+
+    @pytest.mark.parametrize("kind", SIDES)
+    def test_every_setup_is_used(self, kind: Kind) -> None:
+        used = {case["given"] for path in FILES[kind] for case in tables(path).get("case", [])}
+        assert used == set(tables(FOLDER / kind / "setups.toml")["setup"])
 
     @pytest.mark.parametrize("kind", SIDES)
     def test_what_demands_nothing_says_why(self, kind: Any) -> None:

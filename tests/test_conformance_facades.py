@@ -146,10 +146,6 @@ class TestCases:
             for case in load(path, "facade", names["setup"]):
                 assert case.id.partition(".")[0] == path.stem
 
-    def test_every_section_names_a_text(self) -> None:
-        for case in load_folder("facade"):
-            assert case.section.startswith(("ASGI ", "RFC 6455 ")), case.id
-
     def test_every_cell_of_both_machines_has_a_case(self) -> None:
         met = cells(check_facade(facade_target("wsfsm")))
 
