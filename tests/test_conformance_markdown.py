@@ -2,6 +2,7 @@
 
 from reports import BAD, CODE, GOOD, REPORTS, report, result
 
+from wsfsm.conformance.baseline import Baseline, Known
 from wsfsm.conformance.report_markdown import to_markdown
 
 
@@ -91,7 +92,7 @@ def test_targets_of_one_name_are_numbered() -> None:
 
 
 def test_a_known_failure_has_its_reason() -> None:
-    known = Baseline((Known(case="a.crash", target="bad", reason="see *there*"),))
+    known = Baseline((Known(case="close.code", target="bad", reason="see *there*"),))
     text = to_markdown(REPORTS, "", baseline=known).splitlines()
 
     assert text.count(r"  - known: see \*there\*") == 1

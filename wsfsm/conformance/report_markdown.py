@@ -83,9 +83,7 @@ def _matrix(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
         yield ""
 
 
-def _failures(
-    reports: Sequence[Report], names: Sequence[str], baseline: Baseline
-) -> Iterator[str]:
+def _failures(reports: Sequence[Report], names: Sequence[str], baseline: Baseline) -> Iterator[str]:
     for report, name in zip(reports, names, strict=True):
         failures = report.failures(Level.SHOULD)
         yield f"### {_text(name)}: {len(failures) or 'none'}"
