@@ -24,7 +24,17 @@ from wsfsm.conformance.cases import Case, Level
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
-__all__ = ["NO_REASON", "Baseline", "Change", "Changes", "Known", "compare", "read", "write"]
+__all__ = [
+    "NOTHING",
+    "NO_REASON",
+    "Baseline",
+    "Change",
+    "Changes",
+    "Known",
+    "compare",
+    "read",
+    "write",
+]
 
 NO_REASON: Final = "no reason given yet"
 """The reason of failures that nobody has looked at."""
@@ -102,6 +112,10 @@ class Baseline:
         """What is known of a case of a target."""
         fitting = [k for k in self.known if k.case == case and k.target in {target, ""}]
         return max(fitting, key=lambda known: known.target, default=None)
+
+
+NOTHING: Final = Baseline()
+"""Nothing is known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -213,7 +227,7 @@ def compare(
 def write(
     path: Path,
     reports: Sequence[Report],
-    baseline: Baseline = Baseline(),
+    baseline: Baseline = NOTHING,
     *,
     least: Level = Level.SHOULD,
 ) -> None:

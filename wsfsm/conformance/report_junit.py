@@ -6,24 +6,21 @@ fails and is not demanded strongly enough is `skipped`. Each says why in its tex
 """
 
 from collections.abc import Sequence
-from typing import Final
 from xml.etree import ElementTree as ET
 
-from wsfsm.conformance.baseline import Baseline
+from wsfsm.conformance.baseline import NOTHING, Baseline
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.report_parts import explained, plain, versions
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 __all__ = ["to_junit"]
 
-_NOTHING_KNOWN: Final = Baseline()
-
 
 def to_junit(
     reports: Sequence[Report],
     *,
     least: Level = Level.SHOULD,
-    baseline: Baseline = _NOTHING_KNOWN,
+    baseline: Baseline = NOTHING,
 ) -> str:
     """Write reports.
 

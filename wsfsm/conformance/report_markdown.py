@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from wsfsm.conformance.baseline import Baseline
+from wsfsm.conformance.baseline import NOTHING, Baseline
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.report_parts import (
     MARKS,
@@ -19,7 +19,7 @@ from wsfsm.conformance.verdicts import Report, Result, Verdict
 __all__ = ["to_markdown"]
 
 
-def to_markdown(reports: Sequence[Report], date: str, *, baseline: Baseline = Baseline()) -> str:
+def to_markdown(reports: Sequence[Report], date: str, *, baseline: Baseline = NOTHING) -> str:
     """Write reports.
 
     Args:
