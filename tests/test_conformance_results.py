@@ -1,0 +1,151 @@
+"""What is published of other people's servers, and what must not be."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import conformance_results
+import pytest
+from support import ROOT
+
+from wsfsm.conformance import (
+    FACADES,
+    FacadeError,
+    Report,
+    Result,
+    TargetError,
+    Verdict,
+    baseline,
+    facade_target,
+    load_folder,
+)
+
+CASES = [*load_folder("server"), *load_folder("facade")]
+WEIGHED = baseline.read(conformance_results.WEIGHED, CASES)
+PUBLISHED = (ROOT / "specs" / "RESULTS.md").read_text(encoding="utf-8")
+
+Run = Callable[..., int]
+
+
+def failing(target: str, kind: str, verdict: Verdict, name: str) -> Report:
+    case = next(case for case in CASES if case.id == name)
+    result = Result(case=case, verdict=verdict, reason="it is so")
+    return Report(target=target, kind=kind, versions={}, results=(result,))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Runs it on a server and a facade of which this came."""
+
+    def run(server: Report | Exception, facade: Report | Exception, *words: str) -> int:
+        def play(report: Report | Exception) -> Any:
+            def check(*_: Any, **__: Any) -> Report:
+                if isinstance(report, Exception):
+                    raise report
+                return report
+
+            return check
+
+        monkeypatch.setattr(conformance_results, "check_server", play(server))
+        monkeypatch.setattr(conformance_results, "check_facade", play(facade))
+        chosen = ("--servers", "wsfsm", "--facades", "wsfsm")
+        return conformance_results.main([*chosen, "--into", str(tmp_path), *words])
+
+    return run
+
+
+GOOD = failing("granian", "server", Verdict.PASS, "accept.headers")
+WELL = failing("quart", "facade", Verdict.PASS, "accept.message")
+
+
+def test_results_are_written(run: Run, tmp_path: Path) -> None:
+    assert run(GOOD, WELL) == 0
+    assert "granian" in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert "granian" in (tmp_path / "RESULTS.html").read_text(encoding="utf-8")
+
+
+def test_a_check_writes_nothing(run: Run, tmp_path: Path) -> None:
+    assert run(GOOD, WELL, "--check") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_that_is_not_weighed_is_not_published(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(failing("granian", "server", Verdict.FAIL, "connect.first"), WELL) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert "granian: connect.first is not weighed: it is so" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.NON_STRICT])
+def test_our_own_pass_all(run: Run, verdict: Verdict, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(failing("wsfsm in uvicorn", "server", verdict, "connect.first"), WELL) == 1
+    assert "wsfsm in uvicorn does not pass connect.first" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_start_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(TargetError("it does not start"), WELL) == 2
+    assert capsys.readouterr().err == "it does not start\n"
+
+
+def test_what_is_not_installed_is_passed_over(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(*_: Any) -> Any:
+        raise TargetError("it is not installed")
+
+    def gone(_name: str) -> Any:
+        raise FacadeError("it cannot be imported")
+
+    monkeypatch.setattr(conformance_results, "profile", missing)
+    monkeypatch.setattr(conformance_results, "facade_target", gone)
+
+    assert run(GOOD, WELL, "--check") == 0
+    assert capsys.readouterr().err == "it is not installed\nit cannot be imported\n"
+
+
+def test_all_facades_are_played_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    played = []
+
+    def check(target: Any) -> Report:
+        played.append(target.name)
+        return WELL
+
+    monkeypatch.setattr(conformance_results, "check_facade", check)
+
+    assert conformance_results.main(["--servers", "--check"]) == 0
+    assert played == [facade_target(name).name for name in FACADES]
+
+
+class TestPublished:
+    def test_it_has_all_cases_at_their_levels(self) -> None:
+        rows = re.findall(r"^\| (\S+) \| (must|should|may) \|", PUBLISHED, re.MULTILINE)
+
+        assert sorted(rows) == sorted((case.id, case.level.value) for case in CASES)
+
+    def test_every_failure_has_the_reason_for_which_it_is_one(self) -> None:
+        entries = PUBLISHED.split("\n## Failures\n")[1].split("\n- **")[1:]
+
+        assert len(entries) > 100
+        for entry in entries:
+            assert "\n  - known: " in entry, entry
+
+    @pytest.mark.parametrize("target", sorted(conformance_results.OURS))
+    def test_our_own_fail_nothing(self, target: str) -> None:
+        assert f"\n### {target}: none\n" in PUBLISHED
+
+    def test_nothing_is_weighed_twice_or_without_a_reason(self) -> None:
+        assert all(known.reason != baseline.NO_REASON for known in WEIGHED.known)
+        assert not any(known.target for known in WEIGHED.known)
+
+    def test_what_is_weighed_fails_somewhere(self) -> None:
+        failures = PUBLISHED.split("\n## Failures\n")[1]
+
+        for known in WEIGHED.known:
+            assert f"\n- **{known.case}**" in failures, known.case
+
+    def test_no_folder_of_a_machine_is_in_it(self) -> None:
+        page = (ROOT / "specs" / "RESULTS.html").read_text(encoding="utf-8")
+
+        assert not re.search(r"/(root|home|tmp|work|Users|usr)/", PUBLISHED + page)
