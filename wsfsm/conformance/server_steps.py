@@ -80,13 +80,16 @@ class Run:
             return
         never = self._record.case.never
         wire = bytes(self._client.seen).lower() if self._client else b""
-        for text in never.wire:
-            if text.encode("latin-1").lower() in wire:
+        head = wire.partition(b"\r\n\r\n")[0]
+        places = [(text, wire, "on the wire") for text in never.wire]
+        places += [(text, head, "in the head of the response") for text in never.head]
+        for text, data, where in places:
+            if text.encode("latin-1").lower() in data:
                 self._record.conclude(
                     Verdict.FAIL,
                     "what must never be written was written",
-                    expected=f"no {text!r} on the wire",
-                    observed=f"{text!r} on the wire",
+                    expected=f"no {text!r} {where}",
+                    observed=f"{text!r} {where}",
                 )
         for pattern in never.messages:
             for seen in self._messages:
