@@ -318,7 +318,6 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
     },
     TakesUnknownTypesForText: {
         "events.unknown-type": F,
-        "events.type-of-http": F,
         "events.without-type": F,
     },
     NeedsAQueryString: {

@@ -102,10 +102,12 @@ class Never:
 
     Attributes:
         wire: Texts that the server never writes.
+        head: Texts that it never writes before the empty line that ends the head of its response.
         messages: Patterns that no message to the application matches.
     """
 
     wire: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
     messages: tuple[Pattern, ...] = ()
 
 

@@ -78,13 +78,17 @@ class Run:
         record = self._record
         record.never(self._messages, "the application has received what it must never receive")
         wire = bytes(self._client.seen).lower() if self._client else b""
-        for text in record.case.never.wire:
-            if record.result is None and text.encode("latin-1").lower() in wire:
+        head = wire.partition(b"\r\n\r\n")[0]
+        never = record.case.never
+        places = [(text, wire, "on the wire") for text in never.wire]
+        places += [(text, head, "in the head of the response") for text in never.head]
+        for text, data, where in places:
+            if record.result is None and text.encode("latin-1").lower() in data:
                 record.conclude(
                     Verdict.FAIL,
                     "what must never be written was written",
-                    expected=f"no {text!r} on the wire",
-                    observed=f"{text!r} on the wire",
+                    expected=f"no {text!r} {where}",
+                    observed=f"{text!r} {where}",
                 )
 
     # ------------------------------------------------------------ the application's steps
