@@ -26,17 +26,20 @@ def test_it_counts() -> None:
     assert "| bad | 6 | 0 | 0 | 3 | 1 | 1 | 0 | 1 | 2 | 1 |" in text
 
 
-def test_the_matrix_is_grouped_by_section() -> None:
+def test_each_kind_has_a_matrix_that_is_grouped_by_section() -> None:
     text = lines()
-    start = text.index("### ASGI WebSocket 2.5, Close")
+    start = text.index("### Of each server")
 
-    assert text[start + 2 : start + 7] == [
-        "| case | level | good | bad | facade |",
-        "|---|---|:---:|:---:|:---:|",
-        "| close.code | must | ✓ | ✗ |  |",
-        "| close.reason | should | ✓ | – |  |",  # noqa: RUF001 - it is a dash
-        "| close.order | may | i | ✗ |  |",
+    assert text[start + 2 : start + 9] == [
+        "#### ASGI WebSocket 2.5, Close",
+        "",
+        "| case | level | good | bad |",
+        "|---|---|:---:|:---:|",
+        "| close.code | must | ✓ | ✗ |",
+        "| close.reason | should | ✓ | – |",  # noqa: RUF001 - it is a dash
+        "| close.order | may | i | ✗ |",
     ]
+    assert "| case | level | facade |" in text[text.index("### Of each facade") :]
 
 
 def test_every_mark_is_explained() -> None:

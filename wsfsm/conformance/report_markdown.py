@@ -35,7 +35,8 @@ def to_markdown(reports: Sequence[Report], date: str, *, baseline: Baseline = NO
         ["# Results of the conformance suite", "", f"Made on {plain(date)}."],
         ["## Targets", "", *_targets(reports, names)],
         ["## Counts", "", *_counts(reports, names)],
-        ["## Matrix", "", *_legend(), "", *_matrix(reports, names)],
+        ["## Matrix", "", *_legend()],
+        *_matrices(reports, names),
         ["## Failures", "", *_failures(reports, names, baseline)],
     ]
     return "\n\n".join("\n".join(part).rstrip() for part in parts) + "\n"
@@ -69,10 +70,19 @@ def _legend() -> Iterator[str]:
     yield "- an empty cell: not checked"
 
 
+def _matrices(reports: Sequence[Report], names: Sequence[str]) -> Iterator[list[str]]:
+    """A matrix for each kind of target: they have no case in common."""
+    named = list(zip(reports, names, strict=True))
+    for kind in dict.fromkeys(report.kind for report in reports):
+        alike = [(report, name) for report, name in named if report.kind == kind]
+        chosen, theirs = [report for report, _ in alike], [name for _, name in alike]
+        yield [f"### Of each {kind}", "", *_matrix(chosen, theirs)]
+
+
 def _matrix(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
     results = [by_case(report) for report in reports]
     for section, cases in sections(reports).items():
-        yield f"### {_text(section)}"
+        yield f"#### {_text(section)}"
         yield ""
         yield from _row("case", "level", *names)
         yield "|---|---|" + ":---:|" * len(names)

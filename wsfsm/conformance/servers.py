@@ -131,8 +131,9 @@ class _Process:
         return None
 
     def _signal(self, number: int) -> None:
+        # asyncio's own send_signal() reaps a process that has ended, and its status is lost
         with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
+            os.kill(self.process.pid, number)
 
     async def end(self) -> None:
         if self.process.returncode is None:
