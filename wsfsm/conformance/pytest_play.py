@@ -178,18 +178,14 @@ def _play(target: ServerTarget, cases: Iterable[Case], group: str, ledger: "_Led
     try:
         check_server(target, cases, on_result=keep)
     except Exception as error:  # noqa: BLE001 - whatever it is, it would come again each time
-        ledger.write(group, None, "\n".join(dict.fromkeys(_texts(error))))
+        ledger.write(group, None, _text(error))
 
 
-def _texts(error: Exception) -> Iterator[str]:
-    if isinstance(error, ExceptionGroup):
-        for one in error.exceptions:
-            yield from _texts(one)
-    elif isinstance(error, TargetError):
-        yield str(error)
-    else:
-        lines = traceback.format_exception(error)
-        yield f"the server cannot be played on: {error!r}\n{''.join(lines)}"
+def _text(error: Exception) -> str:
+    if isinstance(error, TargetError):
+        return str(error)
+    lines = traceback.format_exception(error)
+    return f"the server cannot be played on: {error!r}\n{''.join(lines)}"
 
 
 @attrs.frozen
