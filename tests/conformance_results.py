@@ -1,9 +1,10 @@
 """All cases on all servers and facades that are installed; `make conformance` calls it.
 
 Writes `specs/RESULTS.md` and `specs/RESULTS.html`. Servers are named in public there: a failure
-that `specs/conformance/weighed.toml` does not know has not been weighed against the text, and is
-not published. Status 0: all is written; 1: one of our own targets fails something, or a failure is
-not weighed; 2: a target cannot be checked.
+that `specs/conformance/weighed.toml` does not know of that target has not been weighed against the
+text, and is not published. Status 0: all is written; 1: one of our own targets fails something, a
+failure is not weighed, or what is weighed does not fail any more, or verdicts change from time to
+time; 2: a target cannot be checked.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from rich.console import Console
@@ -31,6 +33,7 @@ from wsfsm.conformance import (
 )
 from wsfsm.conformance.report_html import to_html
 from wsfsm.conformance.report_markdown import to_markdown
+from wsfsm.conformance.report_parts import versions
 from wsfsm.conformance.report_table import Progress, show_reports
 
 SPECS: Final = Path(__file__).resolve().parents[1] / "specs"
@@ -51,18 +54,31 @@ OURS: Final = {"wsfsm", "wsfsm in uvicorn", "wsfsm-compat in uvicorn"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run it; the status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing, and demand nothing of versions that are not published",
+    )
     parser.add_argument("--servers", nargs="*", metavar="NAME", help="only servers of these names")
     parser.add_argument("--facades", nargs="*", metavar="NAME", help="only these facades")
+    parser.add_argument("--times", type=int, default=1, help="play all so often, and compare")
     parser.add_argument("--into", type=Path, default=SPECS, help="folder (default: specs)")
     arguments = parser.parse_args(argv)
     try:
-        reports = [*_servers(arguments.servers), *_facades(arguments.facades)]
-    except TargetError as error:
+        runs = [
+            *_servers(arguments.servers, arguments.times),
+            *_facades(arguments.facades, arguments.times),
+        ]
+    except (FacadeError, TargetError) as error:
         _say(str(error))
         return 2
+    reports = [first for first, *_ in runs]
     weighed = baseline.read(WEIGHED, [*load_folder("server"), *load_folder("facade")])
-    wrong = [*_own_failures(reports), *_not_weighed(reports, weighed)]
+    others = [report for report in reports if report.target not in OURS]
+    if arguments.check:  # a new version of somebody's server breaks nothing of ours
+        published = (SPECS / "RESULTS.md").read_text(encoding="utf-8")
+        others = [report for report in others if f"| {versions(report)} |" in published]
+    wrong = [*_own_failures(reports), *_not_weighed(others, weighed), *_changing(runs)]
     show_reports(reports, Console(), least=Level.SHOULD, failures=False)
     for line in wrong:
         _say(line)
@@ -78,28 +94,24 @@ def _say(line: str) -> None:
     Console(stderr=True, soft_wrap=True).print(line, markup=False, highlight=False)
 
 
-def _servers(names: Sequence[str] | None) -> Iterator[Report]:
+def _servers(names: Sequence[str] | None, times: int) -> Iterator[list[Report]]:
     cases = load_folder("server")
     for name, *more in SERVERS:
         if names is None or name in names:
-            try:
-                target = profile(name, more)
-            except TargetError as error:  # it is not installed
-                _say(str(error))
-                continue
-            with Progress(target.name, len(cases)) as progress:
-                report = check_server(target, cases, on_result=progress.on_result)
-            yield report
+            target = profile(name, more)
+            began = monotonic()
+            runs = []
+            for _ in range(times):
+                with Progress(target.name, len(cases)) as progress:
+                    runs.append(check_server(target, cases, on_result=progress.on_result))
+            _say(f"{target.name}: {(monotonic() - began) / times:.0f} s")
+            yield runs
 
 
-def _facades(names: Sequence[str] | None) -> Iterator[Report]:
+def _facades(names: Sequence[str] | None, times: int) -> Iterator[list[Report]]:
     for name in FACADES if names is None else names:
-        try:
-            target = facade_target(name)
-        except FacadeError as error:
-            _say(str(error))
-            continue
-        yield check_facade(target)
+        target = facade_target(name)
+        yield [check_facade(target) for _ in range(times)]
 
 
 def _own_failures(reports: Sequence[Report]) -> Iterator[str]:
@@ -113,10 +125,22 @@ def _own_failures(reports: Sequence[Report]) -> Iterator[str]:
 
 
 def _not_weighed(reports: Sequence[Report], weighed: baseline.Baseline) -> Iterator[str]:
-    others = [report for report in reports if report.target not in OURS]
-    for change in baseline.compare(others, weighed).new:
+    changes = baseline.compare(reports, weighed)
+    for change in (*changes.new, *changes.changed):
         result = change.result
-        yield f"{change.target}: {result.case.id} is not weighed: {result.reason}"
+        told = f"{result.case.id} ({result.verdict})"
+        yield f"{change.target}: {told} is not weighed: {result.reason}"
+    for known in changes.fixed:
+        yield f"{known.target}: {known.case} does not fail any more"
+
+
+def _changing(runs: Sequence[Sequence[Report]]) -> Iterator[str]:
+    for reports in runs:
+        for results in zip(*(report.results for report in reports), strict=True):
+            verdicts = list(dict.fromkeys(result.verdict for result in results))
+            if len(verdicts) > 1:
+                told = " and ".join(verdicts)
+                yield f"{reports[0].target}: {results[0].case.id} is not the same each time: {told}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
+from plugin_project import Project
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -41,3 +42,10 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal that breaks no lines, and that has no colours."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that uses the plugin."""
+    monkeypatch.delenv("CI", raising=False)  # pytest shortens less there
+    return Project(pytester)

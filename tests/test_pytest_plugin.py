@@ -11,11 +11,6 @@ from wsfsm.conformance import load_folder
 BOTH_KEYS = "events.both-keys"
 
 
-@pytest.fixture
-def project(pytester: pytest.Pytester) -> Project:
-    return Project(pytester)
-
-
 def known(case: str = "send.text", **more: str) -> str:
     told = {"case": case, "reason": "we know", **more}
     return "[[known]]\n" + "".join(f'{key} = "{text}"\n' for key, text in told.items())

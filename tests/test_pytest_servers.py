@@ -15,11 +15,6 @@ NEVER = command(0)
 """A server that does not start."""
 
 
-@pytest.fixture
-def project(pytester: pytest.Pytester) -> Project:
-    return Project(pytester)
-
-
 def parametrized(test: str) -> str:
     """A test of two servers, one of which does not start."""
     return f"""
