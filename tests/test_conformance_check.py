@@ -224,6 +224,15 @@ class TestServers:
         assert main(server(*ONE, "--", "x", "--jobs", "3", "--", "-q", "{port}")) == 0
         assert asked[0].target.command == ("x", "--jobs", "3", "--", "-q", "{port}")
 
+    def test_a_command_has_its_variants(self, asked: list[Asked]) -> None:
+        limit, ping = ("--variant", "limit=--max '64 KiB'"), ("--variant", "keepalive=--ping=1")
+
+        assert main(server(*limit, *ping, *ONE, "--", "x")) == 0
+        assert asked[0].target.variants == {
+            "limit": ("--max", "64 KiB"),
+            "keepalive": ("--ping=1",),
+        }
+
     def test_eight_cases_are_played_side_by_side(self, asked: list[Asked]) -> None:
         assert main(server("uvicorn", *ONE)) == 0
         assert asked[0].jobs == 8

@@ -298,6 +298,16 @@ class TestRefusals:
             (["server", "x", "--jobs", "0"], "argument --jobs: '0' is no number from 1 on"),
             (["server", "x", "--jobs", "-1"], "argument --jobs: '-1' is no number from 1 on"),
             (["server", "x", "--jobs", "many"], "argument --jobs: 'many' is no number from 1 on"),
+            (
+                ["server", "--variant", "stop=x", "--", "x"],
+                "'stop=x' is not keepalive=ARGUMENTS or",
+            ),
+            (
+                ["server", "--variant", "limit=", "--", "x"],
+                "'limit=' is not keepalive=ARGUMENTS or",
+            ),
+            (["server", "--variant", "limit='", "--", "x"], "No closing quotation"),
+            (["server", "--variant", "limit=1", "uvicorn"], "--variant is for a command after --"),
             (["server", "x", "--jobs"], "argument --jobs: expected one argument"),
             (["server", "x", "--level", "shall"], "invalid choice: 'shall'"),
             (["server", "x", "--fail-on", "may"], "invalid choice: 'may'"),

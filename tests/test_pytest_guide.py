@@ -5,47 +5,39 @@ import subprocess
 import sys
 
 import pytest
+from guides import Guide
 from plugin_project import Project
 from support import ROOT
 
 import pytest_wsfsm
 from wsfsm.conformance import FACADES, PROFILES, Verdict, load_folder
 
-PATH = ROOT / "docs" / "pytest.md"
-GUIDE = PATH.read_text(encoding="utf-8")
+GUIDE = Guide(ROOT / "docs" / "pytest.md")
 EXAMPLE = ROOT / "examples" / "conformance"
 
 
-def section(title: str) -> str:
-    """The text below a heading."""
-    return GUIDE.split(f"\n## {title}\n")[1].split("\n## ")[0]
-
-
-def first_cells(title: str) -> list[str]:
-    """What is in the first column of a section's table, without its heading."""
-    return re.findall(r"^\| `([^|]+)` \|", section(title), re.MULTILINE)
-
-
 def codes(title: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", section(title), re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", GUIDE.section(title), re.DOTALL)
 
 
 class TestTheGuide:
     def test_has_every_option(self) -> None:
-        assert sorted(first_cells("Options")) == sorted([*pytest_wsfsm._OPTIONS, "wsfsm_select"])
+        assert sorted(GUIDE.first_cells("Options")) == sorted(
+            [*pytest_wsfsm._OPTIONS, "wsfsm_select"]
+        )
 
     def test_has_every_verdict(self) -> None:
-        assert sorted(first_cells("How a test ends")) == sorted(Verdict)
+        assert sorted(GUIDE.first_cells("How a test ends")) == sorted(Verdict)
 
     def test_has_what_is_replaced_in_a_command(self) -> None:
-        told = re.findall(r"{\w+}", " ".join(first_cells("A server")))
+        told = re.findall(r"{\w+}", " ".join(GUIDE.first_cells("A server")))
 
         assert sorted(told) == sorted(re.findall(r"{\w+}", pytest_wsfsm._OPTIONS["wsfsm_server"]))
 
     @pytest.mark.parametrize(("title", "names"), [("A server", PROFILES), ("Options", FACADES)])
     def test_has_every_name(self, title: str, names: dict[str, object]) -> None:
         for name in names:
-            assert f"`{name}`" in section(title)
+            assert f"`{name}`" in GUIDE.section(title)
 
     @pytest.mark.parametrize(
         ("name", "language"),
@@ -54,7 +46,7 @@ class TestTheGuide:
     def test_shows_the_example(self, name: str, language: str) -> None:
         code = (EXAMPLE / name).read_text(encoding="utf-8")
 
-        assert f"```{language}\n{code}```" in GUIDE
+        assert f"```{language}\n{code}```" in GUIDE.text
 
     def test_names_cases_that_are_there(self) -> None:
         (named, _) = codes("Playing some of the cases")
@@ -82,11 +74,11 @@ from wsfsm.conformance.pytest_cases import PlayedCase
         assert result.ret == 0
 
     def test_links_to_what_exists(self) -> None:
-        links = re.findall(r"\]\(([^)]+)\)", GUIDE)
+        links = re.findall(r"\]\(([^)]+)\)", GUIDE.text)
 
         assert len(links) == 3
         for link in links:
-            assert (PATH.parent / link).exists(), link
+            assert (GUIDE.path.parent / link).exists(), link
 
 
 def test_the_example_runs() -> None:

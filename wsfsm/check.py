@@ -4,6 +4,7 @@ Status 0: what is looked for has not failed; 1: it has; 2: it could not be check
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["declare", "parse"]
 
+_VARIANTS: Final = ("keepalive", "limit")
 _COULD_NOT: Final = 2
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
 
@@ -83,6 +85,15 @@ def _declare_server(kinds: Any) -> None:
         metavar="N",
         help="cases side by side (default: %(default)s)",
     )
+    parser.add_argument(
+        "--variant",
+        type=_variant,
+        action="append",
+        default=[],
+        metavar="NAME=ARGUMENTS",
+        help="what a COMMAND is started with for the cases about pings (keepalive: one each second, "
+        "and a second for the answer) or about long messages (limit: 65536 bytes)",
+    )
     parser.set_defaults(run=_check_server, kind="server", refuse=parser.error)
 
 
@@ -90,6 +101,17 @@ def _positive(text: str) -> int:
     if text.isdecimal() and int(text):
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+
+
+def _variant(text: str) -> tuple[str, tuple[str, ...]]:
+    name, _, words = text.partition("=")
+    if name not in _VARIANTS or not words:
+        known = " or ".join(f"{one}=ARGUMENTS" for one in _VARIANTS)
+        raise argparse.ArgumentTypeError(f"{text!r} is not {known}")
+    try:
+        return name, tuple(shlex.split(words))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
 
 
 def _declare_facade(kinds: Any) -> None:
@@ -165,13 +187,19 @@ def _check_server(arguments: argparse.Namespace) -> int:
         arguments.refuse("name a server, or give a command after --")
     if arguments.name and arguments.command:
         arguments.refuse("name a server, or give a command after --, and not both")
+    if arguments.variant and not arguments.command:
+        arguments.refuse("--variant is for a command after --; a server's name knows its own")
 
     def play(cases: "Sequence[Case]", on_result: "Callable[[Result], None]") -> "Report":
         from wsfsm.conformance import CommandTarget, check_server, profile  # noqa: PLC0415
 
         command = arguments.command
         target = (
-            CommandTarget(name=" ".join(command), command=tuple(command))
+            CommandTarget(
+                name=" ".join(command),
+                command=tuple(command),
+                variants=dict(arguments.variant),
+            )
             if command
             else profile(arguments.name, arguments.arguments)
         )

@@ -20,7 +20,7 @@ from wsfsm.conformance.servers import TargetError
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
-__all__ = ["PlayedCase"]
+__all__ = ["PlayedCase", "options", "parametrize", "played"]
 
 
 @attrs.frozen(kw_only=True)

@@ -1,0 +1,41 @@
+"""Guides in docs/, as tests read them."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import attrs
+
+
+@attrs.frozen
+class Guide:
+    """A guide.
+
+    Attributes:
+        path: Its file.
+    """
+
+    path: Path
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return self.path.read_text(encoding="utf-8")
+
+    def section(self, title: str) -> str:
+        """The text below a heading."""
+        return self.text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+    def first_cells(self, title: str) -> list[str]:
+        """What is in the first column of a section's table, without its heading."""
+        table = re.findall(r"(?:^\|.*\n)+", self.section(title), re.MULTILINE)[0]
+        return [line.strip("|").split("|")[0].strip(" `") for line in table.splitlines()[2:]]
+
+    def prints_what_it_says(self) -> bool:
+        """Whether its code prints the text that stands below it."""
+        code, printed = re.findall(r"```(?:python|text)\n(.*?)```", self.text, re.DOTALL)
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(code, str(self.path), "exec"), {})  # noqa: S102 - our own
+        return out.getvalue() == str(printed)
