@@ -158,7 +158,10 @@ def _declare_output(parser: argparse.ArgumentParser) -> None:
     for form in ("html", "json", "junit", "markdown"):
         told.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write a report as {form}")
     told.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="known failures: only changes are failures"
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="known failures: only changes are failures, and told",
     )
     told.add_argument(
         "--update-baseline", action="store_true", help="write the failures of now to that file"
@@ -312,7 +315,8 @@ def _tell(arguments: argparse.Namespace, reports: "Sequence[Report]", known: "Ba
     try:
         _write(arguments, reports, least, known)
     finally:  # what cannot be written can still be read
-        show_reports(reports, console, least=least, failures=not arguments.quiet)
+        told = not (arguments.quiet or arguments.baseline)  # of what is known only changes are
+        show_reports(reports, console, least=least, failures=told)
     if arguments.update_baseline:
         baseline.write(arguments.baseline, reports, known, least=least)
         return 0

@@ -164,6 +164,8 @@ def described(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a patter
 def _entry(key: str, item: Any) -> str:
     if item is True:
         return key
+    if item == {"absent": True}:
+        return f"no {key}"
     if _is_table(key, item):
         return f"{key} {{{', '.join(_entry(k, i) for k, i in item.items())}}}"
     return f"{key}: {described(item)}"
