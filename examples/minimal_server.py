@@ -17,6 +17,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
 import h11
 from websockets.utils import accept_key
@@ -99,7 +100,7 @@ class Connection:
             "type": "websocket",
             "asgi": {"version": "3.0", "spec_version": "2.5"},
             "scheme": "ws",
-            "path": target.decode("ascii"),
+            "path": unquote(target.decode("ascii")),
             "raw_path": target,
             "query_string": query,
             "headers": list(self.request.headers),

@@ -365,7 +365,10 @@ sys.exit(main(sys.argv[2:]))
 
 
 class TestInterrupting:
-    def test_ctrl_c_stops_the_server_and_leaves_no_traceback(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_stops_the_server_and_leaves_no_traceback(
+        self, tmp_path: Path, number: signal.Signals
+    ) -> None:
         file = tmp_path / "pid"
         code = """
 import os, sys, time
@@ -380,7 +383,7 @@ time.sleep(60)
             stderr=subprocess.PIPE,
         )
         pid = int(_when_written(file))
-        checking.send_signal(signal.SIGINT)
+        checking.send_signal(number)
 
         assert checking.communicate(timeout=30) == (b"", b"wsfsm: interrupted\n")
         assert checking.returncode == 130

@@ -71,6 +71,13 @@ def reports(tmp_path: Path) -> list[str]:
         main(facade(name, "--id", MUST, "--id", SHOULD, "--json", path, "-q"))
     return paths
 
+    def test_it_is_2_if_nothing_that_is_demanded_was_judged(self, capsys: Capture) -> None:
+        assert main(facade("builtins:slice", "--id", "send.text")) == 2  # it has no methods
+        told = (
+            "none of the 1 cases that demand something was judged: builtins:slice has no accept()"
+        )
+        assert told in capsys.readouterr().err
+
 
 class TestFiles:
     @pytest.mark.parametrize("command", ["facade", "report"])

@@ -5,6 +5,7 @@ Status 0: what is looked for has not failed; 1: it has; 2: it could not be check
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -206,7 +207,12 @@ def _check_server(arguments: argparse.Namespace) -> int:
             if command
             else profile(arguments.name, arguments.arguments)
         )
-        return check_server(target, cases, on_result=on_result, jobs=arguments.jobs)
+        # whoever ends the check by SIGTERM ends the servers with it
+        before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        try:
+            return check_server(target, cases, on_result=on_result, jobs=arguments.jobs)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     return _guarded(lambda: _check(arguments, play))
 
@@ -271,7 +277,7 @@ def _failed(text: str) -> int:
 def _check(arguments: argparse.Namespace, play: Play) -> int:
     from rich.console import Console  # noqa: PLC0415
 
-    from wsfsm.conformance import CaseError, Level, load_folder, select  # noqa: PLC0415
+    from wsfsm.conformance import CaseError, Level, Verdict, load_folder, select  # noqa: PLC0415
     from wsfsm.conformance.report_table import Progress  # noqa: PLC0415
 
     levels = [Level(level) for level in arguments.level]
@@ -289,7 +295,13 @@ def _check(arguments: argparse.Namespace, play: Play) -> int:
     name = arguments.name or " ".join(command)
     with Progress(name, len(cases)) as progress:
         report = play(cases, progress.on_result)
-    return _tell(arguments, [report], known)
+    status = _tell(arguments, [report], known)
+    demanded = [result for result in report.results if result.case.level is not Level.MAY]
+    judged = [result for result in demanded if result.verdict is not Verdict.UNSUPPORTED]
+    if demanded and not judged:
+        why = demanded[0].reason
+        return _failed(f"none of the {len(demanded)} cases that demand something was judged: {why}")
+    return status
 
 
 def _known(arguments: argparse.Namespace) -> "Baseline":
