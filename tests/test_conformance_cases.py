@@ -110,6 +110,8 @@ BROKEN_SERVER_STEPS: list[dict[str, Any]] = [
     {"app": "send"},
     {"app": "send", "message": {"text": {"octets": "a"}}},
     {"app": "send", "message": {}, "times": 0},
+    {"app": "send", "message": {"within": 0.5}},
+    {"app": "send", "message": {"times": 2}},
     {"client": "send"},
     {"client": "send", "frames": []},
     {"client": "send", "frames": [{"text": "x", "fun": True}]},

@@ -47,6 +47,8 @@ def events_of(case: Case) -> Iterator[tuple[str, str]]:
     """The cells of the application's machine that a case comes through."""
     state = APPLICATION["initial"]
     for step in case.steps:
+        if (step.side, step.action) == ("client", "request"):
+            state = APPLICATION["initial"]
         if event := event_of(step):
             yield state, event
             state = APPLICATION[state][event].get("next", state)
@@ -56,6 +58,8 @@ def receives_of(case: Case) -> Iterator[tuple[str, Step]]:
     """What a case receives, and in which state of the client's machine."""
     state = CLIENT["initial"]
     for step in case.steps:
+        if (step.side, step.action) == ("client", "request"):
+            state = CLIENT["initial"]
         if (step.side, step.action) == ("app", "receive"):
             yield state, step
             for event in CLIENT["events"]:

@@ -59,6 +59,13 @@ class TestStatus:
         assert main(facade(BAD, "--id", MUST, "-q")) == 1
         assert MUST not in capsys.readouterr().out
 
+    def test_it_is_2_if_nothing_that_is_demanded_was_judged(self, capsys: Capture) -> None:
+        assert main(facade("builtins:slice", "--id", "send.text")) == 2  # it has no methods
+        told = (
+            "none of the 1 cases that demand something was judged: builtins:slice has no accept()"
+        )
+        assert told in capsys.readouterr().err
+
 
 # ---------------------------------------------------------------- files
 
@@ -70,13 +77,6 @@ def reports(tmp_path: Path) -> list[str]:
     for name, path in zip(["wsfsm", BAD], paths, strict=True):
         main(facade(name, "--id", MUST, "--id", SHOULD, "--json", path, "-q"))
     return paths
-
-    def test_it_is_2_if_nothing_that_is_demanded_was_judged(self, capsys: Capture) -> None:
-        assert main(facade("builtins:slice", "--id", "send.text")) == 2  # it has no methods
-        told = (
-            "none of the 1 cases that demand something was judged: builtins:slice has no accept()"
-        )
-        assert told in capsys.readouterr().err
 
 
 class TestFiles:

@@ -231,7 +231,6 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
         "disconnect.without-reason": F,
         "disconnect.reason-none": F,
         "disconnect.another-key": F,
-        "receive.iteration": F,
     },
     AcceptsTwice: {
         "accept.twice": N,
@@ -314,7 +313,6 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
     LosesEmptyMessages: {
         "receive.empty-text": T,
         "receive.empty-text-and-none": T,
-        "receive.iteration": F,
     },
     TakesUnknownTypesForText: {
         "events.unknown-type": F,

@@ -70,7 +70,7 @@ MUTANTS = {
     "the reason is lost": (receiving(without(DISCONNECT, "reason")), {"disconnect.reason"}),
     "data after the disconnect": (late_data, {"disconnect.last"}),
     # what is passed on
-    "connect twice": (connects_twice, {"connect.once", "connect.reset"}),
+    "connect twice": (connects_twice, {"connect.once", "connect.reset", "connect.reset-before-receive"}),
     "texts are bytes": (receiving(lambda m: {"type": RECEIVE, "bytes": m["text"].encode()} if "text" in m else m), {"receive.text", "receive.text-empty", "receive.text-with-nul", "receive.order", "receive.split", "receive.fragments", "receive.fragments-inside-a-character", "receive.fragments-with-ping", "receive.before-close", "receive.before-fin", "receive.waiting-gets-it", "disconnected-client.unread-message", "frames.pong-unasked"}),
     "text and bytes": (receiving(lambda m: {**m, "bytes": b""} if "text" in m else m), {"receive.text", "receive.text-empty"}),
     "no empty messages": (receiving(unless(lambda m: m["type"] == RECEIVE and not m.get("text") and not m.get("bytes"))), {"receive.text-empty", "receive.bytes-empty"}),
@@ -97,7 +97,7 @@ MUTANTS = {
     "something else is raised": (catching(ClientDisconnected, RuntimeError), {f"disconnected-client.{case}" for case in ("left-send", "left-close", "fin-send", "reset-send", "unread-send")} | {"connect.reset-then-accept"}),
     # how an application ends
     "who raises lives on": (never_ends, {"exit.raise-before-accept", "exit.raise-at-once", "exit.raise-open", "exit.raise-denying", "exit.raise-streaming"}),
-    "who returns lives on": (never_returns, {"exit.return-before-accept", "exit.return-open"}),
+    "who returns lives on": (never_returns, {"exit.return-at-once", "exit.return-before-accept", "exit.return-open"}),
     # the scope
     "the path is not decoded": (scoped(lambda s: {"path": s.get("raw_path", b"").decode()}), {"scope.path"}),
     "the query is decoded": (scoped(lambda s: {"query_string": s.get("query_string", b"").replace(b"%20", b" ")}), {"scope.query"}),

@@ -177,6 +177,15 @@ class TestEnds:
 
         assert seen_of(b"", look, stays=True) == {"waits": True}
 
+    def test_who_reads_again_sees_what_came(self) -> None:
+        async def look(client: Client) -> Any:
+            client.pause()
+            assert await client.nothing(0.05) == {"waits": True}
+            client.resume()
+            return await client.nothing(1)
+
+        assert seen_of(b"x", look, stays=True) == {"bytes": b"x"}
+
 
 class TestWriting:
     @pytest.mark.parametrize(

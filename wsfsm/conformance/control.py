@@ -35,6 +35,12 @@ class Remote:
         self.scope, self._reader, self._writer = scope, reader, writer
         self.arrived.set()
 
+    def renew(self) -> None:
+        """The application runs for another connection from now on; that of the last one ends."""
+        self.leave()
+        self.scope, self._reader, self._writer = {}, None, None
+        self.arrived.clear()
+
     async def do(self, command: dict[str, Any], within: float) -> dict[str, Any]:
         """Tell it what to do; what it sees.
 

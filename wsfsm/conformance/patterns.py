@@ -9,6 +9,7 @@ besides those that stand for a value (`wsfsm.conformance.values`):
 | `{ one_of = [...] }` | what one of the patterns matches |
 | `{ between = [400, 499] }` | a number from one to the other, both included |
 | `{ is = "text" }` | any `text`, `bytes`, `int`, `list` (a list or a tuple) or `dict` |
+| `{ begins = "HTTP/" }` | a text, or bytes, that begin with this text |
 | `{ absent = true }` | only a key that is not there |
 | `{ unset = true }` | a key that is not there, or None |
 | `{ has = [...] }` | a list that has these items, among others |
@@ -32,7 +33,7 @@ _KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
     "list": (list, tuple),
     "dict": Mapping,
 }
-_TAGS: Final = {"one_of", "between", "is", "absent", "unset", "has", "lacks"}
+_TAGS: Final = {"one_of", "between", "is", "begins", "absent", "unset", "has", "lacks"}
 _VALUES: Final = {"bytes", "hex", "text", "none", "code_points", "array"}
 
 
@@ -111,6 +112,9 @@ def _meets(tag: str, expected: Any, got: Any) -> bool:  # noqa: PLR0911 - one re
             if expected not in _KINDS:
                 raise CaseError(f"a value is {' or '.join(_KINDS)}, and never {expected!r}")
             return isinstance(got, _KINDS[expected]) and type(got) is not bool
+        case "begins":
+            start = expected.encode("latin-1") if isinstance(got, bytes) else expected
+            return isinstance(got, (str, bytes)) and got.startswith(start)
         case "absent":
             return got is _MISSING
         case "unset":
@@ -143,6 +147,8 @@ def described(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a patter
             return f"{low} to {high}"
         case {"is": kind}:
             return f"any {kind}"
+        case {"begins": start}:
+            return f"what begins with {start!r}"
         case {"absent": _}:
             return "nothing"
         case {"unset": _}:

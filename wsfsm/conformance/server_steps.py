@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wsfsm.conformance.cases import Case, Step
 from wsfsm.conformance.control import Remote
-from wsfsm.conformance.observing import Record, expects
+from wsfsm.conformance.observing import Record, States, expects
 from wsfsm.conformance.player import RUN
 from wsfsm.conformance.servers import Serving
 from wsfsm.conformance.values import CaseError, message, value
@@ -145,7 +145,10 @@ class Run:
             version=given.get("version", "1.1").encode(),
         )
         data += _bytes(given.get("body", "")) + frames(given.get("frames", []))
-        self.leave()
+        if self._client is not None:  # another connection, of an application's side of its own
+            self.leave()
+            self._remote.renew()
+            self._record.states = States()
         try:
             self._client = await Client.connect(self._serving.host, self._serving.port)
         except OSError as error:
@@ -176,6 +179,10 @@ class Run:
 
     async def _client_pause(self, _step: Step, _within: float) -> Mapping[str, Any]:
         self._connected().pause()
+        return {"done": True}
+
+    async def _client_resume(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        self._connected().resume()
         return {"done": True}
 
     async def _client_response(self, _step: Step, within: float) -> Mapping[str, Any]:

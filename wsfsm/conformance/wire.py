@@ -181,6 +181,10 @@ class Client:
         """Read no more."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 
+    def resume(self) -> None:
+        """Read again."""
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+
     async def response(self, within: float) -> dict[str, Any]:
         """The response: status, headers (all values of each name), and, but for 101, the body.
 
