@@ -72,7 +72,11 @@ def broken_server(
     @contextlib.asynccontextmanager
     async def factory(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
         # what hangs is cancelled when the server stops
-        options: dict[str, Any] = {"interface": "asgi3", "http": http, "timeout_graceful_shutdown": 0}
+        options: dict[str, Any] = {
+            "interface": "asgi3",
+            "http": http,
+            "timeout_graceful_shutdown": 0,
+        }
         async with serving(mutant(app), ws=protocol, **options) as address:
             host, _, port = address.rpartition(":")
             yield host, int(port)

@@ -114,7 +114,9 @@ def head(rewrite: Callable[[bytes], bytes]) -> type[H11Protocol]:
 def given(name: bytes, line: bytes) -> Callable[[bytes], bytes]:
     """Adds a header to requests that do not have it."""
     return lambda data: (
-        data if b"\r\n" + name in data.lower() else data.replace(b"\r\n", b"\r\n" + line + b"\r\n", 1)
+        data
+        if b"\r\n" + name in data.lower()
+        else data.replace(b"\r\n", b"\r\n" + line + b"\r\n", 1)
     )
 
 
