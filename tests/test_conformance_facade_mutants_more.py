@@ -1,6 +1,7 @@
 """More facades with one fault each, and the cases that no fault is found by."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -141,10 +142,8 @@ class Swaps(_Mutant):
 
 class SwallowsAllLosses(_Mutant):
     async def goes(self, message: Message, send: Any) -> None:
-        try:
+        with contextlib.suppress(OSError):
             await send(message)
-        except OSError:
-            pass
 
 
 class SendsAnyTime(_Mutant):
