@@ -62,14 +62,21 @@ def unchanged(app: ASGIApp) -> ASGIApp:
 
 
 def broken_server(
-    name: str, mutant: Mutant = unchanged, protocol: type[WebSocketProtocol] = WebSocketProtocol
+    name: str,
+    mutant: Mutant = unchanged,
+    protocol: type[WebSocketProtocol] = WebSocketProtocol,
+    http: str | type[asyncio.Protocol] = "h11",
 ) -> FactoryTarget:
     """The target for a mutant."""
 
     @contextlib.asynccontextmanager
     async def factory(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
         # what hangs is cancelled when the server stops
-        options = {"interface": "asgi3", "http": "h11", "timeout_graceful_shutdown": 0}
+        options: dict[str, Any] = {
+            "interface": "asgi3",
+            "http": http,
+            "timeout_graceful_shutdown": 0,
+        }
         async with serving(mutant(app), ws=protocol, **options) as address:
             host, _, port = address.rpartition(":")
             yield host, int(port)
@@ -328,5 +335,200 @@ def swaps(app: ASGIApp) -> ASGIApp:
             return message
 
         await app(scope, swapped, send)
+
+    return broken
+
+
+def refusing(refused: Callable[[Message], bool]) -> Mutant:
+    """Messages of the application are refused that are good."""
+
+    def change(message: Message) -> Message:
+        if refused(message):
+            raise ValueError("on purpose")
+        return message
+
+    return sending(change)
+
+
+def writing(bytes_of: Callable[[Message], bytes | None]) -> Mutant:
+    """Some messages of the application are written as they come, past the server."""
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            async def changed(message: Message) -> None:
+                data = bytes_of(message)
+                if data is None:
+                    await send(message)
+                else:
+                    raw(receive, data)
+
+            await app(scope, receive, changed)
+
+        return broken
+
+    return mutant
+
+
+def hangs_after_the_end(app: ASGIApp) -> ASGIApp:
+    """Before ASGI 2.4, what is sent after the end never returns."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        async def hanging(message: Message) -> None:
+            try:
+                await send(message)
+            except OSError:
+                await asyncio.Event().wait()
+
+        asgi = {"version": "3.0", "spec_version": "2.3"}
+        await app({**scope, "asgi": asgi}, receive, hanging)
+
+    return broken
+
+
+def first(message: Message | None) -> Mutant:
+    """Something else comes in place of the connect, or the next message."""
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            calls = itertools.count()
+
+            async def other() -> Message:
+                received = await receive() if next(calls) or message is None else message
+                return await receive() if received["type"] == "websocket.connect" else received
+
+            await app(scope, other, send)
+
+        return broken
+
+    return mutant
+
+
+def not_told_after(kind: str) -> Mutant:
+    """What the application has ended itself is never told to be over."""
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            over = False
+
+            async def sent(message: Message) -> None:
+                nonlocal over
+                await send(message)
+                over = over or message.get("type") == kind
+
+            async def silent() -> Message:
+                if over:
+                    await asyncio.Event().wait()
+                return await receive()
+
+            await app(scope, silent, sent)
+
+        return broken
+
+    return mutant
+
+
+def completes_what_was_refused(app: ASGIApp) -> ASGIApp:
+    """A close before the accept is forgotten if an accept follows."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        held: list[Message] = []
+        accepted = False
+
+        async def late(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message.get("type") == "websocket.accept"
+            if message.get("type") == "websocket.close" and not accepted:
+                held.append(message)
+            else:
+                await send(message)
+
+        await app(scope, receive, late)
+        if held and not accepted:
+            await send(held[0])
+
+    return broken
+
+
+def denies_after_the_accept(app: ASGIApp) -> ASGIApp:
+    """The start of a denial is written, accepted or not."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = False
+
+        async def denying(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message.get("type") == "websocket.accept"
+            if accepted and message.get("type") == "websocket.http.response.start":
+                raw(receive, b"HTTP/1.1 404 Not Found\r\n\r\n")
+            else:
+                await send(message)
+
+        await app(scope, receive, denying)
+
+    return broken
+
+
+def one_at_a_time(app: ASGIApp) -> ASGIApp:
+    """Nothing is sent while the application waits for a message."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        lock = asyncio.Lock()
+
+        async def receiving() -> Message:
+            async with lock:
+                return await receive()
+
+        async def sent(message: Message) -> None:
+            async with lock:
+                await send(message)
+
+        await app(scope, receiving, sent)
+
+    return broken
+
+
+def tires(app: ASGIApp) -> ASGIApp:
+    """Something is received where nothing comes."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        async def impatient() -> Message:
+            try:
+                async with asyncio.timeout(0.3):
+                    return await receive()
+            except TimeoutError:
+                return {"type": "websocket.receive", "text": ""}
+
+        await app(scope, impatient, send)
+
+    return broken
+
+
+def speaks_first(app: ASGIApp) -> ASGIApp:
+    """The handshake is answered before the application has answered."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raw(receive, b"HTTP/1.1 102 Processing\r\n\r\n")
+        await app(scope, receive, send)
+
+    return broken
+
+
+def dies_of_the_end(app: ASGIApp) -> ASGIApp:
+    """An application that ends after its client has left is the last one."""
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        left = False
+
+        async def noticed() -> Message:
+            nonlocal left
+            message = await receive()
+            left = message["type"] == DISCONNECT and message.get("code") == 1001
+            return message
+
+        try:
+            await app(scope, noticed, send)
+        finally:
+            if left:
+                receive.__self__._server_state.refuses = True  # type: ignore[attr-defined]
 
     return broken

@@ -1,0 +1,275 @@
+"""More facades with one fault each, and the cases that no fault is found by."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from test_conformance_facade_mutants import FAULTS, C, F, Message, N, T, _Mutant
+
+from wsfsm.conformance import Level, load_folder, select
+from wsfsm.conformance.facade_runner import check_facade
+from wsfsm.conformance.facades import class_target
+from wsfsm.conformance.verdicts import Verdict
+
+Change = Callable[[Message], Message]
+ACCEPT = "websocket.accept"
+CLOSE = "websocket.close"
+SEND = "websocket.send"
+START = "websocket.http.response.start"
+BODY = "websocket.http.response.body"
+
+
+def needing(read: Callable[[Any], object]) -> type[_Mutant]:
+    """A class that reads something of the scope at once."""
+
+    class Needs(_Mutant):
+        def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+            read(scope)
+            super().__init__(scope, receive, send)
+
+    return Needs
+
+
+def receiving(kind: str, change: Callable[[Any], Any]) -> type[_Mutant]:
+    """A class that is given another text, or other bytes."""
+
+    class Receives(_Mutant):
+        async def comes(self, message: Any) -> Any:
+            if message.get(kind) is not None:
+                message[kind] = change(message[kind])
+            return message
+
+    return Receives
+
+
+def sending(kind: str, change: Change) -> type[_Mutant]:
+    """A class that sends something else."""
+
+    class Sends(_Mutant):
+        async def goes(self, message: Message, send: Any) -> None:
+            await send(change(message) if message["type"] == kind else message)
+
+    return Sends
+
+
+def lower(headers: Any) -> None:
+    if any(name != name.lower() for name, _ in headers):
+        raise ValueError("capitals")
+
+
+class AcceptsTwiceAtOnce(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        await send(message)
+        if message["type"] == ACCEPT:
+            await send(message)
+
+
+class ClosesTwiceAtOnce(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        await send(message)
+        if message["type"] == CLOSE:
+            await send(message)
+
+
+class AcceptsAtOnceOrNever(_Mutant):
+    async def accept(self, *args: Any, **kwargs: Any) -> None:
+        await asyncio.wait_for(super().accept(*args, **kwargs), 0.001)
+
+
+class LosesWhatComesWithTheConnect(_Mutant):
+    async def comes(self, message: Any) -> Any:
+        if message["type"] == "websocket.connect":
+            self.lost = asyncio.ensure_future(self._receive())
+            await asyncio.sleep(0.001)
+            self.lost.cancel()
+        return message
+
+
+class NeverRejects(_Mutant):
+    async def close(self, *args: Any, **kwargs: Any) -> None:
+        if self.application_state.name != "CONNECTING":
+            await super().close(*args, **kwargs)
+
+
+class OneAtATime(_Mutant):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.lock = asyncio.Lock()
+
+    async def comes(self, message: Any) -> Any:
+        return message
+
+    async def receive_text(self) -> str:
+        async with self.lock:
+            return await super().receive_text()
+
+    async def goes(self, message: Message, send: Any) -> None:
+        async with self.lock:
+            await send(message)
+
+
+class Tires(_Mutant):
+    async def receive_text(self) -> str:
+        return await asyncio.wait_for(super().receive_text(), 3600)
+
+
+class NeverWaits(_Mutant):
+    async def receive_text(self) -> str:
+        return await asyncio.wait_for(super().receive_text(), 0.001)
+
+
+class TakesWhatIsThere(_Mutant):
+    async def receive_text(self) -> Any:
+        message = await self.receive()
+        if message["type"] == "websocket.disconnect":
+            return await super().receive_text()
+        return message.get("text")
+
+    async def receive_bytes(self) -> Any:
+        message = await self.receive()
+        if message["type"] == "websocket.disconnect":
+            return await super().receive_bytes()
+        return message.get("bytes")
+
+
+class Swaps(_Mutant):
+    async def receive_text(self) -> str:
+        text = await super().receive_text()
+        return {"1": "2", "2": "1"}.get(text, text)
+
+
+class SwallowsAllLosses(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        with contextlib.suppress(OSError):
+            await send(message)
+
+
+class SendsAnyTime(_Mutant):
+    async def send_text(self, data: str) -> None:
+        await self.server_send({"type": SEND, "text": data})
+
+
+class AcceptsAnyTime(_Mutant):
+    async def accept(self, *args: Any, **kwargs: Any) -> None:
+        if self.application_state.name == "CONNECTING" and self.client_state.name != "DISCONNECTED":
+            await super().accept(*args, **kwargs)
+        else:
+            await self.server_send({"type": ACCEPT})
+
+
+class ClosesAnyTime(_Mutant):
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        if self.client_state.name == "DISCONNECTED":
+            await self.server_send({"type": CLOSE, "code": code})
+        else:
+            await super().close(code, reason)
+
+
+class PassesAnythingOn(_Mutant):
+    async def send(self, message: Any) -> None:
+        try:
+            await super().send(message)
+        except RuntimeError:
+            if not message["type"].startswith("websocket.http"):
+                raise
+            await self.server_send(message)
+
+
+NAMES = ("http_version", "scheme", "raw_path", "root_path", "client", "server", "subprotocols", "state", "extensions")  # fmt: skip
+
+# Tables are aligned by hand.
+# fmt: off
+NEEDS: Mapping[str, tuple[Callable[[Any], object], set[str]]] = {
+    **{name: (lambda s, name=name: s[name], {f"scope.without-{name.replace('_', '-')}"}) for name in NAMES},
+    "spec_version": (lambda s: s["asgi"]["spec_version"], {"scope.without-spec-version"}),
+    "a client that is a pair": (lambda s: len(s.get("client", ())), {"scope.client-none"}),
+    "a server that is a pair": (lambda s: len(s.get("server", ())), {"scope.server-none"}),
+    "a port": (lambda s: s["server"] and int(s["server"][1]) if "server" in s else 0, {"scope.unix-socket"}),
+    "a raw path of bytes": (lambda s: len(s.get("raw_path", b"")), {"scope.raw-path-none"}),
+    "pairs that are tuples": (lambda s: set(s["headers"]), {"scope.headers-as-lists", "scope.headers-with-capitals", "scope.headers-not-ascii"}),
+    "small letters": (lambda s: lower(s["headers"]), {"scope.headers-with-capitals"}),
+    "ASCII": (lambda s: [value.decode("ascii") for _, value in s["headers"]], {"scope.headers-not-ascii"}),
+    "a header": (lambda s: s["headers"][0], {"scope.no-headers"}),
+}
+
+MORE: Mapping[str, tuple[type[_Mutant], Mapping[str, Verdict]]] = {
+    "accepts twice at once": (AcceptsTwiceAtOnce, {"accept.message": F, "accept.twice": N, "close.message": F, "close.while-receiving": F, "denial.after-accept": F, "denial.body-after-accept": N, "denial.last-body-after-accept": N, "send.text": F, "send.bytes": F, "send.empty-text": F, "send.empty-bytes": F, "send.any-text": F, "send.any-bytes": F, "send.large-text": F, "send.in-order": F, "send.json": F, "send.json-in-bytes": F, "send.message": F, "send.while-receiving": F}),
+    "closes twice at once": (ClosesTwiceAtOnce, {"close.message": F, "close.before-accept": F, "close.then-close": N, "close.then-send-text": F, "close.then-send-bytes": F, "close.then-accept": F, "close.rejected-then-accept": F, "close.rejected-then-send": N, "close.rejected-then-close": N, "denial.after-close": F, "endings.return-after-close": N, "endings.raise-after-close": N}),
+    "accepts at once or never": (AcceptsAtOnceOrNever, {"accept.connect-comes-later": F}),
+    "loses what comes with the connect": (LosesWhatComesWithTheConnect, {"accept.keeps-data": T}),
+    "never rejects": (NeverRejects, {"close.before-accept": F}),
+    "one at a time": (OneAtATime, {"close.while-receiving": T, "send.while-receiving": T}),
+    "tires": (Tires, {"receive.after-a-day": F}),
+    "never waits": (NeverWaits, {"receive.waits": F, "receive.after-a-day": F}),
+    "takes what is there": (TakesWhatIsThere, {"events.neither-key": F, "events.both-none": F, "events.both-keys": F, "events.text-of-another-type": F, "events.bytes-of-another-type": F}),
+    "swaps": (Swaps, {"receive.in-order": F, "receive.many-unread": F, "receive.iteration": F}),
+    "swallows all losses": (SwallowsAllLosses, {"denial.lost": F, "lost.send-text": F, "lost.send-bytes": F, "lost.send-json": F, "lost.send-message": F, "lost.send-under-way": F, "lost.send-again": F, "lost.accept": F}),
+    "sends any time": (SendsAnyTime, {"close.then-send-text": N, "close.rejected-then-send": N, "denial.then-send": N, "denial.begun-then-send": N, "disconnect.then-send-text": N, "send.before-accept": N}),
+    "accepts any time": (AcceptsAnyTime, {"accept.twice": N, "close.then-accept": N, "close.rejected-then-accept": N, "denial.then-accept": N, "denial.begun-then-accept": N, "disconnect.then-accept": N}),
+    "closes any time": (ClosesAnyTime, {"disconnect.then-close": N}),
+    "passes anything on": (PassesAnythingOn, {"denial.after-accept": N, "denial.after-close": N, "denial.then-deny": N, "denial.begun-twice": N, "denial.body-first": N, "denial.body-after-accept": N, "denial.body-after-the-last": N, "denial.part-of-a-body-first": N, "denial.last-body-after-accept": N, "denial.part-of-a-body-after-the-last": N, "disconnect.then-deny": N}),
+    "strips what is received": (receiving("text", str.strip), {"receive.any-text": F}),
+    "cuts what is received": (receiving("text", lambda text: text[:65536]), {"receive.large-text": F}),
+    "replaces bytes": (receiving("bytes", lambda data: data.decode("ascii", "replace").encode()), {"receive.any-bytes": F}),
+    "adds a byte": (receiving("bytes", lambda data: data + b"+"), {"receive.bytes": F, "receive.bytes-and-none": F, "receive.empty-bytes": F, "receive.empty-bytes-and-none": F, "receive.any-bytes": F, "receive.text-then-bytes": F}),
+    "turns texts": (receiving("text", lambda text: f"{text}+"), {"accept.keeps-data": F, "events.text-of-another-type": F, "receive.text": F, "receive.text-and-none": F, "receive.empty-text": F, "receive.empty-text-and-none": F, "receive.any-text": F, "receive.large-text": F, "receive.in-order": F, "receive.many-unread": F, "receive.text-then-bytes": F, "receive.waits": F, "receive.after-a-day": F, "receive.after-sending": F, "receive.another-key": F, "receive.message": F, "receive.iteration": F, "send.while-receiving": F}),
+    "takes the first subprotocol": (sending(ACCEPT, lambda m: {**m, "subprotocol": "a"}), {"accept.without-subprotocol": F, "accept.subprotocol": F}),
+    "a reason of no text": (sending(CLOSE, lambda m: {**m, "reason": m["reason"] or 0}), {"close.without-reason": F}),
+    "strips what is sent": (sending(SEND, lambda m: {**m, "text": m["text"].strip()} if "text" in m else m), {"send.any-text": F}),
+    "cuts what is sent": (sending(SEND, lambda m: {**m, "text": m["text"][:65536]} if "text" in m else m), {"send.large-text": F}),
+    "another status": (sending(START, lambda m: {**m, "status": 400}), {"denial.status": F}),
+    "denials without headers": (sending(START, lambda m: {**m, "headers": []}), {"denial.headers": F}),
+    "bodies end at once": (sending(BODY, lambda m: {**m, "more_body": False}), {"denial.body-in-parts": F, "denial.goes-on": F}),
+}
+NOT_CAUGHT = {
+    "denial.empty-body": "no mutant breaks it yet",
+    "denial.then-return": "what ends a handler is no affair of the class, but of what calls it",
+    "denial.exception-with-extension": "what ends a handler is no affair of the class, but of what calls it",
+    "denial.exception-after-accept": "what ends a handler is no affair of the class, but of what calls it",
+    "denial.exception-after-denial": "what ends a handler is no affair of the class, but of what calls it",
+    "disconnect.ends-receiving-bytes": "no mutant breaks it yet",
+    "disconnect.code": "no mutant breaks it yet",
+    "endings.error-without-extension": "what ends a handler is no affair of the class, but of what calls it",
+    "endings.error-after-accept": "what ends a handler is no affair of the class, but of what calls it",
+    "endings.return-after-disconnect": "what ends a handler is no affair of the class, but of what calls it",
+    "endings.raise-after-disconnect": "what ends a handler is no affair of the class, but of what calls it",
+    "receive.connect-message": "no mutant breaks it yet",
+}
+# fmt: on
+
+
+def found(mutant: type[_Mutant]) -> dict[str, Verdict]:
+    """What the cases find that demand something."""
+    report = check_facade(class_target("mutant", mutant, {}), DEMANDED)
+    return {
+        result.case.id: result.verdict
+        for result in report.results
+        if result.verdict in {F, N, T, C}
+    }
+
+
+DEMANDED = select(load_folder("facade"), levels=[Level.MUST, Level.SHOULD])
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_class_that_needs_a_key_is_found_by_the_case_about_it(name: str) -> None:
+    read, caught = NEEDS[name]
+
+    assert found(needing(read)).keys() == caught
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_another_fault_is_found_by_the_cases_about_it(name: str) -> None:
+    mutant, caught = MORE[name]
+
+    assert found(mutant) == caught
+
+
+def test_each_case_that_demands_something_finds_a_fault() -> None:
+    caught = {case for cases in FAULTS.values() for case in cases}
+    caught |= {case for _, cases in NEEDS.values() for case in cases}
+    caught |= {case for _, cases in MORE.values() for case in cases}
+
+    assert {case.id for case in DEMANDED} - caught == set(NOT_CAUGHT)

@@ -1,0 +1,241 @@
+"""Broken servers: what they read and write, and each key of the scope.
+
+As in ``test_conformance_server_mutants``; the last test counts what all of them leave.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import pytest
+from broken_servers import (
+    DISCONNECT,
+    broken_server,
+    completes_what_was_refused,
+    dies_of_the_end,
+    first,
+    hangs_after_the_end,
+    not_told_after,
+    one_at_a_time,
+    receiving,
+    refusing,
+    rewriting,
+    scoped,
+    sending,
+    tires,
+    unless,
+    writing,
+)
+from broken_wires import (
+    BINARY,
+    CLOSE,
+    FIN,
+    PING,
+    TEXT,
+    Refusing,
+    StaysOpen,
+    continues,
+    each,
+    given,
+    head,
+    masked,
+    mending,
+)
+from test_conformance_server_mutants import BYTES, DEMANDED, MUTANTS, failures
+
+from wsfsm.conformance import check_server
+from wsfsm.types import Message, Scope
+
+EVOLVE = attrs.evolve
+ACCEPT = "websocket.accept"
+END = "websocket.close"
+SEND = "websocket.send"
+START = "websocket.http.response.start"
+BODY = "websocket.http.response.body"
+RECEIVE = "websocket.receive"
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n"
+UNSENDABLE = (1005, 1006, 1015)
+
+
+def heads_as_they_come(message: Message) -> bytes | None:
+    if message.get("type") != ACCEPT:
+        return None
+    if "\r\n" in str(message.get("subprotocol") or "").replace("\\r\\n", "\r\n"):
+        return SWITCH + b"sec-websocket-protocol: " + message["subprotocol"].encode() + b"\r\n\r\n"
+    if any(b"\0" in value for _, value in message.get("headers") or () if isinstance(value, bytes)):
+        return SWITCH + b"x-a: 1\x002\r\n\r\n"
+    return None
+
+
+def codes_as_they_come(message: Message) -> bytes | None:
+    code = message.get("code") if message.get("type") == END else None
+    return b"\x88\x02" + code.to_bytes(2, "big") if code in UNSENDABLE else None
+
+
+def long_reasons(message: Message) -> bytes | None:
+    reason = str(message.get("reason") or "").encode()
+    if message.get("type") != END or len(reason) != 124:
+        return None
+    return b"\x88\x7e\x00\x7e\x03\xe8" + reason
+
+
+def cut_reasons(message: Message) -> bytes | None:
+    reason = str(message.get("reason") or "").encode()
+    if message.get("type") != END or len(reason) < 125:
+        return None
+    return b"\x88\x7d\x03\xe8" + reason[:123]
+
+
+def valid(payload: bytes) -> bytes:
+    return payload.decode("utf-8", "replace").encode()
+
+
+def good_start(message: Message) -> Message:
+    if message.get("type") != START:
+        return message
+    pairs = [
+        (n if isinstance(n, bytes) else n.encode(), v if isinstance(v, bytes) else v.encode())
+        for n, v in message.get("headers", [])
+    ]
+    return {**message, "status": int(message.get("status", 404)), "headers": pairs}
+
+
+# Tables are aligned by hand.
+# fmt: off
+APPLICATIONS = {
+    "texts are made of anything": (sending(lambda m: {**m, "text": str(m["text"])} if not isinstance(m.get("text", ""), str | None) else m), {"send.text-bytes", "send.text-int"}),
+    "None is refused": (refusing(lambda m: m.get("type") == SEND and None in m.values()), {"send.bytes-with-text-none", "send.text-empty-with-bytes-none", "send.text-with-bytes-none"}),
+    "ASCII alone": (sending(lambda m: {**m, "text": m["text"].encode("ascii", "replace").decode()} if m.get("type") == SEND and isinstance(m.get("text"), str) else m), {"send.text"}),
+    "messages without a type are swallowed": (sending(unless(lambda m: "type" not in m)), {"errors.no-type", "errors.no-type-open"}),
+    "bytes are made of anything": (sending(lambda m: {**m, "bytes": m["bytes"].encode()} if isinstance(m.get("bytes"), str) else m), {"send.bytes-text"}),
+    "no disconnect": (receiving(unless(lambda m: m["type"] == DISCONNECT)), {"close.disconnect", "close.disconnect-after-reset", "close.rejected-disconnect", "connect.reset", "denial.disconnect", "denial.reset", "disconnect.code-1000", "disconnect.code-1001", "disconnect.code-1011", "disconnect.code-3000", "disconnect.code-4000", "disconnect.code-4999", "disconnect.fin", "disconnect.reset", "disconnect.waiting", "disconnect.waiting-reset", "disconnected-client.unread-message", "frames.close-invalid-utf-8", "frames.close-one-byte", "frames.control-fragmented", "frames.control-long", "frames.error-disconnect", "frames.interleaved", "frames.invalid-utf-8", "frames.lone-continuation", "frames.reserved-bit", "frames.reserved-control-opcode", "frames.reserved-opcode", "frames.unmasked", "receive.before-close", "receive.before-fin"}),
+    "no disconnect without a Close": (receiving(unless(lambda m: m.get("code") == 1006)), {"close.rejected-disconnect", "connect.reset", "denial.disconnect", "denial.reset", "disconnect.fin", "disconnect.reset", "disconnect.waiting-reset", "receive.before-fin"}),
+    "nothing after its own close": (not_told_after(END), {"close.disconnect", "close.disconnect-after-reset", "close.rejected-disconnect"}),
+    "nothing after its own denial": (not_told_after(BODY), {"denial.disconnect", "denial.reset"}),
+    "a reason that nobody gave": (receiving(lambda m: {**m, "reason": "x"} if m["type"] == DISCONNECT and not m.get("reason") else m), {"disconnect.no-reason"}),
+    "no connect": (first(None), {"connect.first"}),
+    "data before the connect": (first({"type": RECEIVE, "text": ""}), {"connect.first"}),
+    "bytes are texts": (receiving(lambda m: {"type": RECEIVE, "text": m["bytes"].decode("latin-1")} if "bytes" in m else m), {"receive.bytes", "receive.bytes-empty", "receive.fragments-empty", "receive.medium", "receive.order"}),
+    "what is long is cut": (receiving(lambda m: {**m, "bytes": m["bytes"][:4096]} if m.get("bytes") else m), {"receive.medium"}),
+    "tires of waiting": (tires, {"connect.once", "frames.ping-not-passed-on", "receive.idle"}),
+    "one at a time": (one_at_a_time, {"receive.while-sending"}),
+    "completes what was refused": (completes_what_was_refused, {"close.then-accept"}),
+    "dies of the end": (dies_of_the_end, {"disconnect.exception"}),
+    "hangs after the end, before 2.4": (hangs_after_the_end, {"connect.reset-then-accept-before-2.4", "disconnected-client.closed-accept-before-2.4", "disconnected-client.closed-close-before-2.4", "disconnected-client.closed-send-before-2.4", "disconnected-client.left-accept-before-2.4", "disconnected-client.left-close-before-2.4", "disconnected-client.left-send-before-2.4", "disconnected-client.rejected-accept-before-2.4", "disconnected-client.rejected-close-before-2.4", "disconnected-client.rejected-send-before-2.4"}),
+    "heads as they come": (writing(heads_as_they_come), {"accept.header-value-nul", "accept.subprotocol-newline"}),
+    "codes as they come": (writing(codes_as_they_come), {"close.code-1005", "close.code-1006", "close.code-1015"}),
+    "long reasons": (writing(long_reasons), {"close.reason-124"}),
+    "reasons are cut anywhere": (writing(cut_reasons), {"close.reason-cut-inside-a-character"}),
+}
+
+READ = {
+    "frames without a mask": (each(lambda f: EVOLVE(f, masked=True)), {"frames.unmasked"}),
+    "any reserved bit": (each(lambda f: EVOLVE(f, bits=f.bits & FIN)), {"frames.reserved-bit"}),
+    "any opcode is a text": (each(lambda f: EVOLVE(f, opcode=TEXT) if 2 < f.opcode < CLOSE else f), {"frames.error-disconnect", "frames.reserved-opcode"}),
+    "any other control frame is swallowed": (each(lambda f: f if f.opcode < 11 else None), {"frames.reserved-control-opcode"}),
+    "continuations of anything": (mending(continues), {"frames.interleaved", "frames.lone-continuation"}),
+    "parts of control frames": (each(lambda f: EVOLVE(f, bits=f.bits | FIN) if f.control else f), {"frames.control-fragmented"}),
+    "long control frames": (each(lambda f: EVOLVE(f, payload=f.payload[:125]) if f.control else f), {"frames.control-long"}),
+    "texts that are no UTF-8": (each(lambda f: EVOLVE(f, payload=valid(f.payload)) if f.opcode == TEXT and f.fin else f), {"frames.invalid-utf-8"}),
+    "a wrong Close is swallowed": (each(lambda f: None if f.opcode == CLOSE and (len(f.payload) == 1 or f.payload[2:] != valid(f.payload[2:])) else f), {"frames.close-invalid-utf-8", "frames.close-one-byte"}),
+    "Pings are texts": (each(lambda f: EVOLVE(f, opcode=TEXT) if f.opcode == PING and f.fin and len(f.payload) < 9 else f), {"frames.ping", "frames.ping-between-fragments", "frames.ping-empty", "frames.ping-not-passed-on", "receive.fragments-with-ping"}),
+    "an empty beginning is lost": (each(lambda f: None if f.opcode == BINARY and not f.fin and not f.payload else f), {"receive.fragments-empty"}),
+}
+
+WRITTEN = {
+    "another status than 101": (rewriting(lambda data: data.replace(b"HTTP/1.1 101", b"HTTP/1.1 200")), {"accept.headers", "accept.headers-empty", "accept.subprotocol", "accept.subprotocol-none", "handshake.connection-list", "handshake.status", "handshake.upgrade-case"}),
+    "lengths that are too long": (rewriting(lambda data: data.replace(b"content-length: ", b"content-length: 1")), {"close.response-complete", "denial.body-complete", "denial.content-length", "denial.one-response"}),
+    "a body of 204": (rewriting(lambda data: data + b"x" if data.startswith(b"HTTP/1.1 204") else data), {"denial.status-204"}),
+    "the version is not told": (rewriting(lambda data: data.replace(b"sec-websocket-version", b"x-version")), {"handshake.version-told"}),
+    "errors have another code": (rewriting(lambda data: data.replace(b"\x03\xea", b"\x03\xe8").replace(b"\x03\xef", b"\x03\xe8") if data[:1] == b"\x88" else data), {"close.code-1002", "close.code-1007", "frames.close-invalid-utf-8-code", "frames.control-fragmented-code", "frames.control-long-code", "frames.interleaved-code", "frames.invalid-utf-8-code", "frames.lone-continuation-code", "frames.reserved-bit-code", "frames.reserved-control-opcode-code", "frames.reserved-opcode-code"}),
+    "no code is 1005": (rewriting(lambda data: b"\x88\x02\x03\xed" if data == b"\x88\x00" else data), {"disconnect.answer-valid"}),
+    "masked frames": (rewriting(masked), {"send.unmasked"}),
+    "a frame after the Close": (rewriting(lambda data: data + b"\x81\x00" if data[:1] == b"\x88" else data), {"close.once"}),
+    "two Closes": (rewriting(lambda data: data + data if data[:1] == b"\x88" else data), {"close.once"}),
+    "the transport stays open after a FIN": (StaysOpen, {"close.transport-ends", "disconnect.fin-ends", "disconnect.transport-ends", "exit.raise-closing", "exit.return-closing"}),
+}
+
+HEADS = {
+    "no key is needed": (given(b"sec-websocket-key", b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="), {"handshake.key-missing"}),
+    "no version is needed": (given(b"sec-websocket-version", b"sec-websocket-version: 13"), {"handshake.version-missing"}),
+    "any version": (lambda data: data.replace(b"version: 99", b"version: 13"), {"handshake.version-unknown"}),
+    "any method": (lambda data: data.replace(b"POST ", b"GET "), {"handshake.post"}),
+    "no upgrade is needed": (given(b"upgrade", b"upgrade: websocket"), {"handshake.no-upgrade"}),
+    "any upgrade": (lambda data: data.replace(b"pgrade: x-wsfsm", b"pgrade: websocket"), {"handshake.other-upgrade"}),
+    "any connection": (lambda data: data.replace(b"onnection: close", b"onnection: Upgrade"), {"handshake.no-connection"}),
+    "no host is needed": (given(b"host", b"host: x"), {"handshake.host-missing"}),
+}
+
+SCOPES = {
+    "no version": (lambda s: {"asgi": {"spec_version": "2.5"}}, {"scope.asgi-version"}),
+    "a version of the future": (lambda s: {"asgi": {"version": "3.0", "spec_version": "9"}}, {"scope.spec-version"}),
+    "HTTP is a number": (lambda s: {"http_version": 1.1}, {"scope.http-version"}),
+    "the scheme is that of HTTP": (lambda s: {"scheme": "http"}, {"scope.scheme"}),
+    "parameters of a path are cut": (lambda s: {"path": s["path"].partition(";")[0]}, {"scope.path-parameters"}),
+    "the raw path is a text": (lambda s: {"raw_path": s["raw_path"].decode()}, {"scope.raw-path"}),
+    "the query is a text": (lambda s: {"query_string": s["query_string"].decode()}, {"scope.query", "scope.query-missing"}),
+    "the root path is None": (lambda s: {"root_path": None}, {"scope.root-path"}),
+    "headers are sorted": (lambda s: {"headers": sorted(s["headers"])}, {"scope.headers-order"}),
+    "headers are UTF-8": (lambda s: {"headers": [(n, v.decode("latin-1").encode()) for n, v in s["headers"]]}, {"scope.headers-latin-1"}),
+    "headers of the handshake are kept back": (lambda s: {"headers": [(n, v) for n, v in s["headers"] if not n.startswith(b"sec-")]}, {"scope.headers-handshake"}),
+    "the server is a text": (lambda s: {"server": "127.0.0.1:80"}, {"scope.server"}),
+    "subprotocols are None": (lambda s: {"subprotocols": s["subprotocols"] or None}, {"scope.subprotocols-none"}),
+    "one header of subprotocols": (lambda s: {"subprotocols": s["subprotocols"][:2]}, {"scope.subprotocols-two-headers"}),
+    "extensions are a list": (lambda s: {"extensions": ["websocket.http.response"]}, {"scope.extensions"}),
+    "state is None": (lambda s: {"state": None}, {"scope.state"}),
+}
+NOT_CAUGHT = {
+    "scope.type": "an application finds its case by the scope",
+    "scope.headers": "an application finds its case by the headers",
+    "connect.handshake-waits": "no mutant breaks it yet",
+    "denial.headers": "no mutant breaks it yet",
+    "denial.headers-missing": "no mutant breaks it yet",
+    "denial.body-missing": "no mutant breaks it yet",
+    "denial.after-accept-on-the-wire": "no mutant breaks it yet",
+    "denial.status-text": "no mutant breaks it yet",
+    "denial.status-missing": "no mutant breaks it yet",
+    "denial.headers-text": "no mutant breaks it yet",
+    "disconnected-client.let-through": "no mutant breaks it yet",
+    "exit.return-sent": "no mutant breaks it yet",
+    "exit.return-left": "no mutant breaks it yet",
+}
+# fmt: on
+
+
+pytestmark = pytest.mark.xdist_group("broken wires")  # they wait at the same time
+SCOPE = [case for case in DEMANDED if case.id.startswith("scope.")]
+
+
+def scope_failures(name: str, change: Callable[[Scope], Mapping[str, Any]]) -> set[str]:
+    """The cases about the scope that a server with another one fails."""
+    report = check_server(broken_server(name, scoped(change)), SCOPE)
+    return {result.case.id for result in report.failures()}
+
+
+@functools.cache
+def checked() -> dict[str, Future[set[str]]]:
+    """What all of these servers fail, by their names."""
+    pool = ThreadPoolExecutor(8)
+    run = pool.submit
+    return {
+        **{n: run(failures, n, m, http=Refusing) for n, (m, _) in APPLICATIONS.items()},
+        **{n: run(failures, n, protocol=m) for n, (m, _) in (READ | WRITTEN).items()},
+        **{n: run(failures, n, http=head(m)) for n, (m, _) in HEADS.items()},
+        **{n: run(scope_failures, n, m) for n, (m, _) in SCOPES.items()},
+    }
+
+
+CAUGHT = {name: caught for name, (_, caught) in (*APPLICATIONS.items(), *READ.items(), *WRITTEN.items(), *HEADS.items(), *SCOPES.items())}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CAUGHT)
+def test_a_broken_server_fails_what_is_about_it(name: str) -> None:
+    assert checked()[name].result() == CAUGHT[name]
+
+
+def test_each_case_that_demands_something_is_failed_by_a_broken_server() -> None:
+    caught = set().union(*CAUGHT.values(), *(cases for _, cases in (MUTANTS | BYTES).values()))
+
+    assert {case.id for case in DEMANDED} - caught == set(NOT_CAUGHT)
