@@ -118,10 +118,11 @@ class _Session:
             The cases that are left over because the server has died.
         """
         waiting = list(cases)[::-1]
+        before = len(waiting)
         fresh: deque[tuple[float, Result]] = deque()
 
-        def settle(before: float) -> None:
-            while fresh and fresh[0][0] < before:
+        def settle(until: float) -> None:
+            while fresh and fresh[0][0] < until:
                 result = fresh.popleft()[1]
                 if result.verdict.is_failure:
                     alone.append(result.case)
@@ -140,6 +141,8 @@ class _Session:
             died = await self.dies(serving)
         if died:
             alone += [result.case for _, result in fresh]
+            if len(waiting) == before:  # it has died before anything was played
+                alone.append(waiting.pop())
         else:
             settle(monotonic() + 1)
         return waiting[::-1]
