@@ -239,12 +239,18 @@ class TestOddServers:
     def test_a_server_that_accepts_nobody_is_not_waited_for(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        async def connect_all(address: tuple[str, int], clients: contextlib.ExitStack) -> None:
+            while True:
+                client = await Client.connect(*address)
+                clients.callback(client.leave)
+
         async def main() -> None:
-            with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-                with contextlib.ExitStack() as clients, pytest.raises(TimeoutError):
-                    while True:
-                        client = await Client.connect(*full.getsockname())
-                        clients.callback(client.leave)
+            with (
+                socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+                contextlib.ExitStack() as clients,
+                pytest.raises(TimeoutError),
+            ):
+                await connect_all(full.getsockname(), clients)
 
         monkeypatch.setattr("wsfsm.conformance.wire._CONNECTING", 0.2)
         in_time(main)
