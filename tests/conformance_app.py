@@ -1,5 +1,6 @@
 """Applications for servers of their own: what stands between them and the server breaks it."""
 
+import asyncio
 import os
 from typing import Any
 
@@ -41,3 +42,32 @@ async def deaf(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def other(_scope: Scope, _receive: Receive, _send: Send) -> Any:
     """It does not play."""
+
+
+async def called_twice(scope: Scope, receive: Receive, send: Send) -> None:
+    """The application is called twice for a request."""
+    await asyncio.gather(app(scope, receive, send), app(scope, receive, send))
+
+
+async def without_asgi(scope: Scope, receive: Receive, send: Send) -> None:
+    """The scope does not say what it is."""
+    await app({**scope, "asgi": None}, receive, send)
+
+
+async def odd_extensions(scope: Scope, receive: Receive, send: Send) -> None:
+    """The extensions are no table."""
+    await app({**scope, "extensions": 5}, receive, send)
+
+
+async def odd_headers(scope: Scope, receive: Receive, send: Send) -> None:
+    """One of the headers is of texts."""
+    await app({**scope, "headers": [*scope["headers"], ("a", "b")]}, receive, send)
+
+
+async def no_messages(scope: Scope, _receive: Receive, send: Send) -> None:
+    """What is received is no message."""
+
+    async def receive() -> Any:
+        return None
+
+    await app(scope, receive, send)

@@ -45,6 +45,7 @@ class TestReading:
         ("text", "told"),
         [
             ("known", "known.toml: "),
+            ("known = " + "[" * 5000, "known.toml: "),
             ("known = 1", "known.toml: it has tables [[known]], and nothing else"),
             ("[more]", "it has tables"),
             ("known = ['close.code']", "it has tables"),

@@ -320,11 +320,42 @@ class TestLoading:
             (GOOD + "needs = { luck = 1 }", "a.b: .*luck"),
             (GOOD.replace("app", "dog"), "a.b: a step has one of app, client, server, wait"),
             (GOOD.replace('app = "receive"', 'app = "x", client = "y"'), "a step has one of"),
+            (GOOD.replace('id = "a.b"', "id = 5"), "5: id is a text, and not 5"),
+            (GOOD + "alone = 1", "a.b: alone is true or false, and not 1"),
+            (GOOD + "needs = { spec_version = 2 }", "a.b: needs.spec_version is a text, and not 2"),
+            (GOOD + 'never = { wire = "abc" }', "a.b: never.wire is a list of its items"),
+            (GOOD + 'never = { messages = ["a"] }', "a.b: never.messages is a list of its items"),
+            (GOOD + "never = { luck = [] }", "a.b: .*luck"),
+            (GOOD.replace('[{ app = "receive"', '[5, { app = "receive"'), "a.b: a step is a table, and not 5"),
+            (GOOD.replace('"receive"', "5"), "a.b: what app does is told as text, and not 5"),
+            (GOOD.replace("{ waits = true }", "5"), "a.b: a pattern is a table, .* and not 5"),
+            (GOOD.replace("{ waits = true }", "[5]"), "a.b: a pattern is a table, .* and not .5."),
+            (GOOD.replace("expect", "within = true, expect"), "a.b: seconds are a number from 0 on"),
+            (GOOD.replace("expect", "within = nan, expect"), "a.b: seconds are a number from 0 on"),
+            ("case = 5", "some.toml: cases are tables"),
+            ("case = [5]", "some.toml: cases are tables"),
+            ("x = " + "[" * 5000, "some.toml: "),
         ],
-    )
+    )  # fmt: skip
     def test_what_has_no_meaning_is_refused(self, tmp_path: Path, text: str, wrong: str) -> None:
         with pytest.raises(CaseError, match=wrong):
             read(tmp_path, text)
+
+    def test_a_file_that_is_not_utf_8_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "some.toml"
+        path.write_bytes(b"\xff")
+
+        with pytest.raises(CaseError, match=r"some\.toml: "):
+            load(path, "server")
+
+    @pytest.mark.parametrize("text", ["setup = 5", "[setup]\nopen = 5", "setup = 1 1"])
+    def test_setups_that_are_none_are_refused(self, tmp_path: Path, text: str) -> None:
+        folder = tmp_path / "server"
+        folder.mkdir()
+        (folder / "setups.toml").write_text(text, encoding="utf-8")
+
+        with pytest.raises(CaseError, match=r"setups\.toml: "):
+            load_folder("server", tmp_path)
 
     def test_ids_are_unique(self, tmp_path: Path) -> None:
         folder = tmp_path / "server"

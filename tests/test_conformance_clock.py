@@ -1,8 +1,11 @@
 """Virtual time: what waits for a clock does not wait, and what waits for nothing is told."""
 
 import asyncio
+import contextlib
 import threading
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -125,3 +128,27 @@ class TestThreads:
             free.set()
 
         run(main())
+
+
+class TestWhatDoesNotEnd:
+    """The loop is left all the same, with the result of what it was run for."""
+
+    @pytest.mark.parametrize(
+        "wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(1), lambda: asyncio.Event().wait()]
+    )
+    def test_a_task_that_swallows_its_cancellation_is_left(
+        self, wait: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> None:
+        async def stubborn() -> None:
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await wait()
+
+        async def main() -> str:
+            tasks.append(asyncio.ensure_future(stubborn()))
+            await asyncio.sleep(0)
+            return "done"
+
+        tasks: list[asyncio.Task[None]] = []
+        assert run(main()) == "done"
+        assert not tasks[0].done()

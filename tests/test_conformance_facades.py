@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -307,3 +307,99 @@ class TestObservations:
         assert told({"raises": ["KeyError", "Exception"], "text": "'a'"}) == "raises KeyError ('a')"
         assert told({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
         assert told({"waits": True}) == "waits"
+
+
+class Unshown:
+    def __repr__(self) -> str:
+        raise ValueError("no")
+
+
+class UntoldError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+    @property
+    def code(self) -> int:
+        raise ValueError("no")
+
+
+class FalsyError(Exception):
+    def __bool__(self) -> bool:
+        return False
+
+
+def holding_itself() -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
+
+
+def odd(accept: Callable[[], Any]) -> Any:
+    """The target whose accept() does this."""
+
+    class Odd:
+        def __init__(self, *_callables: Any) -> None:
+            pass
+
+        async def accept(self) -> Any:
+            return accept()
+
+    return class_target("odd", Odd, {})
+
+
+class TestOddFacades:
+    """None of them ends the check."""
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            (holding_itself(), "<list that cannot be told>"),
+            (10**5000, "<int that cannot be told>"),
+        ],
+        ids=["a list that holds itself", "an int of too many digits"],
+    )
+    def test_a_result_that_no_report_can_hold_is_told_as_a_text(
+        self, given: Any, told: str
+    ) -> None:
+        result = play(OPENS, ACCEPT | {"expect": {"returns": told}}, target=odd(lambda: given))
+
+        assert result.verdict is Verdict.PASS, result
+
+    def test_an_object_that_cannot_be_shown_is_told_by_its_class(self) -> None:
+        result = play(OPENS, ACCEPT | {"expect": {"returns": 1}}, target=odd(Unshown))
+
+        assert result.observed == "returns: <Unshown that cannot be shown>"
+
+    @pytest.mark.parametrize("error", [UntoldError(), FalsyError()], ids=repr)
+    def test_an_exception_is_told_whatever_it_is(self, error: Exception) -> None:
+        def accept() -> None:
+            raise error
+
+        expected = {"raises": {"has": [type(error).__name__]}, "text": ""}
+        result = play(OPENS, ACCEPT | {"expect": expected}, target=odd(accept))
+
+        assert result.verdict is Verdict.PASS, result
+
+    @pytest.mark.parametrize(
+        ("end", "why"),
+        [
+            (lambda: [task.cancel() for task in asyncio.all_tasks()], "CancelledError"),
+            (lambda: asyncio.get_running_loop().stop(), "RuntimeError"),
+        ],
+        ids=["cancels all tasks", "stops the loop"],
+    )
+    def test_one_that_ends_the_loop_has_crashed(self, end: Callable[[], Any], why: str) -> None:
+        result = play(OPENS, ACCEPT, target=odd(end))
+
+        assert result.verdict is Verdict.CRASH
+        assert result.reason.startswith(why)
+
+    def test_states_that_cannot_be_had_are_told(self) -> None:
+        class Stateless(WebSocket):
+            client_state: Any = None
+
+        target = class_target("stateless", Stateless, {})
+        expected = {"raises": {"has": ["AttributeError"]}}
+        result = play(OPENS, CONNECT, ACCEPT, {"look": "state", "expect": expected}, target=target)
+
+        assert result.verdict is Verdict.PASS, result

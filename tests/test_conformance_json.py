@@ -90,6 +90,16 @@ class TestReading:
 
         assert refused(data) == "no report of conformance: 7 is not a text"
 
+    def test_values_that_are_nested_without_end_are_refused(self) -> None:
+        data = written()
+        depth = 5000
+        text = json.dumps(data).replace(
+            '"saw": {', '"saw": {"x": ' + '{"list": [' * depth + "]}" * depth + ", ", 1
+        )
+
+        with pytest.raises(CaseError, match="no report of conformance: "):
+            from_json(text, CASES)
+
     def test_keys_that_are_not_known_are_passed_over(self) -> None:
         data = written()
         data["reports"][0]["results"][0]["more"] = data["more"] = 1

@@ -257,3 +257,110 @@ class TestOtherScopes:
 
         in_time(lambda: app({"type": "http"}, never, send))
         assert [m.get("status", m.get("body")) for m in sent] == [200, b"HTTP"]
+
+
+class UntoldError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+
+class TestOddServers:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            [("X-Wsfsm-Run", "1")],
+            [None, (b"a",), (1, 2, 3), ("\u20ac", b""), (b"x-wsfsm-run", b"1")],
+        ],
+        ids=["texts", "some that are none"],
+    )
+    def test_a_run_is_found_among_odd_headers(self, headers: Any) -> None:
+        async def main() -> None:
+            async with Control.running() as control:
+                with control.expecting("1") as remote:
+                    scope = {"type": "websocket", "headers": headers}
+                    player = player_for(control.address)
+                    task = asyncio.ensure_future(player(scope, never, nowhere))
+                    assert await remote.is_there(3)
+                await asyncio.wait([task])
+
+        in_time(main)
+
+    def test_a_message_that_cannot_travel_is_told_as_such(self) -> None:
+        async def receive() -> Any:
+            return {"type": "websocket.receive", "text": 10**5000}
+
+        async def main(remote: Remote, _task: Any) -> None:
+            assert await remote.do({"do": "receive"}, 1) == {"garbled": True}
+
+        play(main, receive=receive)
+
+    def test_an_exception_without_a_text_is_told(self) -> None:
+        async def receive() -> Any:
+            raise UntoldError
+
+        async def main(remote: Remote, _task: Any) -> None:
+            seen = await remote.do({"do": "receive"}, 1)
+            assert (seen["raises"][0], seen["text"]) == ("UntoldError", "")
+
+        play(main, receive=receive)
+
+
+HELLO = b'{"dict": [["hello", "1"], ["scope", {"dict": [["type", "websocket"]]}]]}\n'
+
+
+class TestStrangers:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            b"\n",
+            b"GET / HTTP/1.1\n",
+            b"[" * 100_000 + b"\n",
+            b'{"dict": 5}\n',
+            b"5\n",
+            b'{"dict": [["hello", "1"]]}\n',
+            b'{"dict": [["hello", {"list": []}], ["scope", {"dict": []}]]}\n',
+            b"x" * 2**17,
+        ],
+        ids=range(8),
+    )
+    def test_who_is_no_player_is_sent_away(
+        self, line: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def main() -> None:
+            async with Control.running() as control:
+                with control.expecting("1") as remote:
+                    host, _, port = control.address.rpartition(":")
+                    reader, writer = await asyncio.open_connection(host, int(port))
+                    writer.write(line)
+                    with contextlib.suppress(ConnectionError):  # what it wrote was not read
+                        assert await reader.read() == b""
+                    assert not remote.arrived.is_set()
+                    writer.close()
+
+        monkeypatch.setattr("wsfsm.conformance.control._LIMIT", 2**16)
+        in_time(main)
+
+    @pytest.mark.parametrize(
+        ("answer", "seen"),
+        [
+            (b'{"dict": [["mess', "gone"),
+            (b"garbage\n", "garbled"),
+            (b"x" * 2**18, "garbled"),
+        ],
+        ids=["half a line", "garbage", "a line without end"],
+    )
+    def test_an_answer_that_is_none_is_told(
+        self, answer: bytes, seen: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def main() -> None:
+            async with Control.running() as control:
+                with control.expecting("1") as remote:
+                    host, _, port = control.address.rpartition(":")
+                    _reader, writer = await asyncio.open_connection(host, int(port))
+                    writer.write(HELLO + answer)
+                    writer.write_eof()
+                    assert await remote.do({"do": "receive"}, 1) == {seen: True}
+                    writer.close()
+
+        monkeypatch.setattr("wsfsm.conformance.control._LIMIT", 2**16)
+        in_time(main)

@@ -63,7 +63,8 @@ def heads_as_they_come(message: Message) -> bytes | None:
     if message.get("type") != ACCEPT:
         return None
     if "\r\n" in str(message.get("subprotocol") or "").replace("\\r\\n", "\r\n"):
-        return SWITCH + b"sec-websocket-protocol: " + message["subprotocol"].encode() + b"\r\n\r\n"
+        protocol: bytes = message["subprotocol"].encode()
+        return SWITCH + b"sec-websocket-protocol: " + protocol + b"\r\n\r\n"
     if any(b"\0" in value for _, value in message.get("headers") or () if isinstance(value, bytes)):
         return SWITCH + b"x-a: 1\x002\r\n\r\n"
     return None

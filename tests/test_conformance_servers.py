@@ -1,7 +1,10 @@
 """Targets that are processes: how they are started, watched and stopped; and our own results."""
 
+import asyncio
+import contextlib
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import attrs
@@ -254,3 +257,101 @@ class TestSteps:
             )
         )
         assert result.verdict is Verdict.PASS, result
+
+
+LISTENS = """
+import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+"""
+
+
+def script(code: str) -> CommandTarget:
+    return CommandTarget(name="x", command=(PYTHON, "-c", LISTENS + code, "{port}"))
+
+
+def refuses(host: str, port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex((host, port)) != 0
+
+
+class TestProcesses:
+    def test_one_that_leaves_the_foreground_is_refused(self) -> None:
+        code = "if os.fork(): os._exit(0)\ntime.sleep(60)"
+        with pytest.raises(TargetError, match="it has to stay in the foreground"):
+            check_server(script(code), cases("send.text"))
+
+    def test_children_that_outlive_it_are_killed(self) -> None:
+        code = """
+if os.fork():
+    listener.accept()
+    listener.accept()
+    os._exit(0)
+time.sleep(60)
+"""
+
+        async def main() -> None:
+            async with script(code).running("127.0.0.1:1", "") as serving:
+                host, port = serving.host, serving.port
+                with socket.create_connection((host, port)):
+                    assert await serving.exit_status(5) == 0
+                assert not refuses(host, port)
+            while not refuses(host, port):  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+
+        in_time(main)
+
+    def test_last_words_are_the_last_of_many(self) -> None:
+        code = "print('x' * 10_000_000, end='so long', flush=True); listener.accept(); os._exit(3)"
+
+        async def main() -> None:
+            async with script(code).running("127.0.0.1:1", "") as serving:
+                await serving.exit_status(5)
+                assert serving.died().endswith("xso long")
+                assert len(serving.died()) < 3000
+
+        in_time(main)
+
+    def test_one_that_dies_before_anything_is_played_is_given_up(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        @contextlib.asynccontextmanager
+        async def running(*_arguments: Any) -> AsyncIterator[Any]:
+            yield servers._Process("127.0.0.1", 1, Dead(), sys.stdin.buffer)  # type: ignore[arg-type]
+
+        class Dead:
+            returncode = 1
+
+        monkeypatch.setattr(CommandTarget, "running", running)
+        monkeypatch.setattr(servers._Process, "died", lambda _: "dead")
+        report = check_server(script(""), cases("handshake.status", "handshake.post"))
+
+        assert set(verdicts(report).values()) == {"crash"}
+
+
+class TestOddServers:
+    def test_a_client_that_is_not_let_in_fails_where_it_looks_for_something(self) -> None:
+        case = with_steps(
+            {"server": "stop"},
+            {"server": "exit", "within": 10.0, "need": {"exit": {"is": "int"}}},
+            {"client": "request"},
+            {"client": "response", "expect": {"status": 101}},
+        )
+        (result,) = check_server(uvicorn("app"), [case]).results
+
+        assert result.verdict is Verdict.FAIL
+        assert result.reason.startswith("client response: it was not let in (ConnectionRefused")
+
+    @pytest.mark.parametrize(
+        ("name", "ids", "verdict"),
+        [
+            ("called_twice", ["connect.first"], "fail"),
+            ("without_asgi", ["scope.type"], "pass"),
+            ("odd_extensions", ["denial.status"], "unsupported"),
+            ("odd_headers", ["scope.headers-duplicates"], "fail"),
+            ("no_messages", ["connect.first"], "fail"),
+        ],
+    )
+    def test_odd_ones_are_judged(self, name: str, ids: list[str], verdict: str) -> None:
+        report = check_server(uvicorn(name), cases(*ids))
+
+        assert set(verdicts(report).values()) == {verdict}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -217,3 +218,48 @@ class TestWriting:
     def test_what_is_no_frame_is_refused(self) -> None:
         with pytest.raises(CaseError, match="no frame is written like this"):
             frames([{"txt": "x"}])
+
+
+class TestOddServers:
+    @pytest.mark.parametrize("status", [b"\xb2", b"1" * 5000, b"20", b""])
+    def test_a_status_that_is_none_is_no_response(self, status: bytes) -> None:
+        head = b"HTTP/1.1 " + status + b"\r\n\r\n"
+
+        assert seen_of(head, lambda client: client.response(1)) == {"no response": head}
+
+    def test_a_101_after_another_status_does_not_complete_it(self) -> None:
+        head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 X\r\nupgrade: websocket\r\n\r\nrest"
+        seen = seen_of(head, lambda client: client.response(1))
+
+        assert (seen["status"], seen["complete"], seen["after"]) == (100, False, b"rest")
+
+    def test_no_more_is_read_of_a_server_that_never_stops(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def look(client: Client) -> Any:
+            return await client.end(0.2), len(client.seen)
+
+        monkeypatch.setattr("wsfsm.conformance.wire._MOST", 100_000)
+        seen, size = seen_of(b"x" * 1_000_000, look, stays=True)
+
+        assert seen == {"waits": True}
+        assert size <= 200_000
+
+    def test_a_server_that_accepts_nobody_is_not_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def connect_all(address: tuple[str, int], clients: contextlib.ExitStack) -> None:
+            while True:
+                client = await Client.connect(*address)
+                clients.callback(client.leave)
+
+        async def main() -> None:
+            with (
+                socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+                contextlib.ExitStack() as clients,
+                pytest.raises(TimeoutError),
+            ):
+                await connect_all(full.getsockname(), clients)
+
+        monkeypatch.setattr("wsfsm.conformance.wire._CONNECTING", 0.2)
+        in_time(main)

@@ -168,7 +168,7 @@ def read(path: Path, cases: Iterable[Case]) -> Baseline:
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # not TOML, or not UTF-8
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested without end
         raise CaseError(f"{path.name}: {error}") from None
     try:
         return _baseline(tables, {case.id for case in cases})

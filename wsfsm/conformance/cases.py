@@ -8,6 +8,7 @@ tells all of it to those who write cases, or a runner in another language.
 
 import enum
 import functools
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -69,8 +70,10 @@ class Step:
         """Read a step.
 
         Raises:
-            CaseError: The table has no side, or more than one.
+            CaseError: The table has no side, or more than one, or what has no meaning.
         """
+        if not isinstance(table, Mapping):
+            raise CaseError(f"a step is a table, and not {table!r}")
         sides = [side for side in SIDES[kind] if side in table]
         if len(sides) != 1:
             raise CaseError(f"a step has one of {', '.join(SIDES[kind])}: {dict(table)}")
@@ -79,11 +82,12 @@ class Step:
         arguments = {key: item for key, item in table.items() if key not in known}
         action = table[side]
         if side == "wait":
-            action, arguments = "wait", {"seconds": table[side]}
+            action, arguments = "wait", {"seconds": _seconds(action)}
+        if not isinstance(action, str):
+            raise CaseError(f"what {side} does is told as text, and not {action!r}")
+        within = _seconds(table["within"]) if "within" in table else None
         checks = {key: _alternatives(table.get(key, [])) for key in _CHECKS}
-        return cls(
-            side=side, action=action, arguments=arguments, within=table.get("within"), **checks
-        )
+        return cls(side=side, action=action, arguments=arguments, within=within, **checks)
 
     def __str__(self) -> str:
         if self.side == "wait":
@@ -93,7 +97,20 @@ class Step:
 
 
 def _alternatives(pattern: Pattern | Sequence[Pattern]) -> tuple[Pattern, ...]:
-    return (pattern,) if isinstance(pattern, Mapping) else tuple(pattern)
+    listed = [pattern] if isinstance(pattern, Mapping) else pattern
+    return _listed(listed, Mapping, "a pattern is a table, alone or in a list")
+
+
+def _listed(listed: Any, kind: type, rule: str) -> tuple[Any, ...]:
+    if not isinstance(listed, list) or not all(isinstance(item, kind) for item in listed):
+        raise CaseError(f"{rule}, and not {listed!r}")
+    return tuple(listed)
+
+
+def _seconds(told: Any) -> float:
+    if type(told) not in {int, float} or not 0 <= told < math.inf:
+        raise CaseError(f"seconds are a number from 0 on, and not {told!r}")
+    return float(told)
 
 
 @attrs.frozen(kw_only=True)
@@ -169,8 +186,13 @@ def _case(
 ) -> Case:
     name = table.get("id", "a case without an id")
     try:
+        _look_at_types(table)
         before = _beginning(setups, table)
-        never = {key: tuple(item) for key, item in table.get("never", {}).items()}
+        kinds = {"wire": str, "head": str, "messages": Mapping}
+        never = {
+            key: _listed(item, kinds.get(key, object), f"never.{key} is a list of its items")
+            for key, item in table.get("never", {}).items()
+        }
         steps = tuple(Step.from_table(kind, step) for step in [*before, *table["steps"]])
         return Case(
             id=table["id"],
@@ -188,6 +210,23 @@ def _case(
         raise CaseError(f"{name}: {error.args[0]} is missing") from None
     except (CaseError, TypeError, ValueError) as error:
         raise CaseError(f"{name}: {error}") from None
+
+
+_TYPES: Final[Mapping[str, tuple[type, str]]] = {
+    **dict.fromkeys(("id", "section", "requirement", "note", "given"), (str, "a text")),
+    **dict.fromkeys(("needs", "request", "never"), (Mapping, "a table")),
+    "steps": (list, "a list"),
+    "alone": (bool, "true or false"),
+}
+
+
+def _look_at_types(table: Mapping[str, Any]) -> None:
+    for key, (kind, called) in _TYPES.items():
+        if key in table and not isinstance(table[key], kind):
+            raise CaseError(f"{key} is {called}, and not {table[key]!r}")
+    for key, item in table.get("needs", {}).items():
+        if not isinstance(item, str):
+            raise CaseError(f"needs.{key} is a text, and not {item!r}")
 
 
 def _beginning(
@@ -223,8 +262,8 @@ def load(path: Path, kind: Kind, setups: Mapping[str, Any] | None = None) -> tup
         CaseError: The file says what has no meaning.
         OSError: It cannot be read.
     """
-    tables = _read(path).get("case", [])
     try:
+        tables = _listed(_read(path).get("case", []), Mapping, "cases are tables [[case]]")
         return tuple(_case(kind, setups or {}, table) for table in tables)
     except CaseError as error:
         raise CaseError(f"{path.name}: {error}") from None
@@ -233,8 +272,8 @@ def load(path: Path, kind: Kind, setups: Mapping[str, Any] | None = None) -> tup
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise CaseError(f"{path.name}: {error}") from None
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested without end
+        raise CaseError(str(error)) from None
 
 
 @functools.cache
@@ -245,7 +284,7 @@ def load_folder(kind: Kind, folder: Path = FOLDER) -> tuple[Case, ...]:
         CaseError: A file says what has no meaning, or two cases have the same id.
         OSError: A file cannot be read.
     """
-    setups = _read(folder / kind / "setups.toml")["setup"]
+    setups = _setups(folder / kind / "setups.toml")
     paths = sorted((folder / kind).glob("*.toml"))
     cases = [case for path in paths for case in load(path, kind, setups)]
     ids = [case.id for case in cases]
@@ -253,6 +292,17 @@ def load_folder(kind: Kind, folder: Path = FOLDER) -> tuple[Case, ...]:
     if twice:
         raise CaseError(f"more than one case is called {', '.join(twice)}")
     return tuple(cases)
+
+
+def _setups(path: Path) -> Mapping[str, Any]:
+    try:
+        setups = _read(path).get("setup", {})
+        steps = setups.values() if isinstance(setups, Mapping) else [setups]
+        for listed in steps:
+            _listed(listed, Mapping, "a setup is a list of steps")
+    except CaseError as error:
+        raise CaseError(f"{path.name}: {error}") from None
+    return dict(setups)
 
 
 def select(

@@ -9,6 +9,7 @@ Django Channels) takes real time: as long as it is under way, the clock does not
 """
 
 import asyncio
+import contextlib
 import selectors
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -27,6 +28,8 @@ _TURNS: Final = 1_000
 """Turns without a jump after which somebody is taken to spin."""
 _TURN: Final = 0.01
 """Virtual seconds that a turn costs from then on, so that a deadline ends the spinning."""
+_LAST_TURNS: Final = 10_000
+"""Turns and jumps that what was cancelled may take to end, before it is left where it is."""
 
 
 class Standstill(RuntimeError):
@@ -61,6 +64,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.elsewhere = 0
         self._now = 0.0
         self._turns = 0
+        self._left: int | None = None
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
@@ -73,12 +77,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let time pass."""
         self._now += seconds
         self._turns = 0
+        self._pay()
 
     def turn(self) -> None:
         """Count a turn in which no time has passed; who spins pays for it."""
         self._turns += 1
         if self._turns > _TURNS:
             self._now += _TURN
+        self._pay()
+
+    def end_soon(self) -> None:
+        """Let what is left go on for a while, and no longer."""
+        self._left = _LAST_TURNS
+
+    def _pay(self) -> None:
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise Standstill("what was cancelled does not end")
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
@@ -104,11 +120,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on a loop of its own, in virtual time.
 
+    Other tasks are cancelled in the end; those that do not end by it are left where they are.
+
     Raises:
         Standstill: It waits for what will never happen.
     """
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    loop = VirtualLoop()
+    runner = asyncio.Runner(loop_factory=lambda: loop)
+    try:
         return runner.run(main)
+    finally:
+        loop.end_soon()
+        with contextlib.suppress(Standstill):
+            runner.close()
 
 
 async def settle() -> None:

@@ -20,11 +20,13 @@ class Remote:
     Attributes:
         scope: Scope of the connection, once the application runs.
         arrived: Set once it runs.
+        calls: How often it has been called.
     """
 
     def __init__(self) -> None:
         self.scope: dict[str, Any] = {}
         self.arrived = asyncio.Event()
+        self.calls = 0
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -33,6 +35,7 @@ class Remote:
     ) -> None:
         """The application runs."""
         self.scope, self._reader, self._writer = scope, reader, writer
+        self.calls += 1
         self.arrived.set()
 
     def renew(self) -> None:
@@ -90,9 +93,12 @@ class Remote:
         except TimeoutError:
             return {"waits": True}
         except OSError:
-            line = b""
-        answer: dict[str, Any] = from_json(json.loads(line)) if line else {"gone": True}
-        return answer
+            return {"gone": True}
+        except ValueError:  # more than a line may have
+            return {"garbled": True}
+        if not line.endswith(b"\n"):  # it has died over it
+            return {"gone": True}
+        return _table(line) or {"garbled": True}
 
     def leave(self) -> None:
         """Let the application end, if it has not."""
@@ -140,10 +146,21 @@ class Control:
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
-        line = await reader.readline()
-        hello: dict[str, Any] = from_json(json.loads(line)) if line else {}
-        remote = self._remotes.get(hello.get("hello", ""))
-        if remote is None:
-            writer.close()  # its run is over
-        else:
-            remote.arrive(hello["scope"], reader, writer)
+        try:
+            hello = _table(await reader.readline())
+        except (OSError, ValueError):  # it is nobody who plays a case
+            hello = {}
+        match hello:
+            case {"hello": str(run), "scope": dict(scope)} if run in self._remotes:
+                self._remotes[run].arrive(scope, reader, writer)
+            case _:
+                writer.close()  # its run is over, or it is no player
+
+
+def _table(line: bytes) -> dict[str, Any]:
+    """What a line says; nothing if it is not as a player writes."""
+    try:
+        told = from_json(json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}

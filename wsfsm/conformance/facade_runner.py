@@ -10,7 +10,7 @@ from wsfsm.conformance import clock
 from wsfsm.conformance.cases import Case, Step, load_folder
 from wsfsm.conformance.facade_server import Server, scope_of
 from wsfsm.conformance.facades import OPERATIONS, FacadeTarget, Leave, Session
-from wsfsm.conformance.observations import arguments_of, fits, seen
+from wsfsm.conformance.observations import arguments_of, fits, raised, seen
 from wsfsm.conformance.observing import Record, Saw
 from wsfsm.conformance.values import CaseError, message, shown, value
 from wsfsm.conformance.verdicts import Report, Result, Verdict
@@ -69,6 +69,9 @@ def _check(target: FacadeTarget, case: Case) -> Result:
         return play.record.conclude(
             Verdict.CRASH, f"SystemExit({error.code!r}) would end the server"
         )
+    except (asyncio.CancelledError, RuntimeError) as error:
+        reason = f"{type(error).__name__}({error}) would end the server's event loop"
+        return play.record.conclude(Verdict.CRASH, reason)
 
 
 class _UnsupportedError(Exception):
@@ -155,7 +158,11 @@ class _Play:
     async def _look(self, step: Step) -> Saw:
         match step.action:
             case "state":
-                return dict(await self._operation("states")())
+                states = self._operation("states")
+                try:
+                    return dict(await states())
+                except Exception as error:  # noqa: BLE001 - what is called so may be anything
+                    return raised(error)
             case "application":
                 return await self._outcome(self._opened(), step.within or _USUAL)
         raise CaseError(f"{self.case.id}: nobody looks at {step.action!r}")
@@ -221,9 +228,10 @@ class _Play:
                 saw = seen(application)  # that it returned is no answer of the operation
                 return {**{k: saw[k] for k in saw if k != "returns"}, "application": "ended"}
             return {"waits": True}
-        ended = None if task.cancelled() else task.exception() or task.result()
-        if isinstance(ended, _UnsupportedError):
-            raise ended
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, _UnsupportedError):
+            raise error
+        ended = None if task.cancelled() or error is not None else task.result()
         if isinstance(ended, Leave):
             self._session.end(ended)
             return await self._outcome(application, within)

@@ -113,7 +113,11 @@ class Player:
 
     @staticmethod
     def _tell(writer: asyncio.StreamWriter, observation: dict[str, Any]) -> None:
-        writer.write(json.dumps(to_json(observation)).encode() + b"\n")
+        try:
+            line = json.dumps(to_json(observation))
+        except (ValueError, RecursionError):  # an int of too many digits, or what holds itself
+            line = json.dumps(to_json({"garbled": True}))
+        writer.write(line.encode() + b"\n")
 
     async def _obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
@@ -160,7 +164,8 @@ class Player:
         error = task.exception()
         if error is not None:
             self._raised = error
-            return {"raises": [kind.__name__ for kind in type(error).__mro__], "text": str(error)}
+            kinds = [kind.__name__ for kind in type(error).__mro__]
+            return {"raises": kinds, "text": _text_of(error)}
         return {"message": task.result()} if name == "receive" else {"returns": True}
 
 
@@ -170,10 +175,20 @@ async def _call(call: Callable[[], Awaitable[Message | None]]) -> Message | None
 
 
 def _run_of(scope: Scope) -> str:
-    with contextlib.suppress(StopIteration):
-        return next(
-            bytes(value).decode("latin-1")
-            for name, value in scope["headers"]
-            if bytes(name).lower() == RUN
-        )
+    for pair in scope.get("headers", ()):
+        with contextlib.suppress(TypeError, ValueError):  # servers may give what they must not
+            name, item = map(_bytes, pair)
+            if name.lower() == RUN:
+                return item.decode("latin-1")
     return ""
+
+
+def _bytes(given: Any) -> bytes:
+    return given.encode("latin-1") if isinstance(given, str) else bytes(given)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - it may be of any class
+        return ""

@@ -118,7 +118,7 @@ def from_json(text: str, cases: Iterable[Case]) -> tuple[Report, ...]:
         raise
     except KeyError as error:
         raise CaseError(f"no report of conformance: {error} is missing") from None
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
         raise CaseError(f"no report of conformance: {error}") from None
 
 

@@ -13,9 +13,9 @@ import attrs
 from wsfsm.conformance.cases import Case, load_folder
 from wsfsm.conformance.control import Control
 from wsfsm.conformance.observing import Record
-from wsfsm.conformance.player import RUN
+from wsfsm.conformance.player import CONTROL, RUN
 from wsfsm.conformance.server_steps import Run
-from wsfsm.conformance.servers import ServerTarget, Serving, TargetError
+from wsfsm.conformance.servers import APPLICATION, ServerTarget, Serving, TargetError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.conformance.wire import Client, request
 
@@ -24,6 +24,7 @@ __all__ = ["check_server", "play_cases"]
 JOBS: Final = 8  # cases that are played side by side
 SERVERS: Final = 3  # servers that run side by side, with a case each
 _DYING: Final = 2.0  # seconds that a server that dies may take for it
+_REACHING: Final = 10.0  # seconds in which the first request has to reach the application
 _LIMIT: Final = 60.0  # seconds for a case, whatever its steps say
 
 OnResult = Callable[[Result], None]
@@ -85,6 +86,7 @@ class _Session:
     servers: int
     results: list[Result] = attrs.field(factory=list)
     runs: "itertools.count[int]" = attrs.field(factory=itertools.count)
+    deaths: list[frozenset[str]] = attrs.field(factory=list)
 
     def tell(self, result: Result) -> None:
         self.results.append(result)
@@ -101,10 +103,39 @@ class _Session:
                 alone.append(case)
             else:
                 together.setdefault(case.variant, []).append(case)
+        if together or alone:
+            await self.reach()
         for variant, left in together.items():
             while left:
                 left = await self.play_together(variant, left, alone)  # noqa: PLW2901 - the rest
         await self.play_alone(alone)
+        self.blame()
+
+    async def reach(self) -> None:
+        """See that requests reach the application, before a case blames the server for it."""
+        async with self.target.running(self.control.address, "") as serving:
+            if not await self.serves(serving, _REACHING):
+                raise TargetError(
+                    f"{self.target.name} listens, but no request reaches {APPLICATION} with its "
+                    f"headers: is it served, by a process that inherits {CONTROL}? Its last words:\n"
+                    f"{serving.words()}"
+                )
+
+    def blame(self) -> None:
+        """Tell of each death among several cases of which none has brought it about alone."""
+        verdicts = {result.case.id: result.verdict for result in self.results}
+        for suspects in self.deaths:
+            if Verdict.CRASH not in {verdicts[name] for name in suspects}:
+                last = max(suspects, key=list(verdicts).index)
+                reason = (
+                    f"the server has died while these were played: {', '.join(sorted(suspects))}"
+                )
+                self.results = [
+                    attrs.evolve(result, verdict=Verdict.CRASH, reason=reason)
+                    if result.case.id == last
+                    else result
+                    for result in self.results
+                ]
 
     async def play_together(
         self, variant: str, cases: Iterable[Case], alone: list[Case]
@@ -118,10 +149,11 @@ class _Session:
             The cases that are left over because the server has died.
         """
         waiting = list(cases)[::-1]
+        before = len(waiting)
         fresh: deque[tuple[float, Result]] = deque()
 
-        def settle(before: float) -> None:
-            while fresh and fresh[0][0] < before:
+        def settle(until: float) -> None:
+            while fresh and fresh[0][0] < until:
                 result = fresh.popleft()[1]
                 if result.verdict.is_failure:
                     alone.append(result.case)
@@ -139,7 +171,11 @@ class _Session:
             await _side_by_side(self.jobs, lambda: work(serving))
             died = await self.dies(serving)
         if died:
-            alone += [result.case for _, result in fresh]
+            suspects = [result.case for _, result in fresh]
+            alone += suspects
+            self.deaths += [frozenset(case.id for case in suspects)] if suspects else []
+            if len(waiting) == before:  # it has died before anything was played
+                alone.append(waiting.pop())
         else:
             settle(monotonic() + 1)
         return waiting[::-1]
@@ -168,8 +204,8 @@ class _Session:
             await asyncio.wait_for(_until_it_died(serving), _DYING)
         return serving.died() or "it does not serve its application any more"
 
-    async def serves(self, serving: Serving) -> bool:
-        """Whether a request reaches the application."""
+    async def serves(self, serving: Serving, within: float = _DYING) -> bool:
+        """Whether a request reaches the application, in so many seconds."""
         name = str(next(self.runs))
         with self.control.expecting(name) as remote:
             try:
@@ -177,7 +213,7 @@ class _Session:
             except OSError:
                 return False
             client.write(request((RUN, name.encode())))
-            arrived = await remote.is_there(_DYING)
+            arrived = await remote.is_there(within)
             client.leave()
         return arrived
 

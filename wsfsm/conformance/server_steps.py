@@ -36,6 +36,8 @@ class Run:
         self._remote = remote
         self._name = name
         self._client: Client | None = None
+        self._refused = ""
+        self._requests = 0
         self._messages: list[Mapping[str, Any]] = []
 
     async def play(self) -> Result:
@@ -45,7 +47,10 @@ class Run:
             CaseError: A step has no meaning.
         """
         for step in self._record.case.steps:
-            seen = await self._take(step)
+            try:
+                seen = await self._take(step)
+            except ConnectionError as error:  # of the client's, before it has seen anything
+                return self._record.conclude(Verdict.FAIL, f"{step}: it was not let in ({error})")
             if not self._is_for_it() or not self._record.saw(step, seen):
                 break
         self._look_for_what_must_never_be()
@@ -76,6 +81,9 @@ class Run:
 
     def _look_for_what_must_never_be(self) -> None:
         record = self._record
+        if record.result is None and self._remote.calls > self._requests:
+            reason = "the server has called its application more than once for a request"
+            record.conclude(Verdict.FAIL, reason)
         record.never(self._messages, "the application has received what it must never receive")
         wire = bytes(self._client.seen).lower() if self._client else b""
         head = wire.partition(b"\r\n\r\n")[0]
@@ -115,7 +123,10 @@ class Run:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._remote.arrived.wait(), within)
         scope = self._remote.scope
-        return {"scope": scope, "headers": _by_name(scope)} if scope else {"gone": True}
+        if not scope:
+            return {"gone": True}
+        headers = _by_name(scope)
+        return {"scope": scope} if headers is None else {"scope": scope, "headers": headers}
 
     async def _app_return(self, _step: Step, _within: float) -> Mapping[str, Any]:
         return await self._remote.tell("return")
@@ -152,11 +163,15 @@ class Run:
         try:
             self._client = await Client.connect(self._serving.host, self._serving.port)
         except OSError as error:
+            self._client, self._refused = None, type(error).__name__
             return {"raises": [kind.__name__ for kind in type(error).__mro__]}
+        self._requests += 1
         self._client.write(data)
         return {"done": True}
 
     def _connected(self) -> Client:
+        if self._client is None and self._refused:
+            raise ConnectionError(self._refused)
         if self._client is None:
             raise CaseError(f"{self._record.case.id}: the client has asked for nothing yet")
         return self._client
@@ -214,12 +229,14 @@ class Run:
 
 def _foreign(case: Case, scope: Mapping[str, Any]) -> str:
     """Why a case has no meaning for a server that gives this scope; "" if it has."""
-    has = _version(scope.get("asgi", {}).get("spec_version", "2.0"))
+    asgi, extensions = scope.get("asgi"), scope.get("extensions")
+    has = _version(asgi.get("spec_version", "2.0") if isinstance(asgi, Mapping) else "2.0")
     if case.spec_version and has < _version(case.spec_version):
         return f"it is about spec_version {case.spec_version} and later"
     if case.before and has >= _version(case.before):
         return f"it is about servers before spec_version {case.before}"
-    if case.extension and case.extension not in (scope.get("extensions") or {}):
+    offered = extensions if isinstance(extensions, (Mapping, list, tuple)) else ()
+    if case.extension and case.extension not in offered:
         return f"the server does not offer the extension {case.extension}"
     return ""
 
@@ -230,11 +247,14 @@ def _bytes(raw: Any) -> bytes:
     return plain.encode("latin-1") if isinstance(plain, str) else plain
 
 
-def _by_name(scope: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The values of each header of a scope, by its name in lower case."""
+def _by_name(scope: Mapping[str, Any]) -> dict[str, list[str]] | None:
+    """The values of each header of a scope, by its name in lower case; None if they are no headers."""
     found: dict[str, list[str]] = {}
-    for name, item in scope["headers"]:
-        found.setdefault(name.decode("latin-1").lower(), []).append(item.decode("latin-1"))
+    try:
+        for name, item in scope["headers"]:
+            found.setdefault(name.decode("latin-1").lower(), []).append(item.decode("latin-1"))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
     return found
 
 

@@ -40,6 +40,7 @@ _HOST: Final = "127.0.0.1"
 _STARTING: Final = 30.0  # seconds that a server may take to listen
 _STOPPING: Final = 10.0  # seconds that it may take to end
 _TOLD: Final = 2000  # characters of its output that are told
+_READ: Final = 65_536  # bytes of it that are read, as it may be endless
 _FOLDERS: Final = {sys.prefix, sys.base_prefix, str(Path.cwd())}  # of this machine alone
 
 
@@ -62,6 +63,9 @@ class Serving(Protocol):
 
     def died(self) -> str:
         """How it has died without being told to; "" if it lives."""
+
+    def words(self) -> str:
+        """The last words that it has printed, or ""."""
 
     async def stop(self) -> None:
         """Tell it to stop, as a service manager does (SIGTERM)."""
@@ -115,33 +119,32 @@ class _Process:
         return f"it has ended by itself with status {status}; its last words:\n{self.words()}"
 
     def words(self) -> str:
-        self.output.seek(0)
-        words = self.output.read().decode("utf-8", "replace")
+        size = os.fstat(self.output.fileno()).st_size
+        # the server writes at the same offset, which must not be moved
+        said = os.pread(self.output.fileno(), _READ, max(0, size - _READ))
+        words = said.decode("utf-8", "replace")
         for folder in _FOLDERS:  # a report may be published
             words = words.replace(folder, "...")
         return words[-_TOLD:].strip()
 
     async def stop(self) -> None:
         self.stopped = True
-        self._signal(signal.SIGTERM)
+        # asyncio's own send_signal() reaps a process that has ended, and its status is lost
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGTERM)
 
     async def exit_status(self, within: float) -> int | None:
         with contextlib.suppress(TimeoutError):
             return await asyncio.wait_for(self.process.wait(), within)
         return None
 
-    def _signal(self, number: int) -> None:
-        # asyncio's own send_signal() reaps a process that has ended, and its status is lost
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid, number)
-
     async def end(self) -> None:
         if self.process.returncode is None:
             await self.stop()
-            if await self.exit_status(_STOPPING) is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
-                await self.process.wait()
+            await self.exit_status(_STOPPING)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # children that have outlived it
+        await self.process.wait()
 
 
 @attrs.frozen(kw_only=True)
@@ -222,6 +225,13 @@ class CommandTarget:
                     f"status {serving.process.returncode}:\n{serving.words()}"
                 )
             await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
+        if serving.process.returncode is not None:
+            raise TargetError(
+                f"{self.name} listens on port {serving.port}, but the process that was started has "
+                f"ended with status {serving.process.returncode}; it has to stay in the "
+                f"foreground:\n{serving.words()}"
+            )
 
 
 def _replaced(word: str, given: Mapping[str, str]) -> str:
@@ -257,6 +267,9 @@ class _InProcess:
     stopped: bool = False
 
     def died(self) -> str:
+        return ""
+
+    def words(self) -> str:
         return ""
 
     async def stop(self) -> None:

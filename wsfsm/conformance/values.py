@@ -106,4 +106,7 @@ def shown(python: Any) -> str:
         case list() | tuple():
             left, right = "[]" if isinstance(python, list) else "()"
             return left + ", ".join(map(shown, python)) + right
-    return repr(python)
+    try:
+        return repr(python)
+    except Exception:  # noqa: BLE001 - of a class that nobody knows, or an int of too many digits
+        return f"<{type(python).__name__} that cannot be shown>"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import struct
 from collections.abc import Iterable, Mapping
@@ -26,6 +27,9 @@ OPCODES: Final = {"continuation": 0, "text": 1, "binary": 2, "close": 8, "ping":
 CLOSE: Final = OPCODES["close"]
 _NAMES: Final = {code: name for name, code in OPCODES.items()}
 _CHUNK: Final = 65_536  # bytes that are read at a time
+_MOST: Final = 2**26  # bytes that are read at all: more than any case asks for
+_CONNECTING: Final = 3.0  # seconds that it may take to connect
+_STATUS: Final = re.compile("[0-9]{3}")
 
 
 def request(
@@ -149,12 +153,13 @@ class Client:
         """Connect.
 
         Raises:
-            OSError: Nobody listens there.
+            OSError: Nobody listens there, or nobody accepts it in time.
         """
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
         protocol = _Protocol(reader)
-        transport, _ = await loop.create_connection(lambda: protocol, host, port)
+        async with asyncio.timeout(_CONNECTING):
+            transport, _ = await loop.create_connection(lambda: protocol, host, port)
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def write(self, data: bytes) -> None:
@@ -203,7 +208,7 @@ class Client:
         head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         words = lines[0].split(" ", 2)
-        if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():
+        if not words[0].startswith("HTTP/") or not _STATUS.fullmatch("".join(words[1:2])):
             return {"no response": bytes(self._buffer)}
         headers: dict[str, list[str]] = {}
         for line in lines[1:]:
@@ -221,7 +226,7 @@ class Client:
         http.send(h11.Request(method="GET", target="/", headers=list(HEADERS)))
         http.receive_data(bytes(self._buffer))
         self._buffer.clear()
-        body = b""
+        body = bytearray()
         try:
             while True:
                 event = http.next_event()
@@ -230,10 +235,12 @@ class Client:
                     http.receive_data(bytes(self._buffer))
                     self._buffer.clear()
                 elif isinstance(event, h11.Data):
-                    body += bytes(event.data)
+                    body += event.data
                 elif isinstance(event, h11.EndOfMessage):
                     after = http.trailing_data[0]
                     return {"body": body.decode("latin-1"), "complete": True, "after": after}
+                elif event is h11.PAUSED:  # it is a 101 after another status
+                    return {"body": "", "complete": False, "after": http.trailing_data[0]}
         except h11.RemoteProtocolError as error:
             return {"body": body.decode("latin-1"), "complete": False, "error": str(error)}
 
@@ -295,7 +302,13 @@ class Client:
         return {"waits": True}
 
     async def _more(self) -> bool:
-        """Read what is there; False if the transport has ended."""
+        """Read what is there; False if the transport has ended.
+
+        Of a server that never stops to write, no more is read at some time.
+        """
+        if len(self.seen) > _MOST:
+            self.pause()
+            await asyncio.Event().wait()
         try:
             data = await self._reader.read(_CHUNK)
         except OSError:
