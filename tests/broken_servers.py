@@ -511,24 +511,3 @@ def speaks_first(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return broken
-
-
-def dies_of_the_end(app: ASGIApp) -> ASGIApp:
-    """An application that ends after its client has left is the last one."""
-
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        left = False
-
-        async def noticed() -> Message:
-            nonlocal left
-            message = await receive()
-            left = message["type"] == DISCONNECT and message.get("code") == 1001
-            return message
-
-        try:
-            await app(scope, noticed, send)
-        finally:
-            if left:
-                receive.__self__._server_state.refuses = True  # type: ignore[attr-defined]
-
-    return broken

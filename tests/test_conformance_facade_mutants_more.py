@@ -79,15 +79,6 @@ class AcceptsAtOnceOrNever(_Mutant):
         await asyncio.wait_for(super().accept(*args, **kwargs), 0.001)
 
 
-class LosesWhatComesWithTheConnect(_Mutant):
-    async def comes(self, message: Any) -> Any:
-        if message["type"] == "websocket.connect":
-            self.lost = asyncio.ensure_future(self._receive())
-            await asyncio.sleep(0.001)
-            self.lost.cancel()
-        return message
-
-
 class NeverRejects(_Mutant):
     async def close(self, *args: Any, **kwargs: Any) -> None:
         if self.application_state.name != "CONNECTING":
@@ -109,11 +100,6 @@ class OneAtATime(_Mutant):
     async def goes(self, message: Message, send: Any) -> None:
         async with self.lock:
             await send(message)
-
-
-class Tires(_Mutant):
-    async def receive_text(self) -> str:
-        return await asyncio.wait_for(super().receive_text(), 3600)
 
 
 class NeverWaits(_Mutant):
@@ -199,13 +185,11 @@ MORE: Mapping[str, tuple[type[_Mutant], Mapping[str, Verdict]]] = {
     "accepts twice at once": (AcceptsTwiceAtOnce, {"accept.message": F, "accept.twice": N, "close.message": F, "close.while-receiving": F, "denial.after-accept": F, "denial.body-after-accept": N, "denial.last-body-after-accept": N, "send.text": F, "send.bytes": F, "send.empty-text": F, "send.empty-bytes": F, "send.any-text": F, "send.any-bytes": F, "send.large-text": F, "send.in-order": F, "send.json": F, "send.json-in-bytes": F, "send.message": F, "send.while-receiving": F}),
     "closes twice at once": (ClosesTwiceAtOnce, {"close.message": F, "close.before-accept": F, "close.then-close": N, "close.then-send-text": F, "close.then-send-bytes": F, "close.then-accept": F, "close.rejected-then-accept": F, "close.rejected-then-send": N, "close.rejected-then-close": N, "denial.after-close": F, "endings.return-after-close": N, "endings.raise-after-close": N}),
     "accepts at once or never": (AcceptsAtOnceOrNever, {"accept.connect-comes-later": F}),
-    "loses what comes with the connect": (LosesWhatComesWithTheConnect, {"accept.keeps-data": T}),
     "never rejects": (NeverRejects, {"close.before-accept": F}),
     "one at a time": (OneAtATime, {"close.while-receiving": T, "send.while-receiving": T}),
-    "tires": (Tires, {"receive.after-a-day": F}),
-    "never waits": (NeverWaits, {"receive.waits": F, "receive.after-a-day": F}),
+    "never waits": (NeverWaits, {"receive.waits": F}),
     "takes what is there": (TakesWhatIsThere, {"events.neither-key": F, "events.both-none": F, "events.both-keys": F, "events.text-of-another-type": F, "events.bytes-of-another-type": F}),
-    "swaps": (Swaps, {"receive.in-order": F, "receive.many-unread": F, "receive.iteration": F}),
+    "swaps": (Swaps, {"receive.in-order": F, "receive.many-unread": F}),
     "swallows all losses": (SwallowsAllLosses, {"denial.lost": F, "lost.send-text": F, "lost.send-bytes": F, "lost.send-json": F, "lost.send-message": F, "lost.send-under-way": F, "lost.send-again": F, "lost.accept": F}),
     "sends any time": (SendsAnyTime, {"close.then-send-text": N, "close.rejected-then-send": N, "denial.then-send": N, "denial.begun-then-send": N, "disconnect.then-send-text": N, "send.before-accept": N}),
     "accepts any time": (AcceptsAnyTime, {"accept.twice": N, "close.then-accept": N, "close.rejected-then-accept": N, "denial.then-accept": N, "denial.begun-then-accept": N, "disconnect.then-accept": N}),
@@ -215,7 +199,7 @@ MORE: Mapping[str, tuple[type[_Mutant], Mapping[str, Verdict]]] = {
     "cuts what is received": (receiving("text", lambda text: text[:65536]), {"receive.large-text": F}),
     "replaces bytes": (receiving("bytes", lambda data: data.decode("ascii", "replace").encode()), {"receive.any-bytes": F}),
     "adds a byte": (receiving("bytes", lambda data: data + b"+"), {"receive.bytes": F, "receive.bytes-and-none": F, "receive.empty-bytes": F, "receive.empty-bytes-and-none": F, "receive.any-bytes": F, "receive.text-then-bytes": F}),
-    "turns texts": (receiving("text", lambda text: f"{text}+"), {"accept.keeps-data": F, "events.text-of-another-type": F, "receive.text": F, "receive.text-and-none": F, "receive.empty-text": F, "receive.empty-text-and-none": F, "receive.any-text": F, "receive.large-text": F, "receive.in-order": F, "receive.many-unread": F, "receive.text-then-bytes": F, "receive.waits": F, "receive.after-a-day": F, "receive.after-sending": F, "receive.another-key": F, "receive.message": F, "receive.iteration": F, "send.while-receiving": F}),
+    "turns texts": (receiving("text", lambda text: f"{text}+"), {"events.text-of-another-type": F, "receive.text": F, "receive.text-and-none": F, "receive.empty-text": F, "receive.empty-text-and-none": F, "receive.any-text": F, "receive.large-text": F, "receive.in-order": F, "receive.many-unread": F, "receive.text-then-bytes": F, "receive.waits": F, "receive.after-sending": F, "receive.another-key": F, "receive.message": F, "send.while-receiving": F}),
     "takes the first subprotocol": (sending(ACCEPT, lambda m: {**m, "subprotocol": "a"}), {"accept.without-subprotocol": F, "accept.subprotocol": F}),
     "a reason of no text": (sending(CLOSE, lambda m: {**m, "reason": m["reason"] or 0}), {"close.without-reason": F}),
     "strips what is sent": (sending(SEND, lambda m: {**m, "text": m["text"].strip()} if "text" in m else m), {"send.any-text": F}),

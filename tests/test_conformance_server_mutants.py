@@ -29,6 +29,7 @@ from broken_servers import (
 
 from wsfsm.conformance import Level, Verdict, check_server, load_folder, select
 from wsfsm.errors import ClientDisconnected
+from wsfsm.types import Message
 
 ACCEPT = "websocket.accept"
 CLOSE = "websocket.close"
@@ -53,6 +54,12 @@ def failures(name: str, mutant: Mutant = unchanged, **more: Any) -> set[str]:
     """The cases that a broken server fails."""
     report = check_server(broken_server(name, mutant, **more), DEMANDED, jobs=40, servers=20)
     return {result.case.id for result in report.failures()}
+
+
+def is_denial(message: Message) -> bool:
+    """Whether the start of a denial has a status, and headers of bytes."""
+    names = [name for name, _ in message.get("headers", ())]
+    return isinstance(message.get("status"), int) and all(isinstance(n, bytes) for n in names)
 
 
 def test_a_server_that_is_not_broken_fails_none() -> None:
@@ -107,6 +114,8 @@ MUTANTS = {
     "headers are a dict": (scoped(lambda s: {"headers": list(dict(s.get("headers", [])).items())}), {"scope.headers-duplicates"}),
     # the denial
     "another status": (sending(lambda m: {**m, "status": 400} if m.get("status") in (401, 503, 302) else m), {"denial.status", "denial.status-503", "denial.status-302"}),
+    "a denial without its headers": (sending(lambda m: {**m, "headers": []} if m.get("type") == START and m.get("headers") else m), {"denial.headers", "denial.headers-order", "denial.headers-text", "denial.status-302"}),
+    "a denial of any kind is taken": (sending(lambda m: m if m.get("type") != START or is_denial(m) else {"type": START, "status": 404}), {"denial.headers-text", "denial.status-missing", "denial.status-text"}),
     "no body": (sending(without(BODY, "body")), {"denial.body", "denial.body-parts", "denial.body-text"}),
     "two responses": (second_response, {"denial.one-response"}),
 }
