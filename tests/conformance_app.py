@@ -71,3 +71,11 @@ async def no_messages(scope: Scope, _receive: Receive, send: Send) -> None:
         return None
 
     await app(scope, receive, send)
+
+
+async def tires(scope: Scope, receive: Receive, send: Send) -> None:
+    """The process dies of the fourth connection."""
+    globals()["CALLS"] = globals().get("CALLS", 0) + (scope["type"] == "websocket")
+    if globals()["CALLS"] > 3:
+        os._exit(4)
+    await app(scope, receive, send)

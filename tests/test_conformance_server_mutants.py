@@ -31,6 +31,8 @@ from wsfsm.conformance import Level, Verdict, check_server, load_folder, select
 from wsfsm.errors import ClientDisconnected
 from wsfsm.types import Message
 
+pytestmark = pytest.mark.mutants
+
 ACCEPT = "websocket.accept"
 CLOSE = "websocket.close"
 SEND = "websocket.send"

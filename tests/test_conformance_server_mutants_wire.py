@@ -207,7 +207,8 @@ NOT_CAUGHT = {
 # fmt: on
 
 
-pytestmark = pytest.mark.xdist_group("broken wires")  # they wait at the same time
+# they wait at the same time
+pytestmark = [pytest.mark.mutants, pytest.mark.xdist_group("broken wires")]
 SCOPE = [case for case in DEMANDED if case.id.startswith("scope.")]
 
 
