@@ -205,6 +205,25 @@ class TestChannel:
 
         in_time(main)
 
+    def test_a_run_may_have_another_connection(self) -> None:
+        async def main() -> None:
+            async with Control.running() as control:
+                with control.expecting("1") as remote:
+                    application = player_for(control.address)
+                    first = asyncio.ensure_future(application(dict(SCOPE), never, nowhere))
+                    assert await remote.is_there(1)
+
+                    remote.renew()
+                    assert not await remote.is_there(0.01)
+                    assert not remote.scope
+                    await first
+
+                    second = asyncio.ensure_future(application(dict(SCOPE), never, nowhere))
+                    assert await remote.do({"do": "receive"}, 1) == {"waits": True}
+                await second
+
+        in_time(main)
+
     def test_who_never_comes_is_gone(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
