@@ -1,5 +1,7 @@
 """Broken servers: each is caught by the cases that are about what is broken, and by no others."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -56,6 +58,12 @@ def failures(name: str, mutant: Mutant = unchanged, **more: Any) -> set[str]:
     """The cases that a broken server fails."""
     report = check_server(broken_server(name, mutant, **more), DEMANDED, jobs=40, servers=20)
     return {result.case.id for result in report.failures()}
+
+
+def settled(run: Callable[[], set[str]], caught: set[str]) -> set[str]:
+    """What a broken server fails; what is not expected must fail twice, as machines are busy."""
+    failed = run()
+    return failed if failed <= caught else failed & (caught | run())
 
 
 def is_denial(message: Message) -> bool:
@@ -141,11 +149,11 @@ BYTES = {
 def test_a_broken_server_fails_what_is_about_it(name: str) -> None:
     mutant, caught = MUTANTS[name]
 
-    assert failures(name, mutant) == caught
+    assert settled(partial(failures, name, mutant), caught) == caught
 
 
 @pytest.mark.parametrize("name", BYTES)
 def test_a_server_that_writes_nonsense_fails_what_is_about_it(name: str) -> None:
     protocol, caught = BYTES[name]
 
-    assert failures(name, protocol=protocol) == caught
+    assert settled(partial(failures, name, protocol=protocol), caught) == caught

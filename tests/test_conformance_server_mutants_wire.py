@@ -3,9 +3,8 @@
 As in ``test_conformance_server_mutants``; the last test counts what all of them leave.
 """
 
-import functools
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import attrs
@@ -44,7 +43,7 @@ from broken_wires import (
     masked,
     mending,
 )
-from test_conformance_server_mutants import BYTES, DEMANDED, MUTANTS, failures
+from test_conformance_server_mutants import BYTES, DEMANDED, MUTANTS, failures, settled
 
 from wsfsm.conformance import check_server
 from wsfsm.types import Message, Scope
@@ -207,8 +206,7 @@ NOT_CAUGHT = {
 # fmt: on
 
 
-# they wait at the same time
-pytestmark = [pytest.mark.mutants, pytest.mark.xdist_group("broken wires")]
+pytestmark = pytest.mark.mutants
 SCOPE = [case for case in DEMANDED if case.id.startswith("scope.")]
 
 
@@ -218,25 +216,19 @@ def scope_failures(name: str, change: Callable[[Scope], Mapping[str, Any]]) -> s
     return {result.case.id for result in report.failures()}
 
 
-@functools.cache
-def checked() -> dict[str, Future[set[str]]]:
-    """What all of these servers fail, by their names."""
-    pool = ThreadPoolExecutor(8)
-    run = pool.submit
-    return {
-        **{n: run(failures, n, m, http=Refusing) for n, (m, _) in APPLICATIONS.items()},
-        **{n: run(failures, n, protocol=m) for n, (m, _) in (READ | WRITTEN).items()},
-        **{n: run(failures, n, http=head(m)) for n, (m, _) in HEADS.items()},
-        **{n: run(scope_failures, n, m) for n, (m, _) in SCOPES.items()},
-    }
-
+RUNS: Mapping[str, Callable[[], set[str]]] = {
+    **{n: partial(failures, n, m, http=Refusing) for n, (m, _) in APPLICATIONS.items()},
+    **{n: partial(failures, n, protocol=m) for n, (m, _) in (READ | WRITTEN).items()},
+    **{n: partial(failures, n, http=head(m)) for n, (m, _) in HEADS.items()},
+    **{n: partial(scope_failures, n, m) for n, (m, _) in SCOPES.items()},
+}
 
 CAUGHT = {name: caught for name, (_, caught) in (*APPLICATIONS.items(), *READ.items(), *WRITTEN.items(), *HEADS.items(), *SCOPES.items())}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_broken_server_fails_what_is_about_it(name: str) -> None:
-    assert checked()[name].result() == CAUGHT[name]
+    assert settled(RUNS[name], CAUGHT[name]) == CAUGHT[name]
 
 
 def test_each_case_that_demands_something_is_failed_by_a_broken_server() -> None:
