@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import importlib.metadata
 import importlib.util
+import itertools
 import os
 import platform
+import random
 import signal
 import socket
 import sys
@@ -240,11 +242,19 @@ def _replaced(word: str, given: Mapping[str, str]) -> str:
     return word
 
 
+_PORTS: Final = itertools.cycle(random.sample(range(20_000, 32_768), 10_000))
+"""Ports that no client is given by its system, and no two servers of a run get one after the other."""
+
+
 def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((_HOST, 0))
-        port: int = sock.getsockname()[1]
-        return port
+    return next(filter(_is_free, _PORTS))
+
+
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.socket() as sock:
+        sock.bind((_HOST, port))
+        return True
+    return False
 
 
 def _listens(host: str, port: int) -> bool:
