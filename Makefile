@@ -25,7 +25,7 @@ test: $(VENV)/test ## Run linter, type checker and tests with coverage
 	$(BIN)/coverage report
 
 check: $(VENV)/test ## Run the tests on every Python that is at hand
-	$(BIN)/nox
+	$(BIN)/nox $(CHECK)
 
 autobahn: $(VENV)/test ## Run Autobahn|Testsuite against the class in uvicorn (needs Python 2.7)
 	$(BIN)/python tests/autobahn_suite.py --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
