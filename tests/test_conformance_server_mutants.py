@@ -1,6 +1,7 @@
 """Broken servers: each is caught by the cases that are about what is broken, and by no others."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,19 @@ from wsfsm.conformance import Level, Verdict, check_server, load_folder, select
 from wsfsm.errors import ClientDisconnected
 from wsfsm.types import Message
 
-pytestmark = pytest.mark.mutants
+pytestmark = [
+    pytest.mark.mutants,
+    # what is broken leaves things behind
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """Nothing is left behind for the next test."""
+    yield
+    gc.collect()
+
 
 ACCEPT = "websocket.accept"
 CLOSE = "websocket.close"

@@ -1,9 +1,10 @@
 """Broken servers: what they read and write, and each key of the scope.
 
+import gc
 As in ``test_conformance_server_mutants``; the last test counts what all of them leave.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -206,7 +207,20 @@ NOT_CAUGHT = {
 # fmt: on
 
 
-pytestmark = pytest.mark.mutants
+pytestmark = [
+    pytest.mark.mutants,
+    # what is broken leaves things behind
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """Nothing is left behind for the next test."""
+    yield
+    gc.collect()
+
+
 SCOPE = [case for case in DEMANDED if case.id.startswith("scope.")]
 
 

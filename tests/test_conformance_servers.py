@@ -9,6 +9,8 @@ from typing import Any
 
 import attrs
 import pytest
+from broken_servers import broken_server
+from conformance_app import other
 from serving import in_time
 
 from wsfsm.conformance import (
@@ -124,6 +126,17 @@ time.sleep(60)
         in_time(main)
 
 
+class TestPorts:
+    def test_one_that_is_taken_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports = [sock.getsockname()[1] for sock in (taken, free)]
+            free.close()
+            monkeypatch.setattr(servers, "_PORTS", iter(ports))
+
+            assert servers._free_port() == ports[1]
+
+
 class TestDying:
     def test_a_crash_is_found_and_blamed_on_its_case(self) -> None:
         told: list[Result] = []
@@ -155,6 +168,13 @@ class TestDying:
 
         with pytest.raises(TargetError, match="other listens, but no request reaches wsfsm"):
             check_server(uvicorn("other"), cases("send.text"))
+
+    def test_one_in_process_is_not_either(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 0.2)
+        target = broken_server("mute", lambda _app: other)
+
+        with pytest.raises(TargetError, match="mute listens, but no request reaches wsfsm"):
+            check_server(target, cases("send.text"))
 
     def test_a_death_that_no_case_brings_about_alone_is_told(self) -> None:
         report = check_server(uvicorn("tires"), cases("send.text", "send.bytes", "connect.first"))
@@ -333,7 +353,7 @@ time.sleep(60)
         class Dead:
             returncode = 1
 
-        async def reached(_session: Any) -> None:
+        async def reached(_session: Any, _serving: Any) -> None:
             """It was alive then."""
 
         monkeypatch.setattr(CommandTarget, "running", running)

@@ -16,6 +16,7 @@ from wsfsm.conformance.observing import Record
 from wsfsm.conformance.player import CONTROL, RUN
 from wsfsm.conformance.server_steps import Run
 from wsfsm.conformance.servers import APPLICATION, ServerTarget, Serving, TargetError
+from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.conformance.wire import Client, request
 
@@ -48,7 +49,8 @@ def check_server(
         servers: How many servers run side by side, where cases need one each.
 
     Raises:
-        TargetError: The server cannot be started.
+        CaseError: A case says what has no meaning.
+        TargetError: The server cannot be started, or its application is not reached.
     """
     return asyncio.run(play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers))
 
@@ -87,6 +89,7 @@ class _Session:
     results: list[Result] = attrs.field(factory=list)
     runs: "itertools.count[int]" = attrs.field(factory=itertools.count)
     deaths: list[frozenset[str]] = attrs.field(factory=list)
+    reached: bool = False
 
     def tell(self, result: Result) -> None:
         self.results.append(result)
@@ -103,39 +106,41 @@ class _Session:
                 alone.append(case)
             else:
                 together.setdefault(case.variant, []).append(case)
-        if together or alone:
-            await self.reach()
         for variant, left in together.items():
             while left:
                 left = await self.play_together(variant, left, alone)  # noqa: PLW2901 - the rest
         await self.play_alone(alone)
         self.blame()
 
-    async def reach(self) -> None:
-        """See that requests reach the application, before a case blames the server for it."""
-        async with self.target.running(self.control.address, "") as serving:
-            if not await self.serves(serving, _REACHING):
-                raise TargetError(
-                    f"{self.target.name} listens, but no request reaches {APPLICATION} with its "
-                    f"headers: is it served, by a process that inherits {CONTROL}? Its last words:\n"
-                    f"{serving.words()}"
-                )
+    async def reach(self, serving: Serving) -> None:
+        """See once that requests reach the application, before a case blames the server for it."""
+        if not (self.reached or await self.serves(serving, _REACHING)):
+            raise TargetError(
+                f"{self.target.name} listens, but no request reaches {APPLICATION} with its "
+                f"headers: is it served, by a process that inherits {CONTROL}? Its last words:\n"
+                f"{serving.words()}"
+            )
+        self.reached = True
 
     def blame(self) -> None:
         """Tell of each death among several cases of which none has brought it about alone."""
         verdicts = {result.case.id: result.verdict for result in self.results}
-        for suspects in self.deaths:
-            if Verdict.CRASH not in {verdicts[name] for name in suspects}:
-                last = max(suspects, key=list(verdicts).index)
-                reason = (
-                    f"the server has died while these were played: {', '.join(sorted(suspects))}"
-                )
-                self.results = [
-                    attrs.evolve(result, verdict=Verdict.CRASH, reason=reason)
-                    if result.case.id == last
-                    else result
-                    for result in self.results
-                ]
+        crashed = {name for name, verdict in verdicts.items() if verdict is Verdict.CRASH}
+        blamed = {
+            max(suspects, key=list(verdicts).index): ", ".join(sorted(suspects))
+            for suspects in self.deaths
+            if not suspects & crashed
+        }
+        self.results = [
+            attrs.evolve(
+                result,
+                verdict=Verdict.CRASH,
+                reason=f"the server has died while these were played: {blamed[result.case.id]}",
+            )
+            if result.case.id in blamed
+            else result
+            for result in self.results
+        ]
 
     async def play_together(
         self, variant: str, cases: Iterable[Case], alone: list[Case]
@@ -168,6 +173,7 @@ class _Session:
                     settle(monotonic() - _DYING)
 
         async with self.target.running(self.control.address, variant) as serving:
+            await self.reach(serving)
             await _side_by_side(self.jobs, lambda: work(serving))
             died = await self.dies(serving)
         if died:
@@ -188,6 +194,7 @@ class _Session:
             while waiting:
                 case = waiting.pop()
                 async with self.target.running(self.control.address, case.variant) as serving:
+                    await self.reach(serving)
                     result = await self.play_case(case, serving)
                     died = await self.dies(serving)
                 if died:
@@ -242,7 +249,6 @@ async def _side_by_side(count: int, work: Callable[[], Coroutine[Any, Any, None]
             for _ in range(count):
                 group.create_task(work())
     except ExceptionGroup as errors:
-        for error in errors.exceptions:
-            if isinstance(error, TargetError):  # the others say the same of the same server
-                raise error from None
-        raise
+        # of the same server and the same files the others say the same
+        told = (error for error in errors.exceptions if isinstance(error, (CaseError, TargetError)))
+        raise next(told, errors) from None
