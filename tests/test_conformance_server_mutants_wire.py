@@ -4,6 +4,7 @@ import gc
 As in ``test_conformance_server_mutants``; the last test counts what all of them leave.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any

@@ -237,9 +237,8 @@ class TestSteps:
         ],
     )
     def test_a_step_that_has_no_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
-        with pytest.raises(ExceptionGroup) as info:
+        with pytest.raises(CaseError, match=wrong):
             self.play(with_steps(step))
-        assert info.group_contains(CaseError, match=wrong)
 
     def test_an_application_that_ended_is_gone(self) -> None:
         gone = {"gone": True}
