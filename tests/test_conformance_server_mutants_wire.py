@@ -1,6 +1,5 @@
 """Broken servers: what they read and write, and each key of the scope.
 
-import gc
 As in ``test_conformance_server_mutants``; the last test counts what all of them leave.
 """
 
