@@ -1,5 +1,6 @@
 """The browser in which pages are tested, and the terminal to which commands write."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -49,3 +50,10 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
     """A project that uses the plugin."""
     monkeypatch.delenv("CI", raising=False)  # pytest shortens less there
     return Project(pytester)
+
+
+@pytest.fixture
+def swept() -> Iterator[None]:
+    """Nothing is left behind for the next test."""
+    yield
+    gc.collect()

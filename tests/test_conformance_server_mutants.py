@@ -1,7 +1,6 @@
 """Broken servers: each is caught by the cases that are about what is broken, and by no others."""
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -34,18 +33,15 @@ from wsfsm.conformance import Level, Verdict, check_server, load_folder, select
 from wsfsm.errors import ClientDisconnected
 from wsfsm.types import Message
 
-pytestmark = [
+BROKEN = [
     pytest.mark.mutants,
+    pytest.mark.usefixtures("swept"),
     # what is broken leaves things behind
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+"""Marks of tests of broken servers."""
 
-
-@pytest.fixture(autouse=True)
-def swept() -> Iterator[None]:
-    """Nothing is left behind for the next test."""
-    yield
-    gc.collect()
+pytestmark = BROKEN
 
 
 ACCEPT = "websocket.accept"

@@ -3,13 +3,12 @@
 As in ``test_conformance_server_mutants``; the last test counts what all of them leave.
 """
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import attrs
 import pytest
+from attrs import evolve
 from broken_servers import (
     DISCONNECT,
     broken_server,
@@ -44,12 +43,11 @@ from broken_wires import (
     masked,
     mending,
 )
-from test_conformance_server_mutants import BYTES, DEMANDED, MUTANTS, failures, settled
+from test_conformance_server_mutants import BROKEN, BYTES, DEMANDED, MUTANTS, failures, settled
 
 from wsfsm.conformance import check_server
 from wsfsm.types import Message, Scope
 
-EVOLVE = attrs.evolve
 ACCEPT = "websocket.accept"
 END = "websocket.close"
 SEND = "websocket.send"
@@ -133,16 +131,16 @@ APPLICATIONS = {
 }
 
 READ = {
-    "frames without a mask": (each(lambda f: EVOLVE(f, masked=True)), {"frames.unmasked"}),
-    "any reserved bit": (each(lambda f: EVOLVE(f, bits=f.bits & FIN)), {"frames.reserved-bit"}),
-    "any opcode is a text": (each(lambda f: EVOLVE(f, opcode=TEXT) if 2 < f.opcode < CLOSE else f), {"frames.error-disconnect", "frames.reserved-opcode"}),
+    "frames without a mask": (each(lambda f: evolve(f, masked=True)), {"frames.unmasked"}),
+    "any reserved bit": (each(lambda f: evolve(f, bits=f.bits & FIN)), {"frames.reserved-bit"}),
+    "any opcode is a text": (each(lambda f: evolve(f, opcode=TEXT) if 2 < f.opcode < CLOSE else f), {"frames.error-disconnect", "frames.reserved-opcode"}),
     "any other control frame is swallowed": (each(lambda f: f if f.opcode < 11 else None), {"frames.reserved-control-opcode"}),
     "continuations of anything": (mending(continues), {"frames.interleaved", "frames.lone-continuation"}),
-    "parts of control frames": (each(lambda f: EVOLVE(f, bits=f.bits | FIN) if f.control else f), {"frames.control-fragmented"}),
-    "long control frames": (each(lambda f: EVOLVE(f, payload=f.payload[:125]) if f.control else f), {"frames.control-long"}),
-    "texts that are no UTF-8": (each(lambda f: EVOLVE(f, payload=valid(f.payload)) if f.opcode == TEXT and f.fin else f), {"frames.invalid-utf-8"}),
+    "parts of control frames": (each(lambda f: evolve(f, bits=f.bits | FIN) if f.control else f), {"frames.control-fragmented"}),
+    "long control frames": (each(lambda f: evolve(f, payload=f.payload[:125]) if f.control else f), {"frames.control-long"}),
+    "texts that are no UTF-8": (each(lambda f: evolve(f, payload=valid(f.payload)) if f.opcode == TEXT and f.fin else f), {"frames.invalid-utf-8"}),
     "a wrong Close is swallowed": (each(lambda f: None if f.opcode == CLOSE and (len(f.payload) == 1 or f.payload[2:] != valid(f.payload[2:])) else f), {"frames.close-invalid-utf-8", "frames.close-one-byte"}),
-    "Pings are texts": (each(lambda f: EVOLVE(f, opcode=TEXT) if f.opcode == PING and f.fin and len(f.payload) < 9 else f), {"frames.ping", "frames.ping-between-fragments", "frames.ping-empty", "frames.ping-not-passed-on", "receive.fragments-with-ping"}),
+    "Pings are texts": (each(lambda f: evolve(f, opcode=TEXT) if f.opcode == PING and f.fin and len(f.payload) < 9 else f), {"frames.ping", "frames.ping-between-fragments", "frames.ping-empty", "frames.ping-not-passed-on", "receive.fragments-with-ping"}),
     "an empty beginning is lost": (each(lambda f: None if f.opcode == BINARY and not f.fin and not f.payload else f), {"receive.fragments-empty"}),
 }
 
@@ -207,19 +205,7 @@ NOT_CAUGHT = {
 # fmt: on
 
 
-pytestmark = [
-    pytest.mark.mutants,
-    # what is broken leaves things behind
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def swept() -> Iterator[None]:
-    """Nothing is left behind for the next test."""
-    yield
-    gc.collect()
-
+pytestmark = BROKEN
 
 SCOPE = [case for case in DEMANDED if case.id.startswith("scope.")]
 
