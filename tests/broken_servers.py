@@ -193,17 +193,6 @@ def never_ends(app: ASGIApp) -> ASGIApp:
     return broken
 
 
-def never_returns(app: ASGIApp) -> ASGIApp:
-    """The return of the application does not end its connection."""
-
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, send)
-        if scope["type"] == "websocket":
-            await asyncio.sleep(12)
-
-    return broken
-
-
 def hangs(app: ASGIApp) -> ASGIApp:
     """A close before the accept never comes to its end."""
 

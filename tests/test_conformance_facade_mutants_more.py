@@ -188,7 +188,7 @@ MORE: Mapping[str, tuple[type[_Mutant], Mapping[str, Verdict]]] = {
     "never rejects": (NeverRejects, {"close.before-accept": F}),
     "one at a time": (OneAtATime, {"close.while-receiving": T, "send.while-receiving": T}),
     "never waits": (NeverWaits, {"receive.waits": F}),
-    "takes what is there": (TakesWhatIsThere, {"events.neither-key": F, "events.both-none": F, "events.both-keys": F, "events.text-of-another-type": F, "events.bytes-of-another-type": F}),
+    "takes what is there": (TakesWhatIsThere, {"events.neither-key": F, "events.both-none": N, "events.both-keys": F, "events.text-of-another-type": N, "events.bytes-of-another-type": N}),
     "swaps": (Swaps, {"receive.in-order": F, "receive.many-unread": F}),
     "swallows all losses": (SwallowsAllLosses, {"denial.lost": F, "lost.send-text": F, "lost.send-bytes": F, "lost.send-json": F, "lost.send-message": F, "lost.send-under-way": F, "lost.send-again": F, "lost.accept": F}),
     "sends any time": (SendsAnyTime, {"close.then-send-text": N, "close.rejected-then-send": N, "denial.then-send": N, "denial.begun-then-send": N, "disconnect.then-send-text": N, "send.before-accept": N}),

@@ -16,7 +16,6 @@ from broken_servers import (
     hangs,
     late_data,
     never_ends,
-    never_returns,
     of_type,
     receiving,
     rewriting,
@@ -57,7 +56,7 @@ NO_CLOSE = {
     *CODES,
     *(f"close.code-{code}" for code in (1000,)),
     *(f"close.{case}" for case in ("default-code", "reason-none")),
-    *("disconnect.answer", "exit.raise-open", "exit.return-open"),
+    *("disconnect.answer", "exit.raise-open"),
     "frames.close-between-fragments",
 }  # fmt: skip
 LEFT = {f"disconnect.code-{code}" for code in (1000, 1001, 1011, 3000, 4000, 4999)}
@@ -127,7 +126,6 @@ MUTANTS = {
     "something else is raised": (catching(ClientDisconnected, RuntimeError), {f"disconnected-client.{case}" for case in ("left-send", "left-close", "fin-send", "reset-send", "unread-send")} | {"connect.reset-then-accept"}),
     # how an application ends
     "who raises lives on": (never_ends, {"exit.raise-before-accept", "exit.raise-at-once", "exit.raise-open", "exit.raise-denying", "exit.raise-streaming"}),
-    "who returns lives on": (never_returns, {"exit.return-at-once", "exit.return-before-accept", "exit.return-open"}),
     # the scope
     "the path is not decoded": (scoped(lambda s: {"path": s.get("raw_path", b"").decode()}), {"scope.path"}),
     "the query is decoded": (scoped(lambda s: {"query_string": s.get("query_string", b"").replace(b"%20", b" ")}), {"scope.query"}),

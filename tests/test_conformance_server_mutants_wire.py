@@ -55,7 +55,6 @@ START = "websocket.http.response.start"
 BODY = "websocket.http.response.body"
 RECEIVE = "websocket.receive"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\n"
-UNSENDABLE = (1005, 1006, 1015)
 
 
 def heads_as_they_come(message: Message) -> bytes | None:
@@ -67,11 +66,6 @@ def heads_as_they_come(message: Message) -> bytes | None:
     if any(b"\0" in value for _, value in message.get("headers") or () if isinstance(value, bytes)):
         return SWITCH + b"x-a: 1\x002\r\n\r\n"
     return None
-
-
-def codes_as_they_come(message: Message) -> bytes | None:
-    code = message.get("code") if message.get("type") == END else None
-    return b"\x88\x02" + code.to_bytes(2, "big") if code in UNSENDABLE else None
 
 
 def long_reasons(message: Message) -> bytes | None:
@@ -113,7 +107,7 @@ APPLICATIONS = {
     "no disconnect": (receiving(unless(lambda m: m["type"] == DISCONNECT)), {"close.disconnect", "close.disconnect-after-reset", "close.rejected-disconnect", "connect.reset", "denial.disconnect", "denial.reset", "disconnect.code-1000", "disconnect.code-1001", "disconnect.code-1011", "disconnect.code-3000", "disconnect.code-4000", "disconnect.code-4999", "disconnect.fin", "disconnect.reset", "disconnect.waiting", "disconnect.waiting-reset", "disconnected-client.unread-message", "frames.close-invalid-utf-8", "frames.close-one-byte", "frames.control-fragmented", "frames.control-long", "frames.error-disconnect", "frames.interleaved", "frames.invalid-utf-8", "frames.lone-continuation", "frames.reserved-bit", "frames.reserved-control-opcode", "frames.reserved-opcode", "frames.unmasked", "receive.before-close", "receive.before-fin", "close.disconnect-after-fin", "close.waiting-reset", "connect.reset-before-receive", "connect.waiting-reset", "denial.started-reset", "denial.waiting-reset"}),
     "no disconnect without a Close": (receiving(unless(lambda m: m.get("code") == 1006)), {"close.rejected-disconnect", "connect.reset", "denial.disconnect", "denial.reset", "disconnect.fin", "disconnect.reset", "disconnect.waiting-reset", "receive.before-fin", "connect.reset-before-receive", "connect.waiting-reset", "denial.started-reset", "denial.waiting-reset"}),
     "a denial after the accept": (denies_after_the_accept, {"denial.after-accept-on-the-wire"}),
-    "a response before the answer": (speaks_first, {"accept.headers", "accept.headers-empty", "accept.subprotocol", "accept.subprotocol-none", "close.before-accept", "close.before-accept-with-code", "close.before-accept-with-reason", "close.then-accept", "connect.handshake-waits", "denial.body-missing", "denial.headers-missing", "denial.one-response", "denial.status", "denial.status-204", "denial.status-302", "denial.status-503", "exit.raise-at-once", "exit.raise-before-accept", "exit.raise-denying", "exit.raise-lost-connecting", "exit.return-at-once", "exit.return-before-accept", "exit.return-lost-connecting", "handshake.connection-list", "handshake.status", "handshake.upgrade-case"}),
+    "a response before the answer": (speaks_first, {"accept.headers", "accept.headers-empty", "accept.subprotocol", "accept.subprotocol-none", "close.before-accept", "close.before-accept-with-code", "close.before-accept-with-reason", "close.then-accept", "connect.handshake-waits", "denial.body-missing", "denial.headers-missing", "denial.one-response", "denial.status", "denial.status-204-length", "denial.status-302", "denial.status-503", "exit.raise-at-once", "exit.raise-before-accept", "exit.raise-denying", "exit.raise-lost-connecting", "exit.return-lost-connecting", "handshake.connection-list", "handshake.status", "handshake.upgrade-case"}),
     "nothing after its own close": (not_told_after(END), {"close.disconnect", "close.disconnect-after-reset", "close.rejected-disconnect", "close.disconnect-after-fin", "close.waiting-reset"}),
     "nothing after its own denial": (not_told_after(BODY), {"denial.disconnect", "denial.reset", "denial.waiting-reset"}),
     "no connect": (first(None), {"connect.first"}),
@@ -125,7 +119,6 @@ APPLICATIONS = {
     "completes what was refused": (completes_what_was_refused, {"close.then-accept"}),
     "hangs after the end, before 2.4": (hangs_after_the_end, {"connect.reset-then-accept-before-2.4", "disconnected-client.closed-accept-before-2.4", "disconnected-client.closed-close-before-2.4", "disconnected-client.closed-send-before-2.4", "disconnected-client.left-accept-before-2.4", "disconnected-client.left-close-before-2.4", "disconnected-client.left-send-before-2.4", "disconnected-client.rejected-accept-before-2.4", "disconnected-client.rejected-close-before-2.4", "disconnected-client.rejected-send-before-2.4"}),
     "heads as they come": (writing(heads_as_they_come), {"accept.header-value-nul", "accept.subprotocol-newline"}),
-    "codes as they come": (writing(codes_as_they_come), {"close.code-1005", "close.code-1006", "close.code-1015"}),
     "long reasons": (writing(long_reasons), {"close.reason-124"}),
     "reasons are cut anywhere": (writing(cut_reasons), {"close.reason-cut-inside-a-character"}),
 }
@@ -147,7 +140,7 @@ READ = {
 WRITTEN = {
     "another status than 101": (rewriting(lambda data: data.replace(b"HTTP/1.1 101", b"HTTP/1.1 200")), {"accept.headers", "accept.headers-empty", "accept.subprotocol", "accept.subprotocol-none", "handshake.connection-list", "handshake.status", "handshake.upgrade-case", "exit.raise-denied", "exit.raise-lost-connecting", "exit.raise-rejected", "exit.return-denied", "exit.return-lost-connecting", "exit.return-rejected"}),
     "lengths that are too long": (rewriting(lambda data: data.replace(b"content-length: ", b"content-length: 1")), {"close.response-complete", "denial.body-complete", "denial.content-length", "denial.one-response"}),
-    "a body of 204": (rewriting(lambda data: data + b"x" if data.startswith(b"HTTP/1.1 204") else data), {"denial.status-204"}),
+    "a length of 204": (rewriting(lambda data: data.replace(b"\r\n", b"\r\nContent-Length: 0\r\n", 1) if data.startswith(b"HTTP/1.1 204") else data), {"denial.status-204-length"}),
     "the version is not told": (rewriting(lambda data: data.replace(b"sec-websocket-version", b"x-version")), {"handshake.version-told"}),
     "errors have another code": (rewriting(lambda data: data.replace(b"\x03\xea", b"\x03\xe8").replace(b"\x03\xef", b"\x03\xe8") if data[:1] == b"\x88" else data), {"close.code-1002", "close.code-1007", "frames.close-invalid-utf-8-code", "frames.control-fragmented-code", "frames.control-long-code", "frames.interleaved-code", "frames.invalid-utf-8-code", "frames.lone-continuation-code", "frames.reserved-bit-code", "frames.reserved-control-opcode-code", "frames.reserved-opcode-code", "frames.close-invalid-utf-8"}),
     "no code is 1005": (rewriting(lambda data: b"\x88\x02\x03\xed" if data == b"\x88\x00" else data), {"disconnect.answer-valid"}),

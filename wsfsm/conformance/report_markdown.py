@@ -50,7 +50,7 @@ def _targets(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
 
 
 def _counts(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
-    """How many cases came to each verdict; failures are counted by level, too."""
+    """How many cases came to each verdict; failures but crashes are counted by level, too."""
     verdicts = [verdict for verdict in Verdict if any(verdict in r.counts for r in reports)]
     yield from _row("target", "cases", *verdicts, "failures of must", "of should")
     yield "|---|" + "---:|" * (len(verdicts) + 3)
@@ -58,7 +58,8 @@ def _counts(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
         counts = report.counts
         numbers = [counts.get(verdict, 0) for verdict in verdicts]
         failed = [
-            sum(n for verdict, n in counted(report, level).items() if verdict.is_failure)
+            # a server that has died has not shown what the case is about
+            sum(counted(report, level).get(v, 0) for v in (Verdict.FAIL, Verdict.TIMEOUT))
             for level in (Level.MUST, Level.SHOULD)
         ]
         yield from _row(name, len(report.results), *numbers, *failed)
@@ -109,7 +110,9 @@ def _failures(reports: Sequence[Report], names: Sequence[str], baseline: Baselin
 
 def _failure(result: Result) -> Iterator[str]:
     case = result.case
-    yield f"- **{_text(case.id)}** ({case.level}, {result.verdict}), {_text(case.section)}:"
+    crash = result.verdict is Verdict.CRASH
+    told = result.verdict if crash else f"{case.level}, {result.verdict}"
+    yield f"- **{_text(case.id)}** ({told}), {_text(case.section)}:"
     yield f"  {_text(case.requirement)}"
     if result.reason and not (result.expected or result.observed):
         yield f"  - {_text(result.reason)}"
