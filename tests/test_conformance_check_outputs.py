@@ -66,6 +66,13 @@ class TestStatus:
         )
         assert told in capsys.readouterr().err
 
+    def test_it_is_2_if_nothing_at_all_was_judged(self, capsys: Capture, tmp_path: Path) -> None:
+        path = tmp_path / "known.toml"
+        more = ("--level", "may", "--baseline", str(path), "--update-baseline")
+        assert main(facade("builtins:slice", "--id", "tasks", *more)) == 2
+        assert "none of the cases was judged: builtins:slice has no" in capsys.readouterr().err
+        assert not path.exists()
+
 
 # ---------------------------------------------------------------- files
 

@@ -98,4 +98,4 @@ def test_a_known_failure_has_its_reason() -> None:
     known = Baseline((Known(case="close.code", target="bad", reason="see *there*"),))
     text = to_markdown(REPORTS, "", baseline=known).splitlines()
 
-    assert text.count(r"  - known: see \*there\*") == 1
+    assert text.count(r"  - why: see \*there\*") == 1

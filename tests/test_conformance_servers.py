@@ -5,6 +5,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -72,6 +73,9 @@ class TestProfiles:
         assert target.command[-2:] == ("--ws", "wsproto")
         assert "uvicorn" in target.versions
 
+    def test_of_a_command_no_version_is_known(self) -> None:
+        assert CommandTarget(name="x", command=("x",)).versions == {}
+
     def test_what_nobody_knows_is_refused(self) -> None:
         with pytest.raises(TargetError, match="no server is known as 'nginx', only uvicorn, wsfsm"):
             profile("nginx")
@@ -137,6 +141,29 @@ class TestPorts:
             assert servers._free_port() == ports[1]
 
 
+class TestFolders:
+    def test_those_of_this_machine_are_not_told(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        inner = tmp_path / "inner"
+        inner.mkdir()
+        monkeypatch.setattr(sys, "prefix", str(tmp_path))
+        monkeypatch.setattr(sys, "base_prefix", "/")
+        monkeypatch.chdir(inner)
+
+        assert servers._without_folders(f"{inner}/a {tmp_path}/b /c") == ".../a .../b /c"
+
+    def test_one_that_was_removed_is_not_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+
+        assert servers._without_folders("a/b") == "a/b"
+
+
 class TestDying:
     def test_a_crash_is_found_and_blamed_on_its_case(self) -> None:
         told: list[Result] = []
@@ -161,6 +188,23 @@ class TestDying:
         (crash,) = report.failures()
         assert crash.reason == "it does not serve its application any more"
 
+    def test_one_that_grows_deaf_among_many_cases_spoils_no_other(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 2.0)
+        chosen = cases("accept", "send", "receive", "scope")
+        good = {
+            result.case.id: str(result.verdict)
+            for result in check_server(uvicorn("app"), chosen).results
+        }
+
+        found = verdicts(check_server(uvicorn("deaf"), chosen))
+
+        twice = dict.fromkeys(
+            ("accept.twice", "accept.twice-lives", "accept.twice-on-the-wire"), "crash"
+        )
+        assert found == {**good, **twice}
+
     def test_a_server_whose_application_does_not_play_is_not_checked(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -181,7 +225,8 @@ class TestDying:
 
         (crash,) = report.failures()
         assert crash.verdict is Verdict.CRASH
-        assert "it has died while these were played" in crash.reason.replace("the server", "it")
+        assert crash.reason.startswith("it has died while these were played: connect.first, send")
+        assert (crash.expected, crash.observed) == ("the server goes on", crash.reason)
 
 
 class TestVariants:

@@ -84,6 +84,23 @@ class TestResponses:
         assert (seen["body"], seen["complete"]) == ("ab", False)
         assert "error" in seen
 
+    def test_nor_is_one_that_a_reset_ends(self) -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\nab")
+            await reader.readexactly(1)
+            Client(reader, writer).reset()
+
+        async def main() -> None:
+            async with client_of(talk) as client:
+                seen = asyncio.ensure_future(client.response(1))
+                while b"ab" not in client.seen:  # noqa: ASYNC110 - there is no event for it
+                    await asyncio.sleep(0.01)
+                client.write(b"x")
+                response = await seen
+                assert (response["complete"], response["ends"]) == (False, "RST")
+
+        in_time(main)
+
     def test_what_is_no_response_is_told(self) -> None:
         seen = seen_of(b"\x88\x02\x03\xf3\r\n\r\n", lambda client: client.response(1))
         assert seen == {"no response": b"\x88\x02\x03\xf3\r\n\r\n"}

@@ -244,7 +244,8 @@ def _report(arguments: argparse.Namespace) -> int:
                 reports += from_json(path.read_text(encoding="utf-8"), cases)
             except ValueError as error:  # not UTF-8, or what a CaseError says
                 raise CaseError(f"{path}: {error}") from None
-        return _tell(arguments, reports, known)
+        _show(arguments, reports, known)
+        return _status(arguments, reports, known)
 
     return _guarded(run)
 
@@ -295,13 +296,13 @@ def _check(arguments: argparse.Namespace, play: Play) -> int:
     name = arguments.name or " ".join(command)
     with Progress(name, len(cases)) as progress:
         report = play(cases, progress.on_result)
-    status = _tell(arguments, [report], known)
+    _show(arguments, [report], known)
     demanded = [result for result in report.results if result.case.level is not Level.MAY]
-    judged = [result for result in demanded if result.verdict is not Verdict.UNSUPPORTED]
-    if demanded and not judged:
-        why = demanded[0].reason
-        return _failed(f"none of the {len(demanded)} cases that demand something was judged: {why}")
-    return status
+    told = f"the {len(demanded)} cases that demand something" if demanded else "the cases"
+    chosen = demanded or report.results
+    if all(result.verdict is Verdict.UNSUPPORTED for result in chosen):
+        return _failed(f"none of {told} was judged: {chosen[0].reason}")
+    return _status(arguments, [report], known)
 
 
 def _known(arguments: argparse.Namespace) -> "Baseline":
@@ -315,26 +316,35 @@ def _known(arguments: argparse.Namespace) -> "Baseline":
     return baseline.Baseline()
 
 
-def _tell(arguments: argparse.Namespace, reports: "Sequence[Report]", known: "Baseline") -> int:
-    """Write and print what came of it; the status."""
+def _show(arguments: argparse.Namespace, reports: "Sequence[Report]", known: "Baseline") -> None:
+    """Write and print what came of it."""
     from rich.console import Console  # noqa: PLC0415
 
-    from wsfsm.conformance import Level, baseline  # noqa: PLC0415
-    from wsfsm.conformance.report_table import show_changes, show_reports  # noqa: PLC0415
+    from wsfsm.conformance import Level  # noqa: PLC0415
+    from wsfsm.conformance.report_table import show_reports  # noqa: PLC0415
 
-    console = Console()
     least = Level(arguments.fail_on)
     try:
         _write(arguments, reports, least, known)
     finally:  # what cannot be written can still be read
         told = not (arguments.quiet or arguments.baseline)  # of what is known only changes are
-        show_reports(reports, console, least=least, failures=told)
+        show_reports(reports, Console(), least=least, failures=told)
+
+
+def _status(arguments: argparse.Namespace, reports: "Sequence[Report]", known: "Baseline") -> int:
+    """The status, once it is compared with the baseline, or that is written."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from wsfsm.conformance import Level, baseline  # noqa: PLC0415
+    from wsfsm.conformance.report_table import show_changes  # noqa: PLC0415
+
+    least = Level(arguments.fail_on)
     if arguments.update_baseline:
         baseline.write(arguments.baseline, reports, known, least=least)
         return 0
     if arguments.baseline:
         changes = baseline.compare(reports, known, least=least)
-        show_changes(changes, console)
+        show_changes(changes, Console())
         return int(changes.is_worse)
     return int(any(report.failures(least) for report in reports))
 

@@ -28,16 +28,27 @@ class States:
 
     def __init__(self) -> None:
         self._joint: Joint = STRAIGHT.initial
+        self._before: Joint = self._joint
+        self._since: list[Message] = []
 
     def received(self, message: Message) -> None:
         """The application has received a message."""
         self._joint = self._joint.receives.get(_event(message), self._joint)
+        self._since.append(message)
 
     def sent(self, message: Message) -> None:
-        """It has sent one, and nothing was raised."""
+        """It has sent one: the send has returned, or waits for the server."""
         event = _event(message)
         joint = self._joint
+        self._before, self._since = joint, []
         self._joint = joint.takes.get(event) or joint.sends.get(str(event)) or joint
+
+    def refused(self) -> None:
+        """What it sent last was refused after all, by an exception out of the send that waited."""
+        since, self._since = self._since, []
+        self._joint = self._before
+        for message in since:
+            self.received(message)
 
     def lost(self) -> None:
         """The transport has failed under a message that it sent."""
@@ -146,7 +157,7 @@ class Record:
             case=self.case,
             verdict=verdict,
             reason=reason,
-            expected=" or ".join(map(described, patterns)),
+            expected=_alternatives(patterns),
             observed=told(seen),
         )
 
@@ -179,15 +190,30 @@ class Record:
         """
         if self.result is not None:
             return self.result
+        if self.lenient is not None:
+            return self._conclude(self.lenient)
+        steps = zip(self.case.steps, self.trace, strict=True)
+        looked = [(step, entry) for step, entry in steps if looks(step)]
+        observed = "; ".join(f"{entry.did}: {told(entry.saw)}" for _, entry in looked)
         if self.case.level is Level.MAY:
-            steps = zip(self.case.steps, self.trace, strict=True)
-            looked = [f"{entry.did}: {told(entry.saw)}" for step, entry in steps if looks(step)]
-            note = self.case.note
-            return self.conclude(Verdict.INFORMATIONAL, note, observed="; ".join(looked))
-        return self._conclude(self.lenient) if self.lenient else self.conclude(Verdict.PASS)
+            return self.conclude(Verdict.INFORMATIONAL, observed=observed)
+        expected = "; ".join(
+            f"{entry.did}: {_alternatives(step.expect)}" for step, entry in looked if step.expect
+        )
+        return self.conclude(Verdict.PASS, expected=expected, observed=observed)
+
+
+def _alternatives(patterns: Sequence[Pattern]) -> str:
+    return " or ".join(map(described, patterns))
 
 
 def _unmet(patterns: Sequence[Pattern], seen: Saw) -> str:
-    """What is wrong, by the pattern that comes first; "" if one of them matches, or none is asked."""
+    """What is wrong; "" if one of the patterns matches, or none is asked.
+
+    Of several, it is told by the first that is about what was seen at all.
+    """
     wrong = [mismatch(pattern, seen) for pattern in patterns]
-    return "" if "" in wrong or not wrong else wrong[0]
+    if "" in wrong or not wrong:
+        return ""
+    near = (text for pattern, text in zip(patterns, wrong, strict=True) if pattern.keys() & seen)
+    return next(near, f"expected {_alternatives(patterns)}, got {told(seen) or 'nothing'}")

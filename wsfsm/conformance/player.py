@@ -1,8 +1,8 @@
 """The application that plays the application's side of a case, inside the server.
 
 It decides nothing. For every connection it connects to the runner's control channel, does what it
-is told there one command after the other, and tells what it saw. It needs nothing but the standard
-library and the values of cases, and runs in any event loop of asyncio.
+is told there one command after the other, and tells what it saw. It runs in any event loop of
+asyncio, and in the environment of the server, which needs the extra `conformance`.
 
 The control channel carries lines of JSON. The player begins with `hello` and the scope of the
 connection; then each command `{"do": ..., "within": seconds}` is answered with an observation.

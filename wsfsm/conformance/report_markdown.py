@@ -103,7 +103,7 @@ def _failures(reports: Sequence[Report], names: Sequence[str], baseline: Baselin
             yield from _failure(result)
             known = baseline.find(report.target, result.case.id)
             if known is not None:
-                yield f"  - known: {_text(known.reason)}"
+                yield f"  - why: {_text(known.reason)}"
         if failures:
             yield ""
 

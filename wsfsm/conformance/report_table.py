@@ -57,14 +57,16 @@ def show_reports(
         console.print(_table(report, name))
     named = list(zip(names, reports, strict=True))
     listed = [(name, result) for name, report in named for result in report.failures(least)]
-    weaker = sum(result.verdict.is_failure for report in reports for result in report.results)
-    if failures and listed:
+    if not failures:
+        return
+    if listed:
         console.print()
         console.print(Text(f"Failures: {len(listed)}", style="bold"))
         for name, result in listed:
             _show_failure(console, name, result)
-    if weaker > len(listed):
-        told = f"{weaker - len(listed)} more failures of weaker cases: --fail-on should lists them"
+    weaker = sum(len(report.failures(Level.SHOULD)) for report in reports) - len(listed)
+    if weaker > 0:
+        told = f"{weaker} more of weaker cases: --fail-on should lists them"
         console.print(Text(told), soft_wrap=True)
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import itertools
+import math
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from time import monotonic
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ __all__ = ["check_server", "play_cases"]
 JOBS: Final = 8  # cases that are played side by side
 SERVERS: Final = 3  # servers that run side by side, with a case each
 _DYING: Final = 2.0  # seconds that a server that dies may take for it
-_REACHING: Final = 10.0  # seconds in which the first request has to reach the application
+_REACHING: Final = 10.0  # seconds in which a request reaches the application of a busy server
 _LIMIT: Final = 60.0  # seconds for a case, whatever its steps say
 
 OnResult = Callable[[Result], None]
@@ -77,6 +78,43 @@ async def play_cases(
 
 def _ignore(_result: Result) -> None:
     """Nobody wants to know."""
+
+
+def _crash(result: Result, how: str) -> Result:
+    return attrs.evolve(
+        result,
+        verdict=Verdict.CRASH,
+        reason=how,
+        expected="the server goes on",
+        observed=how.partition(";")[0],
+    )
+
+
+@attrs.define
+class _Together:
+    """Results of cases that are played side by side on one server.
+
+    Attributes:
+        served: Whether the server still serves its application, as far as is known.
+        looking: Held while that is looked for.
+    """
+
+    served: bool = True
+    looking: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    _fresh: deque[tuple[float, Result]] = attrs.field(factory=deque, init=False)
+
+    def add(self, result: Result) -> None:
+        """A case has just ended."""
+        self._fresh.append((monotonic(), result))
+
+    def has_any(self, until: float) -> bool:
+        """Whether there are results that came before a time."""
+        return bool(self._fresh) and self._fresh[0][0] < until
+
+    def outlived(self, until: float) -> Iterator[Result]:
+        """Take the results that came before a time."""
+        while self.has_any(until):
+            yield self._fresh.popleft()[1]
 
 
 @attrs.define
@@ -132,11 +170,7 @@ class _Session:
             if not suspects & crashed
         }
         self.results = [
-            attrs.evolve(
-                result,
-                verdict=Verdict.CRASH,
-                reason=f"the server has died while these were played: {blamed[result.case.id]}",
-            )
+            _crash(result, f"it has died while these were played: {blamed[result.case.id]}")
             if result.case.id in blamed
             else result
             for result in self.results
@@ -148,43 +182,47 @@ class _Session:
         """Play cases side by side on one server.
 
         A failure says nothing here, as another case may have brought it about; nor does anything
-        that was seen while the server died. Such cases are played once more, alone.
+        that was seen while the server died, or grew deaf. Such cases are played once more, alone.
 
         Returns:
-            The cases that are left over because the server has died.
+            The cases that are left over because the server serves no more.
         """
         waiting = list(cases)[::-1]
         before = len(waiting)
-        fresh: deque[tuple[float, Result]] = deque()
-
-        def settle(until: float) -> None:
-            while fresh and fresh[0][0] < until:
-                result = fresh.popleft()[1]
-                if result.verdict.is_failure:
-                    alone.append(result.case)
-                else:
-                    self.tell(result)
+        together = _Together()
 
         async def work(serving: Serving) -> None:
-            while waiting and not serving.died():
-                result = await self.play_case(waiting.pop(), serving)
-                fresh.append((monotonic(), result))
-                if not serving.died():
-                    settle(monotonic() - _DYING)
+            while waiting and together.served and not serving.died():
+                together.add(await self.play_case(waiting.pop(), serving))
+                async with together.looking:
+                    until = monotonic() - _DYING
+                    if together.has_any(until):
+                        together.served = await self.serves(serving, _REACHING)
+                        if together.served and not serving.died():
+                            self.settle(together.outlived(until), alone)
 
         async with self.target.running(self.control.address, variant) as serving:
             await self.reach(serving)
             await _side_by_side(self.jobs, lambda: work(serving))
             died = await self.dies(serving)
-        if died:
-            suspects = [result.case for _, result in fresh]
-            alone += suspects
-            self.deaths += [frozenset(case.id for case in suspects)] if suspects else []
-            if len(waiting) == before:  # it has died before anything was played
-                alone.append(waiting.pop())
-        else:
-            settle(monotonic() + 1)
+        if together.served and not died:
+            self.settle(together.outlived(math.inf), alone)
+            return waiting[::-1]
+        suspects = [result.case for result in together.outlived(math.inf)]
+        alone += suspects
+        if died and suspects:
+            self.deaths.append(frozenset(case.id for case in suspects))
+        if len(waiting) == before:  # it has died before anything was played
+            alone.append(waiting.pop())
         return waiting[::-1]
+
+    def settle(self, results: Iterable[Result], alone: list[Case]) -> None:
+        """Tell results, but for what has to be seen again, alone."""
+        for result in results:
+            if result.is_in_doubt:
+                alone.append(result.case)
+            else:
+                self.tell(result)
 
     async def play_alone(self, cases: Iterable[Case]) -> None:
         """Play cases on a server each."""
@@ -198,7 +236,7 @@ class _Session:
                     result = await self.play_case(case, serving)
                     died = await self.dies(serving)
                 if died:
-                    result = attrs.evolve(result, verdict=Verdict.CRASH, reason=died)
+                    result = _crash(result, died)
                 self.tell(result)
 
         await _side_by_side(self.servers, work)
@@ -209,7 +247,10 @@ class _Session:
             return ""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(_until_it_died(serving), _DYING)
-        return serving.died() or "it does not serve its application any more"
+        # one that lives may be busy
+        if serving.died() or await self.serves(serving, _REACHING):
+            return serving.died()
+        return "it does not serve its application any more"
 
     async def serves(self, serving: Serving, within: float = _DYING) -> bool:
         """Whether a request reaches the application, in so many seconds."""

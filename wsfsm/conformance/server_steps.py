@@ -112,12 +112,21 @@ class Run:
         sent = message(step.arguments["message"])
         times = step.arguments.get("times", 1)
         seen = await self._remote.do({"do": "send", "message": sent, "times": times}, within)
-        if seen.get("returns"):
-            self._record.states.sent(sent)
+        states = self._record.states
+        if seen.get("returns") or seen.get("waits"):
+            states.sent(sent)
+        elif "OSError" in seen.get("raises", ()):
+            states.lost()
         return seen
 
     async def _app_finish(self, _step: Step, within: float) -> Mapping[str, Any]:
-        return await self._remote.do({"do": "finish"}, within)
+        seen = await self._remote.do({"do": "finish"}, within)
+        states = self._record.states
+        if "OSError" in seen.get("raises", ()):
+            states.lost()
+        elif "raises" in seen:
+            states.refused()
+        return seen
 
     async def _app_scope(self, _step: Step, within: float) -> Mapping[str, Any]:
         with contextlib.suppress(TimeoutError):

@@ -43,7 +43,6 @@ _STARTING: Final = 30.0  # seconds that a server may take to listen
 _STOPPING: Final = 10.0  # seconds that it may take to end
 _TOLD: Final = 2000  # characters of its output that are told
 _READ: Final = 65_536  # bytes of it that are read, as it may be endless
-_FOLDERS: Final = {sys.prefix, sys.base_prefix, str(Path.cwd())}  # of this machine alone
 
 
 class TargetError(Exception):
@@ -106,6 +105,16 @@ class ServerTarget(Protocol):
         """
 
 
+def _without_folders(text: str) -> str:
+    """A text without the folders of this machine: a report may be published."""
+    folders = {sys.prefix, sys.base_prefix}
+    with contextlib.suppress(OSError):  # it may have been removed
+        folders.add(str(Path.cwd()))
+    for folder in sorted(folders - {Path(folder).anchor for folder in folders}, key=len)[::-1]:
+        text = text.replace(folder, "...")
+    return text
+
+
 @attrs.define
 class _Process:
     host: str
@@ -124,10 +133,7 @@ class _Process:
         size = os.fstat(self.output.fileno()).st_size
         # the server writes at the same offset, which must not be moved
         said = os.pread(self.output.fileno(), _READ, max(0, size - _READ))
-        words = said.decode("utf-8", "replace")
-        for folder in _FOLDERS:  # a report may be published
-            words = words.replace(folder, "...")
-        return words[-_TOLD:].strip()
+        return _without_folders(said.decode("utf-8", "replace"))[-_TOLD:].strip()
 
     async def stop(self) -> None:
         self.stopped = True
@@ -161,6 +167,7 @@ class CommandTarget:
         variants: More arguments by the name of a variant: `keepalive` (a Ping once a second, and
             a Pong awaited for a second) and `limit` (messages of at most 64 KiB).
         packages: Packages whose versions are told, if they are installed; the first is the server.
+            Without any it is not known what runs the command, and no version is told.
     """
 
     name: str
@@ -170,7 +177,9 @@ class CommandTarget:
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Versions of its packages, and of Python."""
+        """Versions of its packages, and of the Python that they are installed in."""
+        if not self.packages:
+            return {}
         found = {package: _version(package) for package in self.packages}
         known = {package: version for package, version in found.items() if version}
         return {**known, platform.python_implementation(): platform.python_version()}

@@ -81,6 +81,13 @@ class Result:
     observed: str = ""
     trace: tuple[Entry, ...] = ()
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether another case on the same server may have brought it about."""
+        # what has no meaning by the scope or the target has nothing that was expected
+        unreached = self.verdict is Verdict.UNSUPPORTED and self.expected
+        return self.verdict.is_failure or bool(unreached)
+
     def fails(self, least: Level) -> bool:
         """Whether it is a failure of a case of this level, or a stronger one; a crash always."""
         levels = list(Level)

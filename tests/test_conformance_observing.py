@@ -1,0 +1,134 @@
+"""What both runners share: the states that a trace tells, and the verdict of a step."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from wsfsm.conformance import Level, Result, Verdict
+from wsfsm.conformance.cases import Case, Step
+from wsfsm.conformance.observing import Record, States
+
+CONNECT = {"type": "websocket.connect"}
+ACCEPT = {"type": "websocket.accept"}
+CLOSE = {"type": "websocket.close"}
+DISCONNECT = {"type": "websocket.disconnect", "code": 1000}
+RAISES = {"raises": {"has": ["Exception"]}}
+
+
+def opened() -> States:
+    states = States()
+    states.received(CONNECT)
+    states.sent(ACCEPT)
+    return states
+
+
+class TestStates:
+    def test_they_follow_what_is_received_and_sent(self) -> None:
+        states = States()
+        told = [str(states)]
+        for step, message in (
+            (states.received, CONNECT),
+            (states.sent, ACCEPT),
+            (states.sent, CLOSE),
+            (states.received, DISCONNECT),
+        ):
+            step(message)
+            told.append(str(states))
+
+        assert told == [
+            "CONNECTING/CONNECTING",
+            "CONNECTED/CONNECTING",
+            "CONNECTED/CONNECTED",
+            "CONNECTED/DISCONNECTED",
+            "DISCONNECTED/DISCONNECTED",
+        ]
+
+    @pytest.mark.parametrize("message", [ACCEPT, {"type": "websocket.nothing"}, {}])
+    def test_what_the_tables_refuse_changes_nothing(self, message: Any) -> None:
+        states = opened()
+        states.sent(message)
+        states.received(message)
+
+        assert str(states) == "CONNECTED/CONNECTED"
+
+    def test_what_was_refused_after_all_was_not_sent(self) -> None:
+        states = opened()
+        states.sent(CLOSE)
+        states.refused()
+
+        assert str(states) == "CONNECTED/CONNECTED"
+
+    def test_what_was_received_meanwhile_stays_so(self) -> None:
+        states = opened()
+        states.sent(CLOSE)
+        states.received(DISCONNECT)
+        states.refused()
+
+        assert str(states) == "DISCONNECTED/CONNECTED"
+
+    def test_a_transport_that_has_failed_ends_both(self) -> None:
+        states = opened()
+        states.lost()
+
+        assert str(states) == "DISCONNECTED/DISCONNECTED"
+
+
+def judged(seen: dict[str, Any], level: Level = Level.MUST, **patterns: Any) -> Result:
+    """What comes of a case of one step."""
+    step = Step.from_table("server", {"app": "receive", **patterns})
+    case = Case(
+        id="a.case", kind="server", level=level, section="", requirement="", steps=(step,), note="n"
+    )
+    record = Record(case)
+    record.saw(step, seen)
+    return record.finish(lambda step: bool(step.expect))
+
+
+class TestJudging:
+    def test_a_pass_tells_what_was_expected_and_observed(self) -> None:
+        result = judged({"message": CONNECT, "x": 1}, expect={"message": CONNECT})
+
+        assert result.verdict is Verdict.PASS
+        assert result.expected == "app receive: message {type: 'websocket.connect'}"
+        assert result.observed == "app receive: message: {type: 'websocket.connect'}, x: 1"
+
+    def test_where_nothing_is_demanded_nothing_is_expected(self) -> None:
+        result = judged({"waits": True}, Level.MAY, expect=RAISES)
+
+        assert attrs.astuple(result, recurse=False)[1:5] == (
+            Verdict.INFORMATIONAL,
+            "",
+            "",
+            "app receive: waits",
+        )
+
+    def test_of_several_patterns_it_tells_by_the_one_about_what_was_seen(self) -> None:
+        result = judged({"message": 5}, expect=[{"waits": True}, {"message": 6}])
+
+        assert result.reason == "app receive: message: expected 6, got 5"
+
+    def test_what_no_pattern_is_about_is_told_as_such(self) -> None:
+        seen = {"raises": ["ValueError", "Exception"], "text": "no"}
+        result = judged(seen, expect=[{"returns": True}, {"waits": True}])
+
+        assert result.reason == (
+            "app receive: expected returns or waits, got raises ValueError (no)"
+        )
+        assert judged({}, expect={"returns": True}).reason.endswith("expected returns, got nothing")
+
+
+class TestDoubt:
+    def test_failures_and_what_was_not_reached_may_come_of_other_cases(self) -> None:
+        failed = judged({"message": 5}, expect={"message": 6})
+        unreached = judged({"message": 5}, need={"message": 6})
+
+        assert unreached.verdict is Verdict.UNSUPPORTED
+        assert failed.is_in_doubt
+        assert unreached.is_in_doubt
+
+    def test_what_has_no_meaning_and_what_passes_do_not(self) -> None:
+        foreign = Record(judged({}).case).conclude(Verdict.UNSUPPORTED, "another version")
+
+        assert not foreign.is_in_doubt
+        assert not judged({}).is_in_doubt
