@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wsfsm.conformance import clock
-from wsfsm.conformance.clock import Standstill, VirtualLoop, run, settle
+from wsfsm.conformance.clock import Standstill, Stopped, VirtualLoop, run, settle
 
 
 def now() -> float:
@@ -84,6 +84,25 @@ class TestStandstill:
     def test_waiting_for_what_will_never_happen_raises_at_once(self) -> None:
         with pytest.raises(Standstill, match="nothing will ever happen"):
             run(asyncio.Event().wait())
+
+
+class TestStopped:
+    def test_a_loop_that_is_stopped_raises(self) -> None:
+        async def main() -> None:
+            asyncio.get_running_loop().stop()
+            await asyncio.sleep(1)
+
+        with pytest.raises(Stopped):
+            run(main())
+
+    def test_an_error_of_its_own_is_another_one(self) -> None:
+        async def main() -> None:
+            raise RuntimeError("its own")
+
+        with pytest.raises(RuntimeError, match="its own") as caught:
+            run(main())
+
+        assert type(caught.value) is RuntimeError
 
 
 class TestThreads:

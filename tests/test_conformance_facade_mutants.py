@@ -47,6 +47,14 @@ class SwallowsDisconnects(_Mutant):
             return ""
 
 
+class SwallowsDisconnectsOfBytes(_Mutant):
+    async def receive_bytes(self) -> bytes:
+        try:
+            return await super().receive_bytes()
+        except WebSocketDisconnect:
+            return b""
+
+
 class AcceptsTwice(_Mutant):
     async def accept(self, *args: Any, **kwargs: Any) -> None:
         if self.application_state.name == "CONNECTED" == self.client_state.name:
@@ -141,6 +149,15 @@ class TellsAnotherCode(_Mutant):
         return message
 
 
+class RaisesAnotherCode(_Mutant):
+    async def receive_text(self) -> str:
+        try:
+            return await super().receive_text()
+        except WebSocketDisconnect as error:
+            code = 1000 if error.code >= 4000 else error.code
+            raise WebSocketDisconnect(code, error.reason) from None
+
+
 class TellsNoReason(_Mutant):
     async def comes(self, message: Any) -> Any:
         if message.get("type") == "websocket.disconnect":
@@ -169,7 +186,7 @@ class Spins(_Mutant):
 class RefusesOtherKeys(_Mutant):
     async def comes(self, message: Any) -> Any:
         if message.keys() - {"type", "text", "bytes", "code", "reason"}:
-            raise RuntimeError("unknown keys")
+            raise TypeError("unknown keys")
         return message
 
 
@@ -198,6 +215,17 @@ class TakesUnknownTypesForText(_Mutant):
         )
 
 
+class GivesNoConnect(_Mutant):
+    async def receive(self) -> Any:
+        message = await super().receive()
+        return message if message["type"] != "websocket.connect" else await super().receive()
+
+    async def accept(self, *args: Any, **kwargs: Any) -> None:
+        if self.client_state.name == "CONNECTING":
+            await super().receive()
+        await super().accept(*args, **kwargs)
+
+
 class NeedsAQueryString(_Mutant):
     def __init__(self, scope: Any, receive: Any, send: Any) -> None:
         scope["query_string"].decode()
@@ -210,6 +238,12 @@ class ClosesTwice(_Mutant):
             await super().close(code, reason)
         except IllegalTransition:
             await self.server_send({"type": "websocket.close", "code": code})
+
+
+class DropsEmptyBodies(_Mutant):
+    async def goes(self, message: Message, send: Any) -> None:
+        if message["type"] != BODY or message["body"]:
+            await send(message)
 
 
 class EndsDenialsTwice(_Mutant):
@@ -228,9 +262,9 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
     SwallowsDisconnects: {
         "disconnect.ends-receiving-text": F,
         "disconnect.ends-waiting": F,
-        "disconnect.without-reason": F,
-        "disconnect.reason-none": F,
-        "disconnect.another-key": F,
+    },
+    SwallowsDisconnectsOfBytes: {
+        "disconnect.ends-receiving-bytes": F,
     },
     AcceptsTwice: {
         "accept.twice": N,
@@ -244,7 +278,6 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
     },
     SendsBothKeys: {
         "send.text": F,
-        "send.empty-text": F,
         "send.json": F,
         "send.message": F,
     },
@@ -257,8 +290,6 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
     },
     SendsHeadersAsText: {
         "accept.headers": F,
-        "accept.headers-in-order": F,
-        "accept.headers-repeated": F,
     },
     SortsHeaders: {
         "accept.headers-in-order": F,
@@ -278,6 +309,9 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
     TellsAnotherCode: {
         "disconnect.code-1005": F,
     },
+    RaisesAnotherCode: {
+        "disconnect.code": F,
+    },
     TellsNoReason: {
         "disconnect.reason": F,
         "disconnect.message": F,
@@ -293,7 +327,6 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
         "send.bytes": T,
         "send.empty-bytes": T,
         "send.any-bytes": F,
-        "send.in-order": F,
     },
     Spins: {
         "lost.send-json": T,
@@ -302,6 +335,7 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
     },
     RefusesOtherKeys: {
         "accept.connect-with-another-key": F,
+        "disconnect.another-key": F,
         "receive.another-key": F,
     },
     NeedsOneKeyOnly: {
@@ -318,6 +352,9 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
         "events.unknown-type": F,
         "events.without-type": F,
     },
+    GivesNoConnect: {
+        "receive.connect-message": T,
+    },
     NeedsAQueryString: {
         "scope.without-query-string": F,
         "scope.query-string-none": F,
@@ -327,6 +364,9 @@ FAULTS: Mapping[type[_Mutant], Mapping[str, Verdict]] = {
         "close.rejected-then-close": N,
         "denial.then-close": N,
         "denial.begun-then-close": N,
+    },
+    DropsEmptyBodies: {
+        "denial.empty-body": F,
     },
     EndsDenialsTwice: {
         "denial.messages": F,

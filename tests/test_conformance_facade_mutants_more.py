@@ -121,6 +121,37 @@ class TakesWhatIsThere(_Mutant):
         return message.get("bytes")
 
 
+class ForgetsAfterAWhile(_Mutant):
+    forgot = False
+
+    async def comes(self, message: Any) -> Any:
+        if asyncio.get_running_loop().time() > 30 and not self.forgot:
+            self.forgot = True
+            return await self._receive()
+        return message
+
+
+class LosesTheThird(_Mutant):
+    count = 0
+
+    async def goes(self, message: Message, send: Any) -> None:
+        self.count += message["type"] == SEND
+        if self.count != 3:
+            await send(message)
+
+
+class KeepsToOneKind(_Mutant):
+    kinds = frozenset({"text", "bytes"})
+
+    async def comes(self, message: Any) -> Any:
+        if message.get("type") == "websocket.receive":
+            kind = "bytes" if message.get("text") is None else "text"
+            if kind not in self.kinds:
+                raise RuntimeError("another kind")
+            self.kinds = frozenset({kind})
+        return message
+
+
 class Swaps(_Mutant):
     async def receive_text(self) -> str:
         text = await super().receive_text()
@@ -182,14 +213,17 @@ NEEDS: Mapping[str, tuple[Callable[[Any], object], set[str]]] = {
 }
 
 MORE: Mapping[str, tuple[type[_Mutant], Mapping[str, Verdict]]] = {
-    "accepts twice at once": (AcceptsTwiceAtOnce, {"accept.message": F, "accept.twice": N, "close.message": F, "close.while-receiving": F, "denial.after-accept": F, "denial.body-after-accept": N, "denial.last-body-after-accept": N, "send.text": F, "send.bytes": F, "send.empty-text": F, "send.empty-bytes": F, "send.any-text": F, "send.any-bytes": F, "send.large-text": F, "send.in-order": F, "send.json": F, "send.json-in-bytes": F, "send.message": F, "send.while-receiving": F}),
-    "closes twice at once": (ClosesTwiceAtOnce, {"close.message": F, "close.before-accept": F, "close.then-close": N, "close.then-send-text": F, "close.then-send-bytes": F, "close.then-accept": F, "close.rejected-then-accept": F, "close.rejected-then-send": N, "close.rejected-then-close": N, "denial.after-close": F, "endings.return-after-close": N, "endings.raise-after-close": N}),
+    "accepts twice at once": (AcceptsTwiceAtOnce, {"accept.message": F}),
+    "closes twice at once": (ClosesTwiceAtOnce, {"close.message": F, "close.before-accept": F}),
     "accepts at once or never": (AcceptsAtOnceOrNever, {"accept.connect-comes-later": F}),
     "never rejects": (NeverRejects, {"close.before-accept": F}),
     "one at a time": (OneAtATime, {"close.while-receiving": T, "send.while-receiving": T}),
     "never waits": (NeverWaits, {"receive.waits": F}),
     "takes what is there": (TakesWhatIsThere, {"events.neither-key": F, "events.both-none": N, "events.both-keys": F, "events.text-of-another-type": N, "events.bytes-of-another-type": N}),
-    "swaps": (Swaps, {"receive.in-order": F, "receive.many-unread": F}),
+    "forgets after a while": (ForgetsAfterAWhile, {"receive.many-unread": T}),
+    "keeps to one kind": (KeepsToOneKind, {"receive.text-then-bytes": F}),
+    "loses the third": (LosesTheThird, {"send.in-order": F}),
+    "swaps": (Swaps, {"receive.in-order": F}),
     "swallows all losses": (SwallowsAllLosses, {"denial.lost": F, "lost.send-text": F, "lost.send-bytes": F, "lost.send-json": F, "lost.send-message": F, "lost.send-under-way": F, "lost.send-again": F, "lost.accept": F}),
     "sends any time": (SendsAnyTime, {"close.then-send-text": N, "close.rejected-then-send": N, "denial.then-send": N, "denial.begun-then-send": N, "disconnect.then-send-text": N, "send.before-accept": N}),
     "accepts any time": (AcceptsAnyTime, {"accept.twice": N, "close.then-accept": N, "close.rejected-then-accept": N, "denial.then-accept": N, "denial.begun-then-accept": N, "disconnect.then-accept": N}),
@@ -198,29 +232,28 @@ MORE: Mapping[str, tuple[type[_Mutant], Mapping[str, Verdict]]] = {
     "strips what is received": (receiving("text", str.strip), {"receive.any-text": F}),
     "cuts what is received": (receiving("text", lambda text: text[:65536]), {"receive.large-text": F}),
     "replaces bytes": (receiving("bytes", lambda data: data.decode("ascii", "replace").encode()), {"receive.any-bytes": F}),
-    "adds a byte": (receiving("bytes", lambda data: data + b"+"), {"receive.bytes": F, "receive.bytes-and-none": F, "receive.empty-bytes": F, "receive.empty-bytes-and-none": F, "receive.any-bytes": F, "receive.text-then-bytes": F}),
-    "turns texts": (receiving("text", lambda text: f"{text}+"), {"events.text-of-another-type": F, "receive.text": F, "receive.text-and-none": F, "receive.empty-text": F, "receive.empty-text-and-none": F, "receive.any-text": F, "receive.large-text": F, "receive.in-order": F, "receive.many-unread": F, "receive.text-then-bytes": F, "receive.waits": F, "receive.after-sending": F, "receive.another-key": F, "receive.message": F, "send.while-receiving": F}),
+    "adds a byte": (receiving("bytes", lambda data: data + b"+"), {"receive.bytes": F, "receive.bytes-and-none": F, "receive.empty-bytes": F, "receive.empty-bytes-and-none": F, "receive.any-bytes": F}),
+    "adds a character": (receiving("text", lambda text: text + "+"), {"receive.text": F, "receive.text-and-none": F, "receive.empty-text": F, "receive.empty-text-and-none": F, "receive.any-text": F, "receive.large-text": F, "receive.in-order": F, "receive.message": F}),
     "takes the first subprotocol": (sending(ACCEPT, lambda m: {**m, "subprotocol": "a"}), {"accept.without-subprotocol": F, "accept.subprotocol": F}),
     "a reason of no text": (sending(CLOSE, lambda m: {**m, "reason": m["reason"] or 0}), {"close.without-reason": F}),
     "strips what is sent": (sending(SEND, lambda m: {**m, "text": m["text"].strip()} if "text" in m else m), {"send.any-text": F}),
     "cuts what is sent": (sending(SEND, lambda m: {**m, "text": m["text"][:65536]} if "text" in m else m), {"send.large-text": F}),
+    "headers in a dictionary": (sending(ACCEPT, lambda m: {**m, "headers": list(dict(m["headers"]).items())}), {"accept.headers-repeated": F}),
     "another status": (sending(START, lambda m: {**m, "status": 400}), {"denial.status": F}),
     "denials without headers": (sending(START, lambda m: {**m, "headers": []}), {"denial.headers": F}),
     "bodies end at once": (sending(BODY, lambda m: {**m, "more_body": False}), {"denial.body-in-parts": F, "denial.goes-on": F}),
 }
 NOT_CAUGHT = {
-    "denial.empty-body": "no mutant breaks it yet",
     "denial.then-return": "what ends a handler is no affair of the class, but of what calls it",
     "denial.exception-with-extension": "what ends a handler is no affair of the class, but of what calls it",
     "denial.exception-after-accept": "what ends a handler is no affair of the class, but of what calls it",
     "denial.exception-after-denial": "what ends a handler is no affair of the class, but of what calls it",
-    "disconnect.ends-receiving-bytes": "no mutant breaks it yet",
-    "disconnect.code": "no mutant breaks it yet",
     "endings.error-without-extension": "what ends a handler is no affair of the class, but of what calls it",
     "endings.error-after-accept": "what ends a handler is no affair of the class, but of what calls it",
+    "endings.return-after-close": "what ends a handler is no affair of the class, but of what calls it",
+    "endings.raise-after-close": "what ends a handler is no affair of the class, but of what calls it",
     "endings.return-after-disconnect": "what ends a handler is no affair of the class, but of what calls it",
     "endings.raise-after-disconnect": "what ends a handler is no affair of the class, but of what calls it",
-    "receive.connect-message": "no mutant breaks it yet",
 }
 # fmt: on
 

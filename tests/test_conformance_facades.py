@@ -16,7 +16,6 @@ from wsfsm.conformance.facade_runner import check_facade
 from wsfsm.conformance.facade_server import Server, plain
 from wsfsm.conformance.facades import FacadeError, class_target, versions_of
 from wsfsm.conformance.frameworks import FACADES, facade_target
-from wsfsm.conformance.observations import fits
 from wsfsm.conformance.observing import told
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
@@ -300,9 +299,6 @@ class TestServer:
 
 
 class TestObservations:
-    def test_a_callable_that_hides_its_arguments_takes_any(self) -> None:
-        assert fits(dict.pop, {"anything": 1})  # without a signature, being written in C
-
     def test_they_are_sentences(self) -> None:
         assert told({"raises": ["KeyError", "Exception"], "text": "'a'"}) == "raises KeyError ('a')"
         assert told({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
@@ -384,7 +380,7 @@ class TestOddFacades:
         ("end", "why"),
         [
             (lambda: [task.cancel() for task in asyncio.all_tasks()], "CancelledError"),
-            (lambda: asyncio.get_running_loop().stop(), "RuntimeError"),
+            (lambda: asyncio.get_running_loop().stop(), "Stopped"),
         ],
         ids=["cancels all tasks", "stops the loop"],
     )

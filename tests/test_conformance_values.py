@@ -34,6 +34,29 @@ class TestValues:
         with pytest.raises(CaseError, match="no value is written like this"):
             value(raw)
 
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            {"bytes": "€"},
+            {"hex": "6"},
+            {"hex": "xy"},
+            {"text": "a", "times": "3"},
+            {"text": "a", "times": -1},
+            {"text": "a", "times": True},
+            {"text": "a", "times": 10**30},
+            {"code_points": [-1]},
+            {"code_points": [0x110000]},
+            {"code_points": [10**30]},
+            {"code_points": ["a"]},
+        ],
+        ids=repr,
+    )
+    def test_what_no_value_can_be_made_of_stands_for_nothing(self, raw: Any) -> None:
+        for table in (raw, {"array": [raw]}):
+            with pytest.raises(CaseError) as caught:
+                value(table)
+            assert str(caught.value) == f"no value is written like this: {raw}"
+
     def test_the_keys_of_a_message_are_its_own(self) -> None:
         raw = {"type": "websocket.send", "bytes": {"bytes": "x"}, "text": {"none": True}}
         assert message(raw) == {"type": "websocket.send", "bytes": b"x", "text": None}

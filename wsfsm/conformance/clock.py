@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, Final, TypeVar, TypeVarTuple
 
-__all__ = ["Standstill", "VirtualLoop", "run", "settle"]
+__all__ = ["Standstill", "Stopped", "VirtualLoop", "run", "settle"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -34,6 +34,10 @@ _LAST_TURNS: Final = 10_000
 
 class Standstill(RuntimeError):
     """Nothing can run, no timer is set and no thread is at work: nothing will ever happen."""
+
+
+class Stopped(RuntimeError):
+    """Somebody has stopped the event loop before its work was done."""
 
 
 class _Selector(selectors.DefaultSelector):
@@ -124,11 +128,27 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         Standstill: It waits for what will never happen.
+        Stopped: The loop was stopped before it ended.
     """
-    loop = VirtualLoop()
+    loop, under_way = VirtualLoop(), False
+
+    async def watched() -> T:
+        nonlocal under_way
+        under_way = True
+        try:
+            return await main
+        finally:
+            under_way = False
+
     runner = asyncio.Runner(loop_factory=lambda: loop)
     try:
-        return runner.run(main)
+        return runner.run(watched())
+    except Standstill:
+        raise
+    except RuntimeError as error:
+        if under_way:  # asyncio has no exception of its own for it
+            raise Stopped(str(error)) from None
+        raise
     finally:
         loop.end_soon()
         with contextlib.suppress(Standstill):

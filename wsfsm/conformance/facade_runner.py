@@ -9,8 +9,15 @@ from typing import Any, Final
 from wsfsm.conformance import clock
 from wsfsm.conformance.cases import Case, Step, load_folder
 from wsfsm.conformance.facade_server import Server, scope_of
-from wsfsm.conformance.facades import OPERATIONS, FacadeTarget, Leave, Session
-from wsfsm.conformance.observations import arguments_of, fits, raised, seen
+from wsfsm.conformance.facades import (
+    OPERATIONS,
+    FacadeError,
+    FacadeTarget,
+    Leave,
+    Session,
+    awaited,
+)
+from wsfsm.conformance.observations import arguments_of, call_of, raised, seen, signature_of
 from wsfsm.conformance.observing import Record, Saw
 from wsfsm.conformance.values import CaseError, message, shown, value
 from wsfsm.conformance.verdicts import Report, Result, Verdict
@@ -37,6 +44,7 @@ def check_facade(
 
     Raises:
         CaseError: A case says what has no meaning.
+        FacadeError: The target makes no application.
     """
     results = []
     with _quiet():
@@ -69,7 +77,7 @@ def _check(target: FacadeTarget, case: Case) -> Result:
         return play.record.conclude(
             Verdict.CRASH, f"SystemExit({error.code!r}) would end the server"
         )
-    except (asyncio.CancelledError, RuntimeError) as error:
+    except (asyncio.CancelledError, clock.Stopped, clock.Standstill) as error:
         reason = f"{type(error).__name__}({error}) would end the server's event loop"
         return play.record.conclude(Verdict.CRASH, reason)
 
@@ -127,7 +135,7 @@ class _Play:
             case "opens":
                 self._open(dict(step.arguments))
             case "gives":
-                server.give(message(step.arguments["message"]))
+                server.give(message(step.arguments.get("message", "nothing")))
             case "got":
                 saw = {"message": server.sent.popleft()} if server.sent else {"nothing": True}
             case "got all":
@@ -147,7 +155,11 @@ class _Play:
     def _open(self, arguments: dict[str, Any]) -> None:
         changed = {key: value(item) for key, item in arguments.pop("scope", {}).items()}
         scope = scope_of(scope=changed, **arguments)
-        app = self.target.application(self._session)
+        try:
+            app = self.target.application(self._session)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise FacadeError(f"{self.target.name} makes no application: {told}") from error
         self._application = asyncio.get_running_loop().create_task(
             self._run_application(app, scope)
         )
@@ -158,9 +170,10 @@ class _Play:
     async def _look(self, step: Step) -> Saw:
         match step.action:
             case "state":
-                states = self._operation("states")
                 try:
-                    return dict(await states())
+                    return dict(await self._operation("states")())
+                except _UnsupportedError:
+                    raise
                 except Exception as error:  # noqa: BLE001 - what is called so may be anything
                     return raised(error)
             case "application":
@@ -173,13 +186,14 @@ class _Play:
         within, name = step.within or _USUAL, options.get("as", "")
         match step.action:
             case "cancel":
-                self._operations[options.get("of", "")].cancel()
-                task = self._operations[options.get("of", "")]
+                task = self._begun(options.get("of", ""))
+                task.cancel()
             case "result":
-                task = self._operations[options.get("of", "")]
+                task = self._begun(options.get("of", ""))
             case action if action in OPERATIONS:
                 self._require_handler(action)
-                task = self._session.start(self._do(action, arguments, options.get("timeout")))
+                given = arguments_of(action, arguments)
+                task = self._session.start(self._do(action, given, options.get("timeout")))
                 self._operations[name] = self._operations[""] = task
             case action:
                 raise CaseError(f"{self.case.id}: a facade does not do {action!r}")
@@ -188,21 +202,29 @@ class _Play:
             within = 0
         return await self._outcome(task, within)
 
-    async def _do(self, name: str, arguments: Mapping[str, Any], timeout: float | None) -> Any:  # noqa: ASYNC109 - it is what the case asks for
+    def _begun(self, name: str) -> asyncio.Task[Any]:
+        if name not in self._operations:
+            raise CaseError(
+                f"{self.case.id}: no operation was begun" + f" as {name!r}" * bool(name)
+            )
+        return self._operations[name]
+
+    async def _do(self, name: str, given: Mapping[str, Any], timeout: float | None) -> Any:  # noqa: ASYNC109 - it is what the case asks for
         await self._session.entered()
-        operation, given = self._operation(name), arguments_of(name, arguments)
-        if not fits(operation, given):
-            raise _UnsupportedError(f"{name}() of {self.target.name} does not take {shown(given)}")
-        work = operation(**given)
-        if timeout is not None:
-            return await asyncio.wait_for(work, timeout)
-        return await work
+        operation = self._operation(name)
+        call = call_of(name, operation, given)
+        if call is None:
+            has = f"{self.target.name} has {signature_of(name, operation)}"
+            raise _UnsupportedError(f"{has}, which does not take {shown(given)}")
+        work = awaited(call())
+        return await (work if timeout is None else asyncio.wait_for(work, timeout))
 
     def _operation(self, name: str) -> Callable[..., Any]:
         adapter = self._session.adapter
         found = None if adapter is None else adapter.operation(name)
         if found is None:
-            raise _UnsupportedError(f"{self.target.name} has no {name}()")
+            needs = {} if adapter is None else adapter.needs
+            raise _UnsupportedError(f"{self.target.name} has no {needs.get(name, f'{name}()')}")
         return found
 
     def _require_handler(self, action: str) -> None:

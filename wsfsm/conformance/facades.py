@@ -26,7 +26,9 @@ import asyncio
 import contextvars
 import importlib
 import importlib.metadata
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -43,6 +45,7 @@ __all__ = [
     "Leave",
     "Session",
     "Told",
+    "awaited",
     "class_target",
     "first_of",
     "needed",
@@ -63,7 +66,7 @@ _MANY: Final = 100  # more texts than any case has
 
 
 class FacadeError(ValueError):
-    """A facade that cannot be found, or whose framework is not installed."""
+    """A facade that cannot be found, or imported, or whose framework makes no application."""
 
 
 @attrs.frozen
@@ -92,12 +95,20 @@ class Told:
     code: Any = None
 
 
+async def awaited(work: Any) -> Any:
+    """What a call comes to: a method need not be a coroutine."""
+    return await work if inspect.isawaitable(work) else work
+
+
 class Adapter:
     """The operations of any facade: its handler ends.
 
     Args:
         facade: An object of the framework's class.
     """
+
+    needs: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What the class must have for an operation that is more than a call of its own."""
 
     def __init__(self, facade: Any) -> None:
         self.facade = facade
@@ -128,19 +139,18 @@ async def first_of(texts: AsyncIterator[str]) -> list[str]:
 class ClassAdapter(Adapter):
     """The operations of a class whose methods are called like Starlette's."""
 
-    needs: ClassVar[Mapping[str, str]] = {
-        "iterate": "iter_text",
-        "deny": "send_denial_response",
-        "states": "client_state",
-    }
-    """What the class must have for an operation that is more than a call of its own."""
+    needs = MappingProxyType(
+        {"iterate": "iter_text", "deny": "send_denial_response", "states": "client_state"}
+    )
 
     def operation(self, name: str) -> Callable[..., Any] | None:
         """Its own for what is more than a call; of the others, the method of that name."""
         needs = self.needs.get(name)
         if needs is not None and not hasattr(self.facade, needs):
             return None
-        found = super().operation(name) or getattr(self.facade, name, None)
+        found = super().operation(name)
+        if found is None and name != "abort":  # it is a raise; an abort() is something else
+            found = getattr(self.facade, name, None)
         return found if callable(found) else None
 
     async def iterate(self) -> list[str]:
@@ -157,7 +167,7 @@ class ClassAdapter(Adapter):
                 more = index < len(body)
                 await send({"type": f"{kind}.body", "body": part, "more_body": more})
 
-        await self.facade.send_denial_response(response)
+        await awaited(self.facade.send_denial_response(response))
 
     async def states(self) -> Mapping[str, str]:
         """The states by name."""
@@ -249,6 +259,8 @@ def needed(name: str, extra: str = "") -> Any:
     except ImportError as error:
         package = extra or name.partition(".")[0]
         raise FacadeError(f"{name} cannot be imported ({error}); is {package} installed?") from None
+    except (Exception, SystemExit) as error:  # a module may do anything when it is imported
+        raise FacadeError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def versions_of(*packages: str) -> Mapping[str, str]:
@@ -272,14 +284,14 @@ def class_target(
 
     Args:
         name: What it is called.
-        make: The class, or a function that makes its objects.
+        make: The class, or a function that makes its objects; what it gives is awaited if it can be.
         versions: Versions of what it is made of.
         adapter: Makes the adapter of an object.
     """
 
     def application(session: Session) -> ASGIApp:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await session(adapter(make(scope, receive, send)))
+            await session(adapter(await awaited(make(scope, receive, send))))
 
         return app
 

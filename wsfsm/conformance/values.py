@@ -25,7 +25,7 @@ class CaseError(ValueError):
     """A file of cases, or of known failures, that says what has no meaning."""
 
 
-def value(raw: Any) -> Any:  # noqa: PLR0911 - one return a kind of value
+def value(raw: Any) -> Any:
     """The value that something in a file stands for.
 
     Raises:
@@ -35,8 +35,19 @@ def value(raw: Any) -> Any:  # noqa: PLR0911 - one return a kind of value
         return [value(item) for item in raw]
     if not isinstance(raw, Mapping):
         return raw
+    try:
+        return _tagged(raw)
+    except CaseError:  # of an item, which tells more
+        raise
+    except (ValueError, TypeError, OverflowError, MemoryError):
+        raise CaseError(f"no value is written like this: {dict(raw)}") from None
+
+
+def _tagged(raw: Mapping[str, Any]) -> Any:
     tags = dict(raw)
     times = tags.pop("times", 1)
+    if type(times) is not int or times < 0:
+        raise TypeError("times is a number from 0 on")
     match tags:
         case {"bytes": str(text)} if len(tags) == 1:
             return text.encode("latin-1") * times
@@ -50,15 +61,17 @@ def value(raw: Any) -> Any:  # noqa: PLR0911 - one return a kind of value
             return "".join(map(chr, points))
         case {"array": list(items)} if len(raw) == 1:
             return [value(item) for item in items]
-    raise CaseError(f"no value is written like this: {dict(raw)}")
+    raise TypeError("no key of it stands for a value")
 
 
 def message(raw: Mapping[str, Any]) -> dict[str, Any]:
     """The ASGI message that a table of a file stands for.
 
     Raises:
-        CaseError: A key has a table that stands for no value.
+        CaseError: It is no table, or a key has a table that stands for no value.
     """
+    if not isinstance(raw, Mapping):
+        raise CaseError(f"a message is a table, and not {raw!r}")
     return {key: value(item) for key, item in raw.items()}
 
 

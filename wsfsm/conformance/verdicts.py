@@ -20,7 +20,8 @@ class Verdict(enum.StrEnum):
         NON_STRICT: Something else was seen that is let pass.
         FAIL: Something else was seen.
         TIMEOUT: It was not seen in time; it is a failure too.
-        CRASH: The server has died of it; it is a failure too, whatever the level.
+        CRASH: The server has died of it, or a facade would have ended its server; it is a failure
+            too, whatever the level.
         INFORMATIONAL: Nothing is demanded; what was seen is told.
         UNSUPPORTED: The case has no meaning for the target, or its beginning was not reached.
     """
