@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from typing import Any
 
 from wsfsm.conformance.player import app
@@ -38,6 +39,41 @@ async def deaf(scope: Scope, receive: Receive, send: Send) -> None:
     if globals().get("IS_DEAF"):
         return
     await app(scope, receive, deafening)
+
+
+async def dies_late(scope: Scope, receive: Receive, send: Send) -> None:
+    """The process dies some time after a close with code 4000."""
+
+    async def deadly(message: Message) -> None:
+        await send(message)
+        if message.get("code") == 4000:
+            asyncio.get_running_loop().call_later(0.7, os._exit, 5)
+
+    await app(scope, receive, deadly)
+
+
+async def talks(scope: Scope, receive: Receive, send: Send) -> None:
+    """It prints what it is given, and sends no text."""
+
+    async def silent(message: Message) -> None:
+        print("asked for", message["type"], file=sys.stderr)  # noqa: T201 - a server talks
+        if "text" not in message:
+            await send(message)
+
+    await app(scope, receive, silent)
+
+
+async def crowded(scope: Scope, receive: Receive, send: Send) -> None:
+    """With others beside it, a connection is not told of its beginning."""
+    if scope["type"] != "websocket":
+        return await app(scope, receive, send)
+    globals()["CROWD"] = globals().get("CROWD", 0) + 1
+    try:
+        if globals()["CROWD"] > 1:
+            await receive()
+        await app(scope, receive, send)
+    finally:
+        globals()["CROWD"] -= 1
 
 
 async def other(_scope: Scope, _receive: Receive, _send: Send) -> Any:

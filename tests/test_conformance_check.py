@@ -227,11 +227,16 @@ class TestServers:
     def test_a_command_has_its_variants(self, asked: list[Asked]) -> None:
         limit, ping = ("--variant", "limit=--max '64 KiB'"), ("--variant", "keepalive=--ping=1")
 
-        assert main(server(*limit, *ping, *ONE, "--", "x")) == 0
+        assert main(server(*limit, *ping, *ONE, "--", "x", "{port}")) == 0
         assert asked[0].target.variants == {
             "limit": ("--max", "64 KiB"),
             "keepalive": ("--ping=1",),
         }
+
+    def test_it_is_called_as_is_said(self, asked: list[Asked]) -> None:
+        assert main(server(*ONE, "--name", "mine", "--", "x", "{port}")) == 0
+        assert main(server("uvicorn", *ONE, "--name=mine too", "--ws", "wsproto")) == 0
+        assert [a.target.name for a in asked] == ["mine", "mine too"]
 
     def test_eight_cases_are_played_side_by_side(self, asked: list[Asked]) -> None:
         assert main(server("uvicorn", *ONE)) == 0
@@ -378,7 +383,7 @@ time.sleep(60)
 """
         command = (sys.executable, "-c", code, str(file))
         checking = subprocess.Popen(  # noqa: S603 - our own
-            [sys.executable, "-m", "wsfsm", *server(*ONE, "--", *command)],
+            [sys.executable, "-m", "wsfsm", *server(*ONE, "--", *command, "{port}")],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -389,6 +394,45 @@ time.sleep(60)
         assert checking.returncode == 130
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+    @pytest.mark.parametrize(
+        "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
+    )
+    def test_nor_is_a_server_left_that_does_not_stop(
+        self, tmp_path: Path, number: signal.Signals
+    ) -> None:
+        file = tmp_path / "pid"
+        code = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with open(sys.argv[1], "w") as file:
+    print(os.getpid(), file=file)
+time.sleep(60)
+"""
+        command = (sys.executable, "-c", code, str(file), "{port}")
+        checking = subprocess.Popen(  # noqa: S603 - our own
+            [sys.executable, "-m", "wsfsm", *server(*ONE, "--", *command)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        pid = int(_when_written(file))
+        checking.send_signal(number)
+        time.sleep(0.3)
+        checking.send_signal(number)  # who is impatient does it again
+
+        assert checking.wait(30) in {130, -number}
+        _until_it_is_gone(pid)
+
+
+def _until_it_is_gone(pid: int) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{pid} is still there")
 
 
 def _when_written(path: Path) -> str:

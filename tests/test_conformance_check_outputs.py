@@ -1,5 +1,7 @@
 """The command ``wsfsm check``: its statuses, the files it writes and reads, and its usage."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from checking import BAD, CASES, MUST, ONE, SHOULD, Capture, Patch, facade, fail
 from wsfsm import conformance
 from wsfsm.cli import main
 from wsfsm.conformance import Verdict, baseline
+from wsfsm.conformance.report_json import to_json
 
 pytestmark = pytest.mark.usefixtures("wide")
 
@@ -102,19 +105,35 @@ class TestFiles:
         assert root[0].get("failures") == "1"
         assert f"| {BAD} | facade |" in files["markdown"].read_text(encoding="utf-8")
 
-    @pytest.mark.parametrize("form", ["html", "json", "junit", "markdown"])
-    @pytest.mark.parametrize(
-        ("place", "why"), [("missing/x", "No such file or directory"), ("", "Is a directory")]
-    )
     def test_what_cannot_be_written_is_told_and_the_results_too(
-        self, form: str, place: str, why: str, tmp_path: Path, capsys: Capture
+        self, tmp_path: Path, capsys: Capture
     ) -> None:
-        path = tmp_path / place
+        path = tmp_path / "x.md"
 
-        assert main(facade(BAD, "--id", MUST, f"--{form}", str(path))) == 2
+        words = ("--html", "/dev/full", "--markdown", str(path))
+        assert main(facade(BAD, "--id", MUST, *words)) == 2
         out, err = capsys.readouterr()
-        assert err == f"wsfsm: {path}: {why}\n"
+        assert err == "wsfsm: /dev/full: No space left on device\n"
         assert f"fail {MUST}" in out
+        assert "# Results" in path.read_text(encoding="utf-8")
+
+    def test_a_terminal_of_another_encoding_breaks_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.py").write_text(
+            "import wsfsm\nclass Mine(wsfsm.WebSocket):\n"
+            "    async def receive_text(self):\n        return await super().receive_text() + '!'\n"
+        )
+        done = subprocess.run(  # noqa: S603 - our own
+            [sys.executable, "-m", "wsfsm", *facade("mine:Mine", "--id", "receive.any-text")],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr) == (1, "")
+        assert "\\u" in done.stdout
 
 
 class TestReport:
@@ -125,6 +144,12 @@ class TestReport:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert f"| case | level | wsfsm | {BAD} |" in lines
         assert f"| {MUST} | must | ✓ | ✗ |" in lines
+
+    def test_one_without_results_is_told(self, tmp_path: Path, capsys: Capture) -> None:
+        path = tmp_path / "x.json"
+        path.write_text(to_json([]), encoding="utf-8")
+
+        assert failed(["check", "report", str(path)], capsys) == f"no results are in {path}"
 
     def test_reports_can_be_made_of_reports(self, reports: list[str], tmp_path: Path) -> None:
         path = tmp_path / "x.json"
@@ -275,13 +300,6 @@ class TestBaseline:
         wrong = failed(["check", command, "wsfsm", "--baseline", str(path)], capsys)
         assert wrong.startswith(told.format(path))
 
-    def test_a_file_that_cannot_be_updated_is_told(self, path: Path, capsys: Capture) -> None:
-        file = path / "known.toml"
-        words = ("--baseline", str(file), "--update-baseline")
-
-        assert main(facade("wsfsm", "--id", MUST, *words)) == 2
-        assert capsys.readouterr().err == f"wsfsm: {file}: No such file or directory\n"
-
 
 # ---------------------------------------------------------------- usage
 
@@ -322,6 +340,7 @@ class TestRefusals:
             ),
             (["server", "--variant", "limit='", "--", "x"], "No closing quotation"),
             (["server", "--variant", "limit=1", "uvicorn"], "--variant is for a command after --"),
+            (["server", "--", "x", "--port", "1"], "the command has no {port}"),
             (["server", "x", "--jobs"], "argument --jobs: expected one argument"),
             (["server", "x", "--level", "shall"], "invalid choice: 'shall'"),
             (["server", "x", "--fail-on", "may"], "invalid choice: 'may'"),
@@ -332,6 +351,16 @@ class TestRefusals:
             (["facade", "wsfsm", "quart"], "unrecognized arguments: quart"),
             (["facade", "wsfsm", "--jobs", "3"], "unrecognized arguments: --jobs 3"),
             (["facade", "x", "--update-baseline"], "--update-baseline needs --baseline FILE"),
+            (["facade", "wsfsm", "--html", "no/x"], "--html: no/x is no file in a folder that is"),
+            (["facade", "wsfsm", "--json", "."], "--json: . is no file in a folder that is there"),
+            (
+                ["facade", "wsfsm", "--html", "x", "--junit", "./x"],
+                "--html and --junit name the same file, x",
+            ),
+            (
+                ["facade", "wsfsm", "--baseline", "no/x", "--update-baseline"],
+                "--baseline: no/x is no file in a folder that is there",
+            ),
             (["report"], "the following arguments are required: FILE"),
             (["report", "x", "--id", MUST], "unrecognized arguments: --id"),
             (["report", "x", "--update-baseline"], "--update-baseline needs --baseline FILE"),

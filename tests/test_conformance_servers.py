@@ -94,6 +94,8 @@ class TestStarting:
         ("command", "wrong"),
         [
             (("wsfsm-no-such-command",), "x cannot be started: .*wsfsm-no-such-command"),
+            ((PYTHON, "\0"), "x cannot be started: embedded null byte"),
+            ((), "x has no command"),
             ((PYTHON, "-c", "print('so long'); exit(7)"), "x ends before it listens on port .* with status 7:\nso long"),
         ],
     )  # fmt: skip
@@ -227,6 +229,55 @@ class TestDying:
         assert crash.verdict is Verdict.CRASH
         assert crash.reason.startswith("it has died while these were played: connect.first, send")
         assert (crash.expected, crash.observed) == ("the server goes on", crash.reason)
+
+    def test_one_that_dies_late_has_died_of_the_same_case(self) -> None:
+        chosen = cases("close.code-4000", "close.code-3000", "send.text", "receive.text")
+
+        report = check_server(uvicorn("dies_late"), chosen)
+
+        assert verdicts(report) == {
+            "close.code-4000": "crash",
+            "close.code-3000": "pass",
+            "send.text": "pass",
+            "receive.text": "pass",
+        }
+
+    def test_one_that_cannot_be_started_again_is_told_once(self, tmp_path: Path) -> None:
+        code = f"""
+import pathlib, sys, uvicorn
+starts = pathlib.Path({str(tmp_path)!r}, "starts")
+with starts.open("a") as file: print("start", file=file)
+if len(starts.read_text().split()) > 1: sys.exit("no more")
+sys.argv[1:] = [*sys.argv[1:], "--log-level", "error"]
+uvicorn.main()
+"""
+        command = (PYTHON, "-c", code, "{app}", "--port", "{port}")
+        target = CommandTarget(name="x", command=command, variants={"limit": ()})
+        chosen = cases("send.text", "frames.limit", "shutdown.open")
+
+        report = check_server(target, chosen, servers=1)
+
+        assert len(report.results) == len(chosen)
+        crashed = [result for result in report.results if result.verdict is Verdict.CRASH]
+        assert 0 < len(crashed) < len(chosen)
+        told = {result.reason.partition(" on port")[0] for result in crashed}
+        assert told == {"it was started before, and cannot be again: x ends before it listens"}
+        assert len((tmp_path / "starts").read_text().split()) == 5  # twice for each variant
+
+
+class TestAsides:
+    def test_a_failure_has_what_the_server_has_printed(self) -> None:
+        (result,) = check_server(uvicorn("talks"), cases("send.text")).results
+
+        assert result.verdict is Verdict.TIMEOUT
+        assert "asked for websocket.send" in result.output
+        assert not check_server(uvicorn("talks"), cases("send.bytes")).results[0].output
+
+    def test_what_fails_among_others_alone_is_told(self) -> None:
+        report = check_server(uvicorn("crowded"), cases("send.text", "send.bytes", "receive.text"))
+
+        assert set(verdicts(report).values()) == {"pass"}
+        assert any(r.among.startswith("unsupported: app receive") for r in report.results)
 
 
 class TestVariants:
@@ -402,6 +453,7 @@ time.sleep(60)
 
         monkeypatch.setattr(CommandTarget, "running", running)
         monkeypatch.setattr(servers._Process, "died", lambda _: "dead")
+        monkeypatch.setattr(servers._Process, "words", lambda _: "")
         monkeypatch.setattr(server_runner._Session, "reach", reached)
         report = check_server(script(""), cases("handshake.status", "handshake.post"))
 

@@ -5,7 +5,7 @@ import io
 import sys
 
 import pytest
-from reports import BAD, CODE, GOOD, REPORTS, failed, report, result
+from reports import BAD, CODE, GOOD, REASON, REPORTS, failed, report, result
 from rich.console import Console
 
 from wsfsm.conformance.baseline import Baseline, Known, compare
@@ -63,6 +63,27 @@ class TestReports:
         assert told in shown(*REPORTS, least=Level.MUST)
         assert "weaker" not in shown(*REPORTS)
         assert "weaker" not in shown(BAD, least=Level.MAY)
+
+    def test_what_was_not_reached_and_what_was_spoilt_is_listed(self) -> None:
+        aside = report(
+            "aside",
+            result(CODE, Verdict.UNSUPPORTED, reason="not there", expected="waits"),
+            result(REASON, among="fail: too late"),
+        )
+        lines = shown(aside).splitlines()
+        start = lines.index("Not reached, and not judged: 1  aside")
+
+        assert lines[start : start + 4] == [
+            "Not reached, and not judged: 1  aside",
+            "  close.code: not there",
+            "As demanded alone, but not among other cases: 1  aside",
+            "  close.reason: fail: too late",
+        ]
+
+    def test_what_the_server_has_printed_is_told(self) -> None:
+        lines = shown(report("loud", result(CODE, Verdict.FAIL, output="a\nb\x1b"))).splitlines()
+
+        assert lines[-3:] == ["  the server has printed:", "      a", "      b\\x1b"]
 
     def test_weaker_failures_are_listed_if_they_are_asked_for(self) -> None:
         assert "fail close.order" in shown(BAD, least=Level.MAY)

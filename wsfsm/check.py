@@ -4,13 +4,15 @@ Status 0: what is looked for has not failed; 1: it has; 2: it could not be check
 """
 
 import argparse
+import io
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
 
 if TYPE_CHECKING:
     from wsfsm.conformance import Case, Level, Report, Result
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["declare", "parse"]
 
 _VARIANTS: Final = ("keepalive", "limit")
+_FORMS: Final = ("html", "json", "junit", "markdown")
 _COULD_NOT: Final = 2
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
 
@@ -85,6 +88,9 @@ def _declare_server(kinds: Any) -> None:
         default=8,
         metavar="N",
         help="cases side by side (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--name", dest="called", metavar="NAME", help="what the server is called in reports"
     )
     parser.add_argument(
         "--variant",
@@ -156,7 +162,7 @@ def _declare_output(parser: argparse.ArgumentParser) -> None:
         help="the weakest level whose failures make the status 1 (default: %(default)s); "
         "a crash always does",
     )
-    for form in ("html", "json", "junit", "markdown"):
+    for form in _FORMS:
         told.add_argument(f"--{form}", type=Path, metavar="FILE", help=f"write a report as {form}")
     told.add_argument(
         "--baseline",
@@ -193,28 +199,27 @@ def _check_server(arguments: argparse.Namespace) -> int:
         arguments.refuse("name a server, or give a command after --, and not both")
     if arguments.variant and not arguments.command:
         arguments.refuse("--variant is for a command after --; a server's name knows its own")
+    if arguments.command and not any("{port}" in word for word in arguments.command):
+        arguments.refuse("the command has no {port}, and would not listen where it is waited for")
 
     def play(cases: "Sequence[Case]", on_result: "Callable[[Result], None]") -> "Report":
         from wsfsm.conformance import CommandTarget, check_server, profile  # noqa: PLC0415
 
         command = arguments.command
         target = (
-            CommandTarget(
-                name=" ".join(command),
-                command=tuple(command),
-                variants=dict(arguments.variant),
-            )
+            CommandTarget(name="", command=tuple(command), variants=dict(arguments.variant))
             if command
             else profile(arguments.name, arguments.arguments)
         )
-        # whoever ends the check by SIGTERM ends the servers with it
-        before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-        try:
-            return check_server(target, cases, on_result=on_result, jobs=arguments.jobs)
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        target = attrs.evolve(target, name=_called(arguments) or target.name)
+        return check_server(target, cases, on_result=on_result, jobs=arguments.jobs)
 
     return _guarded(lambda: _check(arguments, play))
+
+
+def _called(arguments: argparse.Namespace) -> str:
+    """What a server is called, or "" for what its profile says."""
+    return arguments.called or " ".join(arguments.command)
 
 
 def _check_facade(arguments: argparse.Namespace) -> int:
@@ -238,12 +243,15 @@ def _report(arguments: argparse.Namespace) -> int:
 
         cases = [*load_folder("server"), *load_folder("facade")]
         known = _known(arguments)
+        _refuse_outputs(arguments)
         reports: list[Report] = []
         for path in arguments.files:
             try:
                 reports += from_json(path.read_text(encoding="utf-8"), cases)
             except ValueError as error:  # not UTF-8, or what a CaseError says
                 raise CaseError(f"{path}: {error}") from None
+        if not any(report.results for report in reports):
+            raise CaseError(f"no results are in {', '.join(map(str, arguments.files))}")
         _show(arguments, reports, known)
         return _status(arguments, reports, known)
 
@@ -255,12 +263,17 @@ def _guarded(run: Callable[[], int]) -> int:
     try:
         from wsfsm.conformance import CaseError, FacadeError, TargetError  # noqa: PLC0415
         from wsfsm.conformance import report_table as _  # noqa: F401, PLC0415 - it needs rich
+        from wsfsm.conformance.report_parts import plain  # noqa: PLC0415
     except ImportError as error:
         return _failed(f"{error.name} is missing: pip install 'wsfsm[conformance]'")
+    # a terminal of another encoding loses no report over a character
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return run()
     except (CaseError, FacadeError, TargetError) as error:
-        return _failed(str(error))
+        # what a server has printed may have characters that steer terminals
+        return _failed("\n".join(map(plain, str(error).splitlines())))
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -292,8 +305,8 @@ def _check(arguments: argparse.Namespace, play: Play) -> int:
         Console().out("\n".join(lines), highlight=False)
         return 0
     known = _known(arguments)
-    command = getattr(arguments, "command", [])
-    name = arguments.name or " ".join(command)
+    _refuse_outputs(arguments)
+    name = getattr(arguments, "called", "") or arguments.name or arguments.command[0]
     with Progress(name, len(cases)) as progress:
         report = play(cases, progress.on_result)
     _show(arguments, [report], known)
@@ -314,6 +327,24 @@ def _known(arguments: argparse.Namespace) -> "Baseline":
     if arguments.baseline and (arguments.baseline.exists() or not arguments.update_baseline):
         return baseline.read(arguments.baseline, [*load_folder("server"), *load_folder("facade")])
     return baseline.Baseline()
+
+
+def _refuse_outputs(arguments: argparse.Namespace) -> None:
+    """Refuse files that cannot be written, before anything is played: that may take minutes."""
+    named = {f"--{form}": getattr(arguments, form) for form in _FORMS}
+    named["--baseline"] = arguments.baseline
+    taken: dict[Path, str] = {}
+    for option, path in named.items():
+        if path is None:
+            continue
+        whole = path.absolute()
+        if whole in taken:
+            arguments.refuse(f"{taken[whole]} and {option} name the same file, {path}")
+        taken[whole] = option
+        if option == "--baseline" and not arguments.update_baseline:
+            continue  # it is only read
+        if path.is_dir() or not path.parent.is_dir():
+            arguments.refuse(f"{option}: {path} is no file in a folder that is there")
 
 
 def _show(arguments: argparse.Namespace, reports: "Sequence[Report]", known: "Baseline") -> None:
@@ -364,7 +395,13 @@ def _write(
         "junit": lambda: to_junit(reports, least=least, baseline=known),
         "markdown": lambda: to_markdown(reports, date, baseline=known),
     }
+    errors = []
     for form, text in texts.items():
         path = getattr(arguments, form)
         if path is not None:
-            path.write_text(text(), encoding="utf-8")
+            try:
+                path.write_text(text(), encoding="utf-8")
+            except OSError as error:  # the other files are not lost with this one
+                errors.append(OSError(error.errno, error.strerror, str(path)))
+    if errors:
+        raise errors[0]

@@ -78,7 +78,7 @@ function drawMatrix() {
   table.append(make("thead", {}, make("tr", {}, corner, ...data.targets.map(head))));
   for (const section of data.sections) {
     const body = make("tbody");
-    const title = make("th", { scope: "rowgroup", colspan: data.targets.length + 1 }, make("span", {}, section.name));
+    const title = make("th", { scope: "rowgroup", colspan: data.targets.length + 1 }, make("span", {}, section.title));
     const group = { section, head: make("tr", { class: "section" }, title), cases: [] };
     body.append(group.head);
     for (const item of section.cases) {
@@ -269,6 +269,11 @@ function draw(section, item, index) {
   place("panel-difference").hidden = !result.expected && !result.observed;
   place("panel-expected").textContent = result.expected || "–";
   place("panel-observed").textContent = result.observed || "–";
+  for (const name of ["among", "output"]) {
+    const part = place(`panel-${name}`);
+    part.hidden = !result[name];
+    part.lastElementChild.textContent = result[name];
+  }
   drawTrace(item, result);
 }
 

@@ -72,6 +72,7 @@ def _diagram(machine: str) -> str:
 
 def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
     results = [by_case(report) for report in reports]
+    kinds = dict.fromkeys(report.kind for report in reports)
     return {
         "date": plain(date),
         "verdicts": [
@@ -88,8 +89,13 @@ def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
             for report, name in zip(reports, columns(reports), strict=True)
         ],
         "sections": [
-            {"name": plain(section), "cases": [_case(case, results) for case in cases]}
-            for section, cases in sections(reports).items()
+            {
+                "name": plain(section),
+                "title": plain(f"{section}, of {kind}s" if len(kinds) > 1 else section),
+                "cases": [_case(case, results) for case in cases],
+            }
+            for kind in kinds
+            for section, cases in sections(r for r in reports if r.kind == kind).items()
         ],
     }
 
@@ -112,6 +118,8 @@ def _result(result: Result) -> dict[str, Any]:
         "reason": plain(result.reason),
         "expected": plain(result.expected),
         "observed": plain(result.observed),
+        "among": plain(result.among),
+        "output": "\n".join(map(plain, result.output.splitlines())),
         "place": place(result),
         "trace": [
             {

@@ -10,9 +10,10 @@ The text is an object:
 
 A report has `target`, `kind`, `versions` (a version by name), `counts` (how many cases by verdict)
 and `results`. A result has `case` (an object: `id`, `kind`, `level`, `section`, `requirement`),
-`verdict`, `reason`, `expected`, `observed` and `trace`, a list of steps with `side`, `did`, `saw`,
-`state` and `wrong`. What was seen is an object of values, written as `wsfsm.conformance.values`
-lets values travel: bytes are `{"bytes": "<base64>"}`.
+`verdict`, `reason`, `expected`, `observed`, `among` (what came of it while other cases were played,
+if that was worse), `output` (what the server had printed when it had failed) and `trace`, a list of steps with `side`, `did`, `saw`, `state` and `wrong`. What
+was seen is an object of values, written as `wsfsm.conformance.values` lets values travel: bytes are
+`{"bytes": "<base64>"}`. Of texts and bytes that are very long only the beginning is written.
 
 Keys may be added to any object without another number; none is taken away, or changes its
 meaning. Reading looks a case up by its kind and id, and passes over the rest of what is told of it.
@@ -32,6 +33,9 @@ __all__ = ["FORMAT", "from_json", "to_json"]
 
 FORMAT: Final = 1
 """Number of the format."""
+
+_LONG: Final = 4096
+"""Characters or bytes of a value that are written."""
 
 _SUITE: Final = "wsfsm conformance"
 
@@ -78,17 +82,32 @@ def _result_to_json(result: Result) -> dict[str, Any]:
         "reason": result.reason,
         "expected": result.expected,
         "observed": result.observed,
+        "among": result.among,
+        "output": result.output,
         "trace": [
             {
                 "side": entry.side,
                 "did": entry.did,
-                "saw": {str(key): value_to_json(item) for key, item in entry.saw.items()},
+                "saw": {str(key): value_to_json(_cut(item)) for key, item in entry.saw.items()},
                 "state": entry.state,
                 "wrong": entry.wrong,
             }
             for entry in result.trace
         ],
     }
+
+
+def _cut(item: Any) -> Any:
+    """A value of which long texts and bytes have been cut: megabytes say no more."""
+    match item:
+        case str() | bytes():
+            return item[:_LONG]
+        case list() | tuple():
+            return [_cut(one) for one in item]
+        case dict():
+            return {key: _cut(one) for key, one in item.items()}
+        case _:
+            return item
 
 
 def from_json(text: str, cases: Iterable[Case]) -> tuple[Report, ...]:
@@ -145,6 +164,8 @@ def _result(written: Mapping[str, Any], known: Mapping[tuple[str, str], Case]) -
         expected=_text(written["expected"]),
         observed=_text(written["observed"]),
         trace=tuple(map(_entry, written["trace"])),
+        among=_text(written.get("among", "")),
+        output=_text(written.get("output", "")),
     )
 
 

@@ -38,7 +38,7 @@ MEANINGS: Final[Mapping[Verdict, str]] = {
     Verdict.NON_STRICT: "something else was seen that is let pass",
     Verdict.FAIL: "something else was seen",
     Verdict.TIMEOUT: "it was not seen in time",
-    Verdict.CRASH: "the server has died of it",
+    Verdict.CRASH: "the server has died of it, or would have died of the facade",
     Verdict.INFORMATIONAL: "nothing is demanded; what was seen is told",
     Verdict.UNSUPPORTED: "the case has no meaning here, or its beginning was not reached",
 }
@@ -119,7 +119,7 @@ def place(result: Result) -> int | None:
 
 
 def explained(result: Result) -> tuple[str, ...]:
-    """What came of a case, in lines: requirement, reason, expected, observed and the trace."""
+    """What came of a case, in lines: all that is told of it, and the trace."""
     case, where = result.case, place(result)
     told = [
         ("requirement", f"{case.requirement} ({case.section}, {case.level.value})"),
@@ -127,10 +127,14 @@ def explained(result: Result) -> tuple[str, ...]:
         ("reason", result.reason),
         ("expected", result.expected),
         ("observed", result.observed),
+        ("among others", result.among),
     ]
     lines = [f"{name + ':':<13}{plain(text)}" for name, text in told if text]
     for number, entry in enumerate(result.trace):
         lines += _steps(number, entry, here=number == where)
+    if result.output:
+        lines.append("the server has printed:")
+        lines += [f"    {plain(line)}" for line in result.output.splitlines()]
     return tuple(lines)
 
 

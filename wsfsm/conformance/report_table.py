@@ -65,9 +65,27 @@ def show_reports(
         for name, result in listed:
             _show_failure(console, name, result)
     weaker = sum(len(report.failures(Level.SHOULD)) for report in reports) - len(listed)
+    for name, report in named:
+        _show_asides(console, name, report)
     if weaker > 0:
         told = f"{weaker} more of weaker cases: --fail-on should lists them"
         console.print(Text(told), soft_wrap=True)
+
+
+def _show_asides(console: Console, name: str, report: Report) -> None:
+    """Print what is no failure, and may be one of the server's, or of the machine's."""
+    found = report.results
+    unreached = [r for r in found if r.is_in_doubt and r.verdict is Verdict.UNSUPPORTED]
+    if unreached:
+        console.print(Text(f"Not reached, and not judged: {len(unreached)}  {name}", style="bold"))
+    for result in unreached:
+        console.print(Text(f"  {plain(result.case.id)}: {plain(result.reason)}"), soft_wrap=True)
+    spoilt = [result for result in found if result.among]
+    if spoilt:
+        told = f"As demanded alone, but not among other cases: {len(spoilt)}  {name}"
+        console.print(Text(told, style="bold"))
+    for result in spoilt:
+        console.print(Text(f"  {plain(result.case.id)}: {plain(result.among)}"), soft_wrap=True)
 
 
 def _table(report: Report, name: str) -> Table:

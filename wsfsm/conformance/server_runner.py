@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import itertools
 import math
+import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from time import monotonic
 from typing import Any, Final
 
@@ -26,6 +28,7 @@ __all__ = ["check_server", "play_cases"]
 JOBS: Final = 8  # cases that are played side by side
 SERVERS: Final = 3  # servers that run side by side, with a case each
 _DYING: Final = 2.0  # seconds that a server that dies may take for it
+_LATE: Final = 1.5  # seconds after which a server that still served is taken to live on
 _REACHING: Final = 10.0  # seconds in which a request reaches the application of a busy server
 _LIMIT: Final = 60.0  # seconds for a case, whatever its steps say
 
@@ -53,7 +56,29 @@ def check_server(
         CaseError: A case says what has no meaning.
         TargetError: The server cannot be started, or its application is not reached.
     """
-    return asyncio.run(play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers))
+    with _interruptible():
+        return asyncio.run(
+            play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers)
+        )
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let who ends the runner by a signal end the servers with it, as Ctrl-C does."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(name) is signal.SIG_DFL:  # else somebody has an opinion
+                before[name] = signal.signal(name, _interrupt)
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 async def play_cases(
@@ -69,8 +94,7 @@ async def play_cases(
     async with Control.running() as control:
         session = _Session(target, control, on_result or _ignore, jobs, servers)
         await session.play(chosen)
-    order = {case.id: index for index, case in enumerate(chosen)}
-    results = sorted(session.results, key=lambda result: order[result.case.id])
+    results = sorted(session.results, key=lambda result: session.order[result.case.id])
     return Report(
         target=target.name, kind="server", versions=target.versions, results=tuple(results)
     )
@@ -125,6 +149,9 @@ class _Session:
     jobs: int
     servers: int
     results: list[Result] = attrs.field(factory=list)
+    order: dict[str, int] = attrs.field(factory=dict)
+    doubted: dict[str, Result] = attrs.field(factory=dict)
+    broken: dict[str, str] = attrs.field(factory=dict)
     runs: "itertools.count[int]" = attrs.field(factory=itertools.count)
     deaths: list[frozenset[str]] = attrs.field(factory=list)
     reached: bool = False
@@ -136,7 +163,8 @@ class _Session:
     async def play(self, cases: Iterable[Case]) -> None:
         together: dict[str, list[Case]] = {}
         alone: list[Case] = []
-        for case in cases:
+        for number, case in enumerate(cases):
+            self.order[case.id] = number
             if not self.target.has(case.variant):
                 reason = f"the target cannot be started for it ({case.variant})"
                 self.tell(Record(case).conclude(Verdict.UNSUPPORTED, reason))
@@ -149,6 +177,38 @@ class _Session:
                 left = await self.play_together(variant, left, alone)  # noqa: PLW2901 - the rest
         await self.play_alone(alone)
         self.blame()
+
+    @contextlib.asynccontextmanager
+    async def started(self, variant: str) -> AsyncIterator[Serving | None]:
+        """Start the server; None if it cannot be started any more.
+
+        Raises:
+            TargetError: It could not be started at all, or its application is not reached.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            serving = None
+            for last in (False, True):
+                if variant in self.broken:
+                    break
+                try:
+                    running = self.target.running(self.control.address, variant)
+                    serving = await stack.enter_async_context(running)
+                    break
+                except TargetError as error:
+                    if not self.reached:
+                        raise
+                    if last:  # what stood in its way may have gone
+                        self.broken[variant] = str(error)
+            if serving is not None:
+                await self.reach(serving)
+            yield serving
+
+    def give_up(self, variant: str, cases: Iterable[Case]) -> list[Case]:
+        """Tell of cases for which the server cannot be started."""
+        for case in cases:
+            reason = f"it was started before, and cannot be again: {self.broken[variant]}"
+            self.tell(_crash(Record(case).conclude(Verdict.CRASH), reason))
+        return []
 
     async def reach(self, serving: Serving) -> None:
         """See once that requests reach the application, before a case blames the server for it."""
@@ -165,7 +225,7 @@ class _Session:
         verdicts = {result.case.id: result.verdict for result in self.results}
         crashed = {name for name, verdict in verdicts.items() if verdict is Verdict.CRASH}
         blamed = {
-            max(suspects, key=list(verdicts).index): ", ".join(sorted(suspects))
+            max(suspects, key=self.order.__getitem__): ", ".join(sorted(suspects))
             for suspects in self.deaths
             if not suspects & crashed
         }
@@ -201,10 +261,11 @@ class _Session:
                         if together.served and not serving.died():
                             self.settle(together.outlived(until), alone)
 
-        async with self.target.running(self.control.address, variant) as serving:
-            await self.reach(serving)
+        async with self.started(variant) as serving:
+            if serving is None:
+                return self.give_up(variant, cases)
             await _side_by_side(self.jobs, lambda: work(serving))
-            died = await self.dies(serving)
+            died = await self.dies(serving, late=True)
         if together.served and not died:
             self.settle(together.outlived(math.inf), alone)
             return waiting[::-1]
@@ -221,32 +282,50 @@ class _Session:
         for result in results:
             if result.is_in_doubt:
                 alone.append(result.case)
+                self.doubted[result.case.id] = result
             else:
                 self.tell(result)
 
     async def play_alone(self, cases: Iterable[Case]) -> None:
         """Play cases on a server each."""
         waiting = list(cases)[::-1]
+        suspects = frozenset().union(*self.deaths)
 
         async def work() -> None:
             while waiting:
                 case = waiting.pop()
-                async with self.target.running(self.control.address, case.variant) as serving:
-                    await self.reach(serving)
+                async with self.started(case.variant) as serving:
+                    if serving is None:
+                        self.give_up(case.variant, [case])
+                        continue
                     result = await self.play_case(case, serving)
-                    died = await self.dies(serving)
+                    died = await self.dies(serving, late=case.id in suspects)
+                    output = serving.words()
                 if died:
                     result = _crash(result, died)
+                elif result.verdict.is_failure:
+                    result = attrs.evolve(result, output=output)
+                elif not result.is_in_doubt and case.id in self.doubted:
+                    doubted = self.doubted[case.id]
+                    result = attrs.evolve(result, among=f"{doubted.verdict}: {doubted.reason}")
                 self.tell(result)
 
         await _side_by_side(self.servers, work)
 
-    async def dies(self, serving: Serving) -> str:
-        """How a server has died, or is just dying; "" if it lives."""
-        if serving.stopped or await self.serves(serving):
+    async def dies(self, serving: Serving, *, late: bool = False) -> str:
+        """How a server has died, or is just dying; "" if it lives.
+
+        Args:
+            serving: The server.
+            late: Whether one is waited for that still serves, and dies a moment later.
+        """
+        if serving.stopped:
+            return ""
+        served = await self.serves(serving)
+        if served and not (late and serving.apart):
             return ""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_until_it_died(serving), _DYING)
+            await asyncio.wait_for(_until_it_died(serving), _LATE if served else _DYING)
         # one that lives may be busy
         if serving.died() or await self.serves(serving, _REACHING):
             return serving.died()

@@ -19,6 +19,7 @@ from typing import IO, Final, Protocol
 
 import attrs
 
+from wsfsm.conformance.orphans import forget, watch
 from wsfsm.conformance.player import CONTROL, player_for
 from wsfsm.types import ASGIApp
 
@@ -56,11 +57,13 @@ class Serving(Protocol):
         host: Host where it listens.
         port: Port where it listens.
         stopped: Whether it was told to stop.
+        apart: Whether it is a process of its own, which can die.
     """
 
     host: str
     port: int
     stopped: bool
+    apart: bool
 
     def died(self) -> str:
         """How it has died without being told to; "" if it lives."""
@@ -122,6 +125,7 @@ class _Process:
     process: asyncio.subprocess.Process
     output: IO[bytes]
     stopped: bool = False
+    apart: bool = True
 
     def died(self) -> str:
         status = self.process.returncode
@@ -147,11 +151,14 @@ class _Process:
         return None
 
     async def end(self) -> None:
-        if self.process.returncode is None:
-            await self.stop()
-            await self.exit_status(_STOPPING)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # children that have outlived it
+        try:
+            if self.process.returncode is None:
+                await self.stop()
+                await self.exit_status(_STOPPING)
+        finally:  # whoever is interrupted here leaves nothing behind
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)  # children that have outlived it
+            forget(self.process.pid)
         await self.process.wait()
 
 
@@ -194,6 +201,7 @@ class CommandTarget:
         port = _free_port()
         with tempfile.TemporaryFile() as output:
             process = await self._start(port, variant, control, output)
+            watch(process.pid)
             serving = _Process(_HOST, port, process, output)
             try:
                 await self._until_it_listens(serving)
@@ -205,6 +213,8 @@ class CommandTarget:
         self, port: int, variant: str, control: str, output: IO[bytes]
     ) -> asyncio.subprocess.Process:
         given = {"host": _HOST, "port": str(port), "app": APPLICATION}
+        if not self.command:
+            raise TargetError(f"{self.name} has no command")
         words = (*self.command, *self.variants.get(variant, ()))
         arguments = [_replaced(word, given) for word in words]
         try:
@@ -216,7 +226,7 @@ class CommandTarget:
                 stderr=output,
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # or a character that no command can have
             raise TargetError(f"{self.name} cannot be started: {error}") from None
 
     async def _until_it_listens(self, serving: _Process) -> None:
@@ -284,6 +294,7 @@ class _InProcess:
     host: str
     port: int
     stopped: bool = False
+    apart: bool = False
 
     def died(self) -> str:
         return ""

@@ -73,6 +73,8 @@ class Result:
         expected: What was expected where it went wrong, or "".
         observed: What was seen there, or all that was seen where nothing is demanded.
         trace: What was done and seen, step by step.
+        among: What came of it while other cases were played on the same server, if that was worse.
+        output: What the server had printed last when it had failed, in lines.
     """
 
     case: Case
@@ -81,6 +83,8 @@ class Result:
     expected: str = ""
     observed: str = ""
     trace: tuple[Entry, ...] = ()
+    among: str = ""
+    output: str = ""
 
     @property
     def is_in_doubt(self) -> bool:
