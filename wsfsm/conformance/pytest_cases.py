@@ -1,6 +1,7 @@
 """Cases as tests of pytest: what ``pytest_wsfsm`` does once a project asks for it.
 
-Which cases become tests, and how a test ends by what came of its case. `pytest_play` plays them.
+Which cases become tests, and how a test ends by what came of its case. `pytest_play` plays them, on
+what `pytest_targets` finds.
 """
 
 import itertools
