@@ -27,15 +27,26 @@ import pytest
 if TYPE_CHECKING:
     from wsfsm.conformance.pytest_cases import PlayedCase
 
-__all__ = ["wsfsm_facade", "wsfsm_facade_case", "wsfsm_server", "wsfsm_server_case"]
+__all__ = [
+    "WRONG",
+    "wsfsm_facade",
+    "wsfsm_facade_case",
+    "wsfsm_server",
+    "wsfsm_server_case",
+]
 
 _OPTIONS: Final = {
     "wsfsm_server": "the ASGI server to check: a name and arguments as `wsfsm check server` takes "
     'them, or "-- " and a command with {host}, {port}, {app}, {rootdir} and {python}',
+    "wsfsm_server_name": "what this server is called in reports and in the file of known failures; "
+    "the text itself if it is not told",
     "wsfsm_facade": "the facade to check: a name as `wsfsm check facade` takes it, or module:Class",
     "wsfsm_baseline": "file of known failures, relative to the root directory",
     "wsfsm_level": "weakest level that is demanded: must (the default) or should",
 }
+
+WRONG: Final = "wsfsm_wrong"
+"""Where a worker of pytest-xdist puts what is wrong, for the process that is asked."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,7 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Refuse a wrong configuration before anything runs.
+    """Refuse a wrong configuration before anything runs, but for what is to be checked.
+
+    That is looked at once it is known which tests there are.
 
     Raises:
         pytest.UsageError: It is wrong.
@@ -93,6 +106,18 @@ def _suite() -> ModuleType:
         told = f"{error.name} is missing: pip install 'wsfsm[pytest]'"
         raise pytest.UsageError(told) from None
     return pytest_cases
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_testnodedown(node: Any) -> None:
+    """Refuse what a worker of pytest-xdist has found wrong once it had collected its tests.
+
+    Raises:
+        pytest.UsageError: It has found something.
+    """
+    wrong = getattr(node, "workeroutput", {}).get(WRONG)
+    if wrong:
+        raise pytest.UsageError(*wrong)
 
 
 @pytest.fixture(scope="session")

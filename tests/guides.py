@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shlex
 from pathlib import Path
 
 import attrs
@@ -22,6 +23,12 @@ class Guide:
     def text(self) -> str:
         """All of it."""
         return self.path.read_text(encoding="utf-8")
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The words of each command that stands in it, indented."""
+        lines = re.findall(r"^    (\S.*)$", self.text, re.MULTILINE)
+        return [shlex.split(line, comments=True) for line in lines]
 
     def section(self, title: str) -> str:
         """The text below a heading."""

@@ -1,8 +1,11 @@
 """The guide to the plugin of pytest says what it does, and its example runs."""
 
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from guides import Guide
@@ -14,10 +17,17 @@ from wsfsm.conformance import FACADES, PROFILES, Verdict, load_folder
 
 GUIDE = Guide(ROOT / "docs" / "pytest.md")
 EXAMPLE = ROOT / "examples" / "conformance"
+COMMANDS = Guide(EXAMPLE / "README.md").commands
 
 
 def codes(title: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", GUIDE.section(title), re.DOTALL)
+
+
+def failures(folder: Path) -> list[tuple[str, str, str]]:
+    """Those that are known in a folder, without the reasons."""
+    told = tomllib.loads((folder / "known_failures.toml").read_text(encoding="utf-8"))
+    return [(known["case"], known["target"], known["verdict"]) for known in told["known"]]
 
 
 class TestTheGuide:
@@ -47,6 +57,13 @@ class TestTheGuide:
         code = (EXAMPLE / name).read_text(encoding="utf-8")
 
         assert f"```{language}\n{code}```" in GUIDE.text
+
+    def test_writes_the_known_failures_of_the_example(self, tmp_path: Path) -> None:
+        (command,) = [words for words in GUIDE.commands if words[1:3] == ["check", "facade"]]
+        shutil.copy(EXAMPLE / "tiny.py", tmp_path)
+        subprocess.run([sys.executable, "-P", "-m", *command], cwd=tmp_path, check=False)  # noqa: S603 - our own
+
+        assert failures(tmp_path) == failures(EXAMPLE)
 
     def test_names_cases_that_are_there(self) -> None:
         (named, _) = codes("Playing some of the cases")
@@ -81,13 +98,31 @@ from wsfsm.conformance.pytest_cases import PlayedCase
             assert (GUIDE.path.parent / link).exists(), link
 
 
-def test_the_example_runs() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", str(EXAMPLE)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603 - our own
-    outcomes = {
-        what: int(n) for n, what in re.findall(r"(\d+) (\w+)", done.stdout.splitlines()[-1])
-    }
+class TestTheExample:
+    """Its commands are for one folder: the one that they stand in."""
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert outcomes["xfailed"] == 1
-    assert outcomes["passed"] > 100
+    def test_has_two_commands(self) -> None:
+        assert [command[0] for command in COMMANDS] == ["pip", "pytest"]
+
+    def test_is_installed_with_what_is_there(self) -> None:
+        *words, package = COMMANDS[0]
+        folder, extras = re.fullmatch(r"([./]+)\[([\w,]+)\]", package).groups()  # type: ignore[union-attr]
+        project = (EXAMPLE / folder / "pyproject.toml").read_text(encoding="utf-8")
+
+        assert words == ["pip", "install"]
+        assert {*extras.split(",")} <= tomllib.loads(project)["project"][
+            "optional-dependencies"
+        ].keys()
+
+    def test_runs(self) -> None:
+        command = [sys.executable, "-m", *COMMANDS[1], "-q", "-pno:cacheprovider"]
+        done = subprocess.run(  # noqa: S603 - our own
+            command, cwd=EXAMPLE, capture_output=True, text=True, timeout=120, check=False
+        )
+        outcomes = {
+            what: int(n) for n, what in re.findall(r"(\d+) (\w+)", done.stdout.splitlines()[-1])
+        }
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert outcomes["xfailed"] == 1
+        assert outcomes["passed"] > 100

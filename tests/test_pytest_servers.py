@@ -15,6 +15,9 @@ NEVER = command(0)
 """A server that does not start."""
 
 
+NO_PROGRAM = "-- no-such-program {port}"
+
+
 def parametrized(test: str) -> str:
     """A test of two servers, one of which does not start."""
     return f"""
@@ -44,7 +47,9 @@ class TestTheServer:
         options = {"server": command(), "select": "send.text", "baseline": "known.toml"}
         result = project.play("server", **options)
 
-        result.stdout.fnmatch_lines(["fixed on {python} {rootdir}/server.py *: remove it from *"])
+        result.stdout.fnmatch_lines(
+            ["fixed: remove it from known.toml (on {python} {rootdir}/server.py *)"]
+        )
 
     @pytest.mark.parametrize(
         "given",
@@ -71,6 +76,7 @@ class TestTheServer:
             ("''", "no server is named: set the option wsfsm_server, or override the fixture *"),
             ("'nginx'", "wsfsm_server: no server is known as 'nginx', only *"),
             ("42", "wsfsm_server: 42 is no name, command or ServerTarget"),
+            ("'-- mine'", "wsfsm_server: {port} is missing from the command, *"),
         ],
     )
     def test_has_to_be_one(self, project: Project, given: str, told: str) -> None:
@@ -80,6 +86,31 @@ class TestTheServer:
 
         result.assert_outcomes(errors=1)
         result.stdout.fnmatch_lines([told])
+        result.stdout.no_fnmatch_line("*another exception*")
+
+
+class TestItsName:
+    def test_may_be_told(self, project: Project) -> None:
+        options = {"server": command(), "server_name": "mine", "select": "send.text"}
+        project.baseline("[[known]]\ncase = 'send.text'\nreason = ''\ntarget = 'mine'")
+        result = project.play("server", baseline="known.toml", **options)
+
+        result.stdout.fnmatch_lines(["fixed: remove it from known.toml (on mine)"])
+
+    def test_is_not_that_of_what_a_fixture_gives(self, project: Project) -> None:
+        given = """
+            import pytest
+
+            @pytest.fixture
+            def wsfsm_server(wsfsm_server): return wsfsm_server + " --log-level critical"
+        """
+        project.write(TESTS["server"], conftest=given)
+        project.baseline("[[known]]\ncase = 'send.text'\nreason = ''")
+        result = project.run(
+            server="uvicorn", server_name="mine", select="send.text", baseline="known.toml"
+        )
+
+        result.stdout.fnmatch_lines(["fixed: * (on uvicorn --log-level critical)"])
 
 
 class TestAServerThatDoesNotStart:
@@ -102,17 +133,19 @@ class TestAServerThatDoesNotStart:
         result.stdout.no_fnmatch_line("*Traceback*")
 
     def test_that_is_no_program_is_told_in_a_line(self, project: Project) -> None:
-        result = project.play("server", server="-- no-such-program", select=CASES)
+        result = project.play("server", server=NO_PROGRAM, select=CASES)
 
-        assert result.stdout.str().count("\nno-such-program cannot be started: ") == 3
+        assert result.stdout.str().count("\nno-such-program {port} cannot be started: ") == 3
         result.stdout.no_fnmatch_line("*the first of these tests*")
 
     def test_is_told_once_though_several_are_started(self, project: Project) -> None:
         alone = "shutdown"
-        result = project.play("server", server="-- no-such-program", select=alone)
+        result = project.play("server", server=NO_PROGRAM, select=alone)
         errors = result.parseoutcomes()["errors"]
 
-        assert result.stdout.str().count("\nno-such-program cannot be started: ") == errors > 1
+        assert (
+            result.stdout.str().count("\nno-such-program {port} cannot be started: ") == errors > 1
+        )
 
     def test_once_more_leaves_what_was_played_before(self, project: Project) -> None:
         options = {"server": command(1), "select": "send.text shutdown.open shutdown.connecting"}
@@ -232,5 +265,6 @@ class TestWithXdist:
 
     def test_it_is_not_needed(self, project: Project) -> None:
         options = {"server": command(), "select": CASES}
+        strict = ("-pno:xdist", "--strict-markers", "-Werror::pytest.PytestUnknownMarkWarning")
 
-        project.play("server", "-pno:xdist", **options).assert_outcomes(passed=3)
+        project.play("server", *strict, **options).assert_outcomes(passed=3)

@@ -1,23 +1,22 @@
 """Cases as tests of pytest: what ``pytest_wsfsm`` does once a project asks for it.
 
-Which cases become tests, and how a test ends by what came of its case. `pytest_play` plays them.
+Which cases become tests, and how a test ends by what came of its case. `pytest_play` plays them, on
+what `pytest_targets` finds.
 """
 
-import contextlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
 import pytest
 
+from pytest_wsfsm import WRONG
 from wsfsm.conformance.baseline import Baseline, Known, read
 from wsfsm.conformance.cases import Case, Kind, Level, load_folder, select
-from wsfsm.conformance.facades import FacadeError
-from wsfsm.conformance.frameworks import FACADES, facade_target
-from wsfsm.conformance.pytest_play import named_server, on_facade, on_server
+from wsfsm.conformance.pytest_play import on_facade, on_server
+from wsfsm.conformance.pytest_targets import named, refused
 from wsfsm.conformance.report_parts import explained, plain
-from wsfsm.conformance.servers import TargetError
-from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 __all__ = ["PlayedCase", "options", "parametrize", "played"]
@@ -42,15 +41,18 @@ class _Options:
 
 _KEY: Final = pytest.StashKey[_Options]()
 
+_NOTHING: Final = "no case is selected"
+
 
 def options(config: pytest.Config) -> _Options:
-    """What the configuration says.
+    """What the configuration says. Once it is asked for, the other hooks are at work.
 
     Raises:
         pytest.UsageError: Something in it has no meaning.
     """
     if _KEY not in config.stash:
         config.stash[_KEY] = _read_options(config)
+        config.pluginmanager.register(_HOOKS)
     return config.stash[_KEY]
 
 
@@ -59,17 +61,14 @@ def _read_options(config: pytest.Config) -> _Options:
     level = config.getini("wsfsm_level") or Level.MUST
     if level not in {Level.MUST, Level.SHOULD}:
         raise pytest.UsageError(f"wsfsm_level: {level!r} is neither 'must' nor 'should'")
-    with _named("wsfsm_select"):
+    with named("wsfsm_select"):
         chosen = select(every, ids=config.getini("wsfsm_select"))
-    with _named("wsfsm_server"):
-        if text := config.getini("wsfsm_server"):
-            named_server(text, config)
-    with _named("wsfsm_facade"):
-        text = config.getini("wsfsm_facade")
-        if text and text not in FACADES and not all(text.partition(":")):
-            facade_target(text)  # which says what there is; those that exist are imported later
+    if config.getini("wsfsm_server_name") and not config.getini("wsfsm_server"):
+        raise pytest.UsageError(
+            "wsfsm_server_name: it names what wsfsm_server says, which is not set"
+        )
     file = config.getini("wsfsm_baseline")
-    with _named("wsfsm_baseline"):
+    with named("wsfsm_baseline"):
         baseline = read(config.rootpath / file, every) if file else Baseline()
     return _Options(
         level=Level(level),
@@ -80,16 +79,6 @@ def _read_options(config: pytest.Config) -> _Options:
         baseline=baseline,
         file=file,
     )
-
-
-@contextlib.contextmanager
-def _named(option: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise pytest.UsageError(f"{option}: {error.filename}: {error.strerror}") from None
-    except (CaseError, FacadeError, TargetError, ValueError) as error:
-        raise pytest.UsageError(f"{option}: {error}") from None
 
 
 # ---------------------------------------------------------------- collecting
@@ -104,18 +93,15 @@ def parametrize(metafunc: pytest.Metafunc, name: str, kind: Kind) -> None:
         kind: What the cases are about.
     """
     config, node = metafunc.config, metafunc.definition
-    plugins = config.pluginmanager
-    if not plugins.is_registered(_GUARD):
-        plugins.register(_GUARD)
+    chosen = options(config).cases[kind]
     if any(name in _arguments(mark) for mark in node.iter_markers("parametrize")):
         return
-    shared = kind == "server" and plugins.hasplugin("xdist")
-    together = pytest.mark.xdist_group(f"{node.nodeid} on one worker")
-    marks = [together] if shared else []
-    chosen = options(config).cases[kind]
-    metafunc.parametrize(
-        name, [pytest.param(case, id=case.id, marks=marks) for case in chosen], indirect=True
-    )
+    marks = []
+    if kind == "server" and config.pluginmanager.hasplugin("xdist"):  # else the mark is unknown
+        marks = [pytest.mark.xdist_group(f"{node.nodeid} on one worker")]
+    tests = [pytest.param(case, id=case.id, marks=marks) for case in chosen]
+    nothing = [pytest.param(_NOTHING, id=_NOTHING)]  # and no skip, as by itself: that looks well
+    metafunc.parametrize(name, tests or nothing, indirect=True)
 
 
 def _arguments(mark: pytest.Mark) -> Sequence[str]:
@@ -124,19 +110,76 @@ def _arguments(mark: pytest.Mark) -> Sequence[str]:
     return [name.strip() for name in told.split(",")] if isinstance(told, str) else told
 
 
-class _Guard:
-    """The hook that catches a test that asks for a case and forgets to check it."""
+class _Hooks:
+    """What else is done in a run that may have cases."""
+
+    @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells that it may have tests
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse what would let all tests of a kind fail, or have none.
+
+        Raises:
+            pytest.UsageError: There is such a thing.
+        """
+        kinds: tuple[Kind, ...] = ("server", "facade")
+        found = (_empty(session.items, kind) for kind in kinds)
+        more = (refused(session.items, kind, session.config) for kind in kinds)
+        wrong = [text for text in (*found, *more) if text]
+        if wrong:
+            if hasattr(session.config, "workeroutput"):
+                session.config.workeroutput[WRONG] = wrong  # by which it comes to who is asked
+            raise pytest.UsageError(*wrong)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Catch a test that asks for a case and forgets to check it."""
         called = yield
         for name, argument in pyfuncitem.funcargs.items():
             if isinstance(argument, PlayedCase) and not argument.is_checked:
                 pytest.fail(f"the test never calls {name}.check()", pytrace=False)
         return called
 
+    def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
+        """Tell of known failures that have been of no use, as a name may be wrong."""
+        said = options(config)
+        reports = itertools.chain.from_iterable(terminalreporter.stats.values())
+        text = _unplayed(said, [_properties(report) for report in reports])
+        if text:
+            terminalreporter.write_line(plain(text), yellow=True)
 
-_GUARD: Final = _Guard()
+
+_HOOKS: Final = _Hooks()
+
+
+def _empty(items: Iterable[pytest.Item], kind: Kind) -> str:
+    """What is wrong with the selection, or ""."""
+    name = f"wsfsm_{kind}_case"
+    parameters = (getattr(item, "callspec", None) for item in items)
+    if any(told is not None and told.params.get(name) == _NOTHING for told in parameters):
+        return f"wsfsm_select: no {kind} case is selected, and a test asks for them"
+    return ""
+
+
+def _properties(report: object) -> Mapping[str, object]:
+    """What a test has told of its case; of what is no report of a test, nothing."""
+    return dict(getattr(report, "user_properties", ()))
+
+
+def _unplayed(said: _Options, tests: Iterable[Mapping[str, object]]) -> str:
+    """Known failures of cases that were played, but not on their target; "" if there are none."""
+    played = [(told["wsfsm_case"], told["wsfsm_target"]) for told in tests if "wsfsm_case" in told]
+    ids, targets = {case for case, _ in played}, {target for _, target in played}
+    idle = [
+        one for one in said.baseline.known if one.case in ids and one.target not in {*targets, ""}
+    ]
+    if not idle:
+        return ""
+    are = "known failure is" if len(idle) == 1 else "known failures are"
+    names = ", ".join(sorted({repr(one.target) for one in idle}))
+    others = ", ".join(sorted(map(repr, targets)))
+    return (
+        f"wsfsm: {len(idle)} {are} of targets that were not played: {names} in {said.file}; "
+        f"played was {others}"
+    )
 
 
 # ---------------------------------------------------------------- checking
@@ -179,18 +222,19 @@ class PlayedCase:
             if result.verdict is not Verdict.PASS:
                 self._tell()
             return
-        headline = f"{result.verdict.value} on {self.target}: {result.reason}"
+        # pytest's summary cuts it at the width of the terminal: what it is comes first
+        headline = f"{result.verdict.value}: {result.reason}"
         if known is not None and known.verdict not in {None, result.verdict}:
-            headline = f"known in {self._file} as {known.verdict}, and now {headline}"
+            headline += f"; known in {self._file} as {known.verdict}"
         elif known is not None or not result.fails(self.level):
             level = result.case.level.value
             self._tell()
             pytest.xfail(f"known: {known.reason}" if known else f"only a {level}: {result.reason}")
-        pytest.fail(self._explained(headline), pytrace=False)
+        pytest.fail(self._explained(f"{headline} (on {self.target})"), pytrace=False)
 
     def _fixed(self, known: Known) -> str:
         whose = "" if known.target else ", or name there the targets that fail it"
-        return f"fixed on {self.target}: remove it from {self._file}{whose}"
+        return f"fixed: remove it from {self._file}{whose} (on {self.target})"
 
     def _explained(self, headline: str) -> str:
         case = f"{'case:':<13}{self.result.case.id}"
@@ -213,6 +257,8 @@ def played(request: pytest.FixtureRequest, kind: Kind, told: Any) -> PlayedCase:
     (result,) = report.results
     case, said = result.case, options(request.config)
     request.node.user_properties += [
+        ("wsfsm_case", case.id),
+        ("wsfsm_target", report.target),
         ("wsfsm_verdict", result.verdict.value),
         ("wsfsm_level", case.level.value),
         ("wsfsm_section", case.section),

@@ -8,26 +8,23 @@ for it, in whatever way pytest-xdist shares them out among its workers.
 
 import contextlib
 import functools
-import shlex
 import sqlite3
-import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 import pytest
 
 from wsfsm.conformance.cases import Case, Kind, load_folder
 from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target, versions_of
-from wsfsm.conformance.frameworks import facade_target
+from wsfsm.conformance.pytest_targets import facade, server
 from wsfsm.conformance.report_json import from_json, to_json
 from wsfsm.conformance.server_runner import check_server
-from wsfsm.conformance.servers import CommandTarget, ServerTarget, TargetError, profile
+from wsfsm.conformance.servers import ServerTarget, TargetError
 from wsfsm.conformance.verdicts import Report, Result
 
-__all__ = ["named_server", "on_facade", "on_server"]
+__all__ = ["on_facade", "on_server"]
 
 _PATIENCE: Final = 3600.0
 """Seconds for which another process may play. The lock of one that has died is gone at once."""
@@ -56,16 +53,18 @@ def _asked_case(request: pytest.FixtureRequest, kind: Kind) -> Case:
     return case
 
 
-def _asked(kind: str, told: Any, make: Callable[[Any, pytest.Config], Any], config: Any) -> Any:
+_Target = TypeVar("_Target")
+
+
+def _asked(
+    make: Callable[[Any, pytest.Config], _Target], told: Any, config: pytest.Config
+) -> _Target:
     """The target that a fixture gives or names."""
-    option = f"wsfsm_{kind}"
-    if not told:
-        text = f"no {kind} is named: set the option {option}, or override the fixture {option}"
-        pytest.fail(text, pytrace=False)
     try:
         return make(told, config)
-    except (FacadeError, TargetError, ValueError) as error:
-        pytest.fail(f"{option}: {error}", pytrace=False)
+    except pytest.UsageError as error:
+        text = str(error)
+    pytest.fail(text, pytrace=False)  # here, or the text would come once more as its context
 
 
 # ---------------------------------------------------------------- facades
@@ -79,49 +78,10 @@ def on_facade(request: pytest.FixtureRequest, told: Any) -> Report:
         told: The facade, or its name.
     """
     case = _asked_case(request, "facade")
-    return check_facade(_asked("facade", told, _facade, request.config), [case])
-
-
-def _facade(told: Any, _config: pytest.Config) -> FacadeTarget:
-    if isinstance(told, str):
-        return facade_target(told)
-    if isinstance(told, FacadeTarget):
-        return told
-    if not callable(told):
-        raise FacadeError(f"{told!r} is no name, class, function or FacadeTarget")
-    named = told if hasattr(told, "__qualname__") else type(told)
-    name = f"{named.__module__}:{named.__qualname__}"
-    return class_target(name, told, versions_of(named.__module__.partition(".")[0]))
+    return check_facade(_asked(facade, told, request.config), [case])
 
 
 # ---------------------------------------------------------------- servers
-
-
-def named_server(text: str, config: pytest.Config) -> ServerTarget:
-    """The server that a text names, or has the command of.
-
-    Raises:
-        TargetError: There is none of this name, or it is not installed.
-        ValueError: A quotation mark is not closed.
-    """
-    name, *arguments = shlex.split(text) or [""]
-    if name != "--":
-        return profile(name, arguments)
-    if not arguments:
-        raise TargetError("no command follows --")
-    root = str(config.rootpath)
-    command = [word.replace("{rootdir}", root) for word in arguments]
-    command = [word.replace("{python}", sys.executable) for word in command]
-    return CommandTarget(name=" ".join(arguments), command=tuple(command))
-
-
-def _server(told: Any, config: pytest.Config) -> ServerTarget:
-    if isinstance(told, str):
-        return named_server(told, config)
-    if not hasattr(told, "running"):
-        raise TargetError(f"{told!r} is no name, command or ServerTarget")
-    target: ServerTarget = told
-    return target
 
 
 def on_server(request: pytest.FixtureRequest, told: Any) -> Report:
@@ -131,7 +91,7 @@ def on_server(request: pytest.FixtureRequest, told: Any) -> Report:
         request: Of the fixture that has the case as its parameter.
         told: The server, or its name or command.
     """
-    target = _asked("server", told, _server, request.config)
+    target = _asked(server, told, request.config)
     case = _asked_case(request, "server")
     group = _group(request.node)
     with _ledger(request) as ledger:
