@@ -47,6 +47,11 @@ SERVERS: Final = (
     ("daphne",),
     ("granian",),
 )
+MORE: Final = (
+    "Every step of every case, with the states after it, is in [RESULTS.html](RESULTS.html). What is\n"
+    "demanded is in [conformance/](conformance/README.md). Several failures can have one cause, as\n"
+    "their reasons say; a crash counts as such alone, not among those of must and should."
+)
 OURS: Final = {"wsfsm", "wsfsm in uvicorn", "wsfsm-compat in uvicorn"}
 
 
@@ -83,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(line)
     if not (arguments.check or wrong):
         date = datetime.now(UTC).date().isoformat()
-        markdown = to_markdown(reports, date, baseline=weighed)
+        markdown = to_markdown(reports, date, baseline=weighed, more=MORE)
         (arguments.into / "RESULTS.md").write_text(markdown, encoding="utf-8")
         (arguments.into / "RESULTS.html").write_text(to_html(reports, date=date), encoding="utf-8")
     return 1 if wrong else 0

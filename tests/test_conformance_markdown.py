@@ -15,6 +15,12 @@ def test_it_says_when_and_of_what_it_was_made() -> None:
     assert "| good | server | good 1.0 |" in lines()
 
 
+def test_more_stands_at_the_beginning() -> None:
+    text = to_markdown([], "", more="See [there](x.html).")
+
+    assert text.index("See [there](x.html).") < text.index("## Targets")
+
+
 def test_it_counts() -> None:
     text = lines()
     head = next(line for line in text if line.startswith("| target | cases"))

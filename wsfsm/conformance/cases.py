@@ -25,7 +25,7 @@ Kind = Literal["server", "facade"]
 
 _HERE: Final = Path(__file__).parent
 _SOURCE: Final = _HERE.parents[1] / "specs" / "conformance"
-FOLDER: Final = _HERE / "cases" if (_HERE / "cases").is_dir() else _SOURCE
+FOLDER: Final = _HERE / "data" if (_HERE / "data").is_dir() else _SOURCE
 """Where the cases are: in the package, or in the tree that it is run from."""
 
 SIDES: Final[Mapping[Kind, tuple[str, ...]]] = {

@@ -25,7 +25,6 @@ made up, and a case that needs it is unsupported.
 import asyncio
 import contextvars
 import importlib
-import importlib.metadata
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from types import MappingProxyType
@@ -49,7 +48,6 @@ __all__ = [
     "class_target",
     "first_of",
     "needed",
-    "versions_of",
 ]
 
 Pairs = Sequence[tuple[bytes, bytes]]
@@ -261,17 +259,6 @@ def needed(name: str, extra: str = "") -> Any:
         raise FacadeError(f"{name} cannot be imported ({error}); is {package} installed?") from None
     except (Exception, SystemExit) as error:  # a module may do anything when it is imported
         raise FacadeError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
-
-
-def versions_of(*packages: str) -> Mapping[str, str]:
-    """Versions of packages; one that is not installed as such has none."""
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "unknown"
-    return versions
 
 
 def class_target(

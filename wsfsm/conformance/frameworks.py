@@ -20,8 +20,8 @@ from wsfsm.conformance.facades import (
     class_target,
     first_of,
     needed,
-    versions_of,
 )
+from wsfsm.conformance.packages import versions
 from wsfsm.types import ASGIApp
 from wsfsm.websockets import WebSocket
 
@@ -33,7 +33,7 @@ def _texts(pairs: Pairs) -> list[tuple[str, str]]:
 
 
 def _wsfsm() -> FacadeTarget:
-    return class_target("wsfsm", WebSocket, versions_of("wsfsm"))
+    return class_target("wsfsm", WebSocket, versions("wsfsm"))
 
 
 def _aborting(adapter: type[Adapter], error: Callable[..., Exception], key: str) -> type[Adapter]:
@@ -57,9 +57,7 @@ def _starlette() -> FacadeTarget:
         app: ASGIApp = applications.Starlette(routes=[routing.WebSocketRoute("/", endpoint)])
         return app
 
-    return FacadeTarget(
-        name="starlette", versions=versions_of("starlette"), application=application
-    )
+    return FacadeTarget(name="starlette", versions=versions("starlette"), application=application)
 
 
 def _fastapi() -> FacadeTarget:
@@ -76,7 +74,7 @@ def _fastapi() -> FacadeTarget:
         return app
 
     return FacadeTarget(
-        name="fastapi", versions=versions_of("fastapi", "starlette"), application=application
+        name="fastapi", versions=versions("fastapi", "starlette"), application=application
     )
 
 
@@ -103,7 +101,7 @@ def _litestar() -> FacadeTarget:
         app: ASGIApp = litestar.Litestar(routes, openapi_config=None, logging_config=None)
         return app
 
-    return FacadeTarget(name="litestar", versions=versions_of("litestar"), application=application)
+    return FacadeTarget(name="litestar", versions=versions("litestar"), application=application)
 
 
 class _Quart(Adapter):
@@ -149,7 +147,7 @@ def _quart() -> FacadeTarget:
         app.websocket("/")(handler)  # type: ignore[attr-defined]
         return app
 
-    return FacadeTarget(name="quart", versions=versions_of("quart"), application=application)
+    return FacadeTarget(name="quart", versions=versions("quart"), application=application)
 
 
 class _Falcon(Adapter):
@@ -190,7 +188,7 @@ def _falcon() -> FacadeTarget:
         app.add_route("/", type("Resource", (), {"on_websocket": on_websocket})())  # type: ignore[attr-defined]
         return app
 
-    return FacadeTarget(name="falcon", versions=versions_of("falcon"), application=application)
+    return FacadeTarget(name="falcon", versions=versions("falcon"), application=application)
 
 
 class _Channels(Adapter):
@@ -245,7 +243,7 @@ def _channels() -> FacadeTarget:
         return app
 
     return FacadeTarget(
-        name="channels", versions=versions_of("channels", "django"), application=application
+        name="channels", versions=versions("channels", "django"), application=application
     )
 
 
@@ -284,4 +282,4 @@ def facade_target(name: str) -> FacadeTarget:
         found = getattr(found, part, None)
     if not callable(found):
         raise FacadeError(f"{module} has no class or function {path!r}")
-    return class_target(name, found, versions_of(module.partition(".")[0]))
+    return class_target(name, found, versions(module.partition(".")[0]))

@@ -15,8 +15,9 @@ import attrs
 import pytest
 
 from wsfsm.conformance.cases import Kind
-from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target, versions_of
+from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target
 from wsfsm.conformance.frameworks import facade_target
+from wsfsm.conformance.packages import versions
 from wsfsm.conformance.servers import CommandTarget, ServerTarget, TargetError, profile
 from wsfsm.conformance.values import CaseError
 
@@ -65,7 +66,7 @@ def facade(told: Any, _config: pytest.Config) -> FacadeTarget:
             raise FacadeError(f"{told!r} is no name, class, function or FacadeTarget")
         called = told if hasattr(told, "__qualname__") else type(told)
         name = f"{called.__module__}:{called.__qualname__}"
-        return class_target(name, told, versions_of(called.__module__.partition(".")[0]))
+        return class_target(name, told, versions(called.__module__.partition(".")[0]))
 
 
 def server(told: Any, config: pytest.Config) -> ServerTarget:

@@ -19,20 +19,23 @@ from wsfsm.conformance.verdicts import Report, Result, Verdict
 __all__ = ["to_markdown"]
 
 
-def to_markdown(reports: Sequence[Report], date: str, *, baseline: Baseline = NOTHING) -> str:
+def to_markdown(
+    reports: Sequence[Report], date: str, *, baseline: Baseline = NOTHING, more: str = ""
+) -> str:
     """Write reports.
 
     Args:
         reports: What came of all targets.
         date: When they were made.
         baseline: Known failures, whose reasons are told.
+        more: Markdown that is put at the beginning.
 
     Returns:
         Versions, counts, the matrix of cases and targets, and the failures.
     """
     names = columns(reports)
     parts = [
-        ["# Results of the conformance suite", "", f"Made on {plain(date)}."],
+        ["# Results of the conformance suite", "", f"Made on {plain(date)}.", "", more],
         ["## Targets", "", *_targets(reports, names)],
         ["## Counts", "", *_counts(reports, names)],
         ["## Matrix", "", *_legend()],

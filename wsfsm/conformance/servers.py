@@ -2,11 +2,8 @@
 
 import asyncio
 import contextlib
-import importlib.metadata
-import importlib.util
 import itertools
 import os
-import platform
 import random
 import signal
 import socket
@@ -20,6 +17,7 @@ from typing import IO, Final, Protocol
 import attrs
 
 from wsfsm.conformance.orphans import forget, watch
+from wsfsm.conformance.packages import version, versions
 from wsfsm.conformance.player import CONTROL, player_for
 from wsfsm.types import ASGIApp
 
@@ -185,11 +183,7 @@ class CommandTarget:
     @property
     def versions(self) -> Mapping[str, str]:
         """Versions of its packages, and of the Python that they are installed in."""
-        if not self.packages:
-            return {}
-        found = {package: _version(package) for package in self.packages}
-        known = {package: version for package, version in found.items() if version}
-        return {**known, platform.python_implementation(): platform.python_version()}
+        return versions(*self.packages) if self.packages else {}
 
     def has(self, variant: str) -> bool:
         """Whether it has the variant; it can always be told to stop."""
@@ -281,12 +275,6 @@ def _listens(host: str, port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
-
-
-def _version(package: str) -> str:
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(package)
-    return ""
 
 
 @attrs.define
@@ -396,7 +384,7 @@ def profile(name: str, arguments: Sequence[str] = ()) -> CommandTarget:
         raise TargetError(f"no server is known as {name!r}, only {', '.join(PROFILES)}")
     target = PROFILES[name]
     package = target.packages[0]
-    if not _version(package):
+    if not version(package):
         raise TargetError(f"{package} is not installed")
     called = " ".join((target.name, *arguments))
     return attrs.evolve(target, name=called, command=(*target.command, *arguments))
