@@ -51,7 +51,7 @@ BODY = "websocket.http.response.body"
 RECEIVE = "websocket.receive"
 
 DEMANDED = select(load_folder("server"), levels=[Level.MUST, Level.SHOULD])
-CODES = {f"close.code-{c}" for c in (1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)}  # fmt: skip
+CODES = {f"close.code-{c}" for c in (1001, 1002, 1003, 1007, 1008, 1009, 1011, 3000, 3999, 4000, 4999)}  # fmt: skip
 NO_CLOSE = {
     *CODES,
     *(f"close.code-{code}" for code in (1000,)),
