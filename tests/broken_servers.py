@@ -457,25 +457,6 @@ def denies_after_the_accept(app: ASGIApp) -> ASGIApp:
     return broken
 
 
-def one_at_a_time(app: ASGIApp) -> ASGIApp:
-    """Nothing is sent while the application waits for a message."""
-
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        lock = asyncio.Lock()
-
-        async def receiving() -> Message:
-            async with lock:
-                return await receive()
-
-        async def sent(message: Message) -> None:
-            async with lock:
-                await send(message)
-
-        await app(scope, receiving, sent)
-
-    return broken
-
-
 def tires(app: ASGIApp) -> ASGIApp:
     """Something is received where nothing comes."""
 

@@ -51,7 +51,7 @@ BODY = "websocket.http.response.body"
 RECEIVE = "websocket.receive"
 
 DEMANDED = select(load_folder("server"), levels=[Level.MUST, Level.SHOULD])
-CODES = {f"close.code-{c}" for c in (1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999)}  # fmt: skip
+CODES = {f"close.code-{c}" for c in (1001, 1002, 1003, 1007, 1008, 1009, 1011, 3000, 3999, 4000, 4999)}  # fmt: skip
 NO_CLOSE = {
     *CODES,
     *(f"close.code-{code}" for code in (1000,)),
@@ -119,7 +119,7 @@ MUTANTS = {
     "no empty sends": (sending(unless(lambda m: m.get("type") == SEND and (m.get("text") == "" or m.get("bytes") == b""))), {"send.text-empty", "send.bytes-empty", "send.text-empty-with-bytes-none"}),
     "bytes are texts": (sending(lambda m: {"type": SEND, "text": "x"} if isinstance(m.get("bytes"), bytes) and m.get("text") is None else m), {"send.bytes", "send.bytes-with-text-none", "send.bytes-empty", "send.order", "send.medium"}),
     "nothing is refused for its content": (sending(unless(lambda m: m.get("type") == SEND and (m.get("text") is None) is (m.get("bytes") is None))), {"send.neither", "send.both-none", "send.both"}),
-    "unknown types are swallowed": (sending(unless(lambda m: m.get("type") == "x-wsfsm.unknown")), {"errors.unknown-type", "errors.unknown-type-open"}),
+    "unknown types are swallowed": (sending(unless(lambda m: m.get("type") == "x-wsfsm.unknown")), {"errors.unknown-type", "errors.unknown-type-open", "errors.unknown-type-denying", "errors.unknown-type-streaming"}),
     "more keys are refused": (sending(lambda m: {"type": "no"} if "x-wsfsm" in m else m), {"accept.unknown-key", "send.unknown-key", "close.unknown-key", "denial.unknown-key"}),
     # after the end
     "nothing is raised after the end": (catching(ClientDisconnected, None), {f"disconnected-client.{case}" for case in ("left-send", "left-close", "left-accept", "closed-send", "closed-close", "closed-accept", "rejected-send", "rejected-close", "rejected-accept", "fin-send", "reset-send", "unread-send")} | {"connect.reset-then-accept"}),
