@@ -130,7 +130,11 @@ class TestOurs:
         report = check_facade(facade_target("wsfsm"), on_result=seen.append)
 
         assert tuple(seen) == report.results
-        assert (report.target, report.kind, set(report.versions)) == ("wsfsm", "facade", {"wsfsm"})
+        assert (report.target, report.kind, set(report.versions)) == (
+            "wsfsm",
+            "facade",
+            {"wsfsm", "CPython"},
+        )
 
     def test_the_trace_tells_the_states_after_each_step(self) -> None:
         result = play(OPENS, CONNECT, ACCEPT, {"server": "fails"}, {"call": "close"})

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from broken_neighbours import NEIGHBOURS
 from broken_servers import (
     DISCONNECT,
     broken_server,
@@ -145,7 +146,7 @@ WRITTEN = {
     "masked frames": (rewriting(masked), {"send.unmasked"}),
     "a frame after the Close": (rewriting(lambda data: data + b"\x81\x00" if data[:1] == b"\x88" else data), {"close.once"}),
     "two Closes": (rewriting(lambda data: data + data if data[:1] == b"\x88" else data), {"close.once"}),
-    "the transport stays open after a FIN": (StaysOpen, {"close.transport-ends", "disconnect.fin-ends", "disconnect.transport-ends", "exit.raise-closing", "exit.return-closing"}),
+    "the transport stays open after a FIN": (StaysOpen, {"close.transport-ends", "disconnect.transport-ends", "exit.raise-closing", "exit.return-closing"}),
 }
 
 HEADS = {
@@ -205,13 +206,16 @@ def scope_failures(name: str, change: Callable[[Scope], Mapping[str, Any]]) -> s
 
 
 RUNS: Mapping[str, Callable[[], set[str]]] = {
-    **{n: partial(failures, n, m, http=Refusing) for n, (m, _) in APPLICATIONS.items()},
+    **{
+        n: partial(failures, n, m, http=Refusing)
+        for n, (m, _) in (APPLICATIONS | NEIGHBOURS).items()
+    },
     **{n: partial(failures, n, protocol=m) for n, (m, _) in (READ | WRITTEN).items()},
     **{n: partial(failures, n, http=head(m)) for n, (m, _) in HEADS.items()},
     **{n: partial(scope_failures, n, m) for n, (m, _) in SCOPES.items()},
 }
 
-CAUGHT = {name: caught for name, (_, caught) in (*APPLICATIONS.items(), *READ.items(), *WRITTEN.items(), *HEADS.items(), *SCOPES.items())}  # fmt: skip
+CAUGHT = {name: caught for name, (_, caught) in (*APPLICATIONS.items(), *NEIGHBOURS.items(), *READ.items(), *WRITTEN.items(), *HEADS.items(), *SCOPES.items())}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CAUGHT)

@@ -29,7 +29,7 @@ FOLDER: Final = _HERE / "data" if (_HERE / "data").is_dir() else _SOURCE
 """Where the cases are: in the package, or in the tree that it is run from."""
 
 SIDES: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "server": ("app", "client", "server", "wait"),
+    "server": ("app", "client", "neighbour", "server", "wait"),
     "facade": ("call", "server", "look", "wait"),
 }
 _CHECKS: Final = ("need", "expect", "non_strict")

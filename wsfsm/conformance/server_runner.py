@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import math
+import re
 import signal
 import threading
 from collections import deque
@@ -110,7 +111,7 @@ def _crash(result: Result, how: str) -> Result:
         verdict=Verdict.CRASH,
         reason=how,
         expected="the server goes on",
-        observed=how.partition(";")[0],
+        observed=re.split("[:;]", how)[0],
     )
 
 
@@ -347,15 +348,14 @@ class _Session:
     async def play_case(self, case: Case, serving: Serving) -> Result:
         record = Record(case)
         name = str(next(self.runs))
-        with self.control.expecting(name) as remote:
-            run = Run(record, serving, remote, name)
-            try:
-                async with asyncio.timeout(_LIMIT):
-                    return await run.play()
-            except TimeoutError:
-                return record.conclude(Verdict.TIMEOUT, f"it takes more than {_LIMIT:.0f} seconds")
-            finally:
-                run.leave()
+        run = Run(record, serving, self.control, name)
+        try:
+            async with asyncio.timeout(_LIMIT):
+                return await run.play()
+        except TimeoutError:
+            return record.conclude(Verdict.TIMEOUT, f"it takes more than {_LIMIT:.0f} seconds")
+        finally:
+            run.leave()
 
 
 async def _until_it_died(serving: Serving) -> None:

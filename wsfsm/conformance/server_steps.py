@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wsfsm.conformance.cases import Case, Step
-from wsfsm.conformance.control import Remote
+from wsfsm.conformance.control import Control, Remote
 from wsfsm.conformance.observing import Record, States, expects
 from wsfsm.conformance.player import RUN
 from wsfsm.conformance.servers import Serving
@@ -26,15 +26,18 @@ class Run:
     Args:
         record: What is to be told of it.
         serving: The server.
-        remote: The application's side of it.
+        control: Where the application's side of it comes.
         name: What tells it from other runs.
     """
 
-    def __init__(self, record: Record, serving: Serving, remote: Remote, name: str) -> None:
+    def __init__(self, record: Record, serving: Serving, control: Control, name: str) -> None:
         self._record = record
         self._serving = serving
-        self._remote = remote
+        self._control = control
         self._name = name
+        self._ending = contextlib.ExitStack()
+        self._remote = self._ending.enter_context(control.expecting(name))
+        self._neighbour: tuple[Client, Remote] | None = None
         self._client: Client | None = None
         self._refused = ""
         self._requests = 0
@@ -57,7 +60,11 @@ class Run:
         return self._record.finish(lambda step: bool(step.expect))
 
     def leave(self) -> None:
-        """Close the client's socket."""
+        """Close the clients' sockets, and let the application go."""
+        self._leave_client()
+        self._ending.close()
+
+    def _leave_client(self) -> None:
         if self._client is not None:
             self._client.leave()
 
@@ -166,7 +173,7 @@ class Run:
         )
         data += _bytes(given.get("body", "")) + frames(given.get("frames", []))
         if self._client is not None:  # another connection, of an application's side of its own
-            self.leave()
+            self._leave_client()
             self._remote.renew()
             self._record.states = States()
         try:
@@ -220,6 +227,39 @@ class Run:
 
     async def _client_nothing(self, step: Step, _within: float) -> Mapping[str, Any]:
         return await self._connected().nothing(step.within or QUIET)
+
+    # ------------------------------------------------------------ another connection's
+
+    async def _neighbour_opens(self, _step: Step, within: float) -> Mapping[str, Any]:
+        name = f"{self._name}.neighbour"
+        remote = self._ending.enter_context(self._control.expecting(name))
+        client = await Client.connect(self._serving.host, self._serving.port)
+        self._ending.callback(client.leave)
+        self._neighbour = client, remote
+        client.write(request((RUN, name.encode())))
+        await remote.do({"do": "receive"}, within)
+        await remote.do({"do": "send", "message": {"type": "websocket.accept"}, "times": 1}, within)
+        return await client.response(within)
+
+    def _beside(self) -> tuple[Client, Remote]:
+        if self._neighbour is None:
+            raise CaseError(f"{self._record.case.id}: no neighbour has opened a connection yet")
+        return self._neighbour
+
+    async def _neighbour_send(self, step: Step, _within: float) -> Mapping[str, Any]:
+        self._beside()[0].write(frames(step.arguments["frames"]))
+        return {"done": True}
+
+    async def _neighbour_reset(self, _step: Step, _within: float) -> Mapping[str, Any]:
+        self._beside()[0].reset()
+        return {"done": True}
+
+    async def _neighbour_app_send(self, step: Step, within: float) -> Mapping[str, Any]:
+        sent = message(step.arguments["message"])
+        return await self._beside()[1].do({"do": "send", "message": sent, "times": 1}, within)
+
+    async def _neighbour_receive(self, _step: Step, within: float) -> Mapping[str, Any]:
+        return await self._beside()[1].do({"do": "receive"}, within)
 
     # ------------------------------------------------------------ the others
 
