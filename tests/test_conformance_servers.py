@@ -331,8 +331,12 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("step", "wrong"),
         [
-            ({"app": "dance"}, "no step is called app dance"),
-            ({"client": "fin"}, "the client has asked for nothing yet"),
+            ({"app": "dance"}, "scope.type: app dance: no step is called app dance"),
+            ({"client": "fin"}, "scope.type: client fin: the client has asked for nothing yet"),
+            ({"neighbour": "reset"}, "no neighbour has opened a connection yet"),
+            ({"app": "send"}, r"it has an argument too few, or a wrong one \(KeyError\('message'"),
+            ({"client": "request", "frames": [{"close": 2**16}]}, "a wrong one .*error"),
+            ({"client": "request", "frames": [{"text": "", "x": 1}]}, "a wrong one .TypeError"),
         ],
     )
     def test_a_step_that_has_no_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -54,6 +55,11 @@ class Run:
                 seen = await self._take(step)
             except ConnectionError as error:  # of the client's, before it has seen anything
                 return self._record.conclude(Verdict.FAIL, f"{step}: it was not let in ({error})")
+            except CaseError as error:
+                raise CaseError(f"{self._record.case.id}: {step}: {error}") from None
+            except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+                told = f"it has an argument too few, or a wrong one ({error!r})"
+                raise CaseError(f"{self._record.case.id}: {step}: {told}") from error
             if not self._is_for_it() or not self._record.saw(step, seen):
                 break
         self._look_for_what_must_never_be()
@@ -71,7 +77,7 @@ class Run:
     async def _take(self, step: Step) -> Mapping[str, Any]:
         operation = getattr(self, f"_{step.side}_{step.action.replace(' ', '_')}", None)
         if operation is None:
-            raise CaseError(f"{self._record.case.id}: no step is called {step.side} {step.action}")
+            raise CaseError(f"no step is called {step.side} {step.action}")
         if step.within is not None:
             within = step.within
         else:
@@ -189,7 +195,7 @@ class Run:
         if self._client is None and self._refused:
             raise ConnectionError(self._refused)
         if self._client is None:
-            raise CaseError(f"{self._record.case.id}: the client has asked for nothing yet")
+            raise CaseError("the client has asked for nothing yet")
         return self._client
 
     async def _client_send(self, step: Step, _within: float) -> Mapping[str, Any]:
@@ -243,7 +249,7 @@ class Run:
 
     def _beside(self) -> tuple[Client, Remote]:
         if self._neighbour is None:
-            raise CaseError(f"{self._record.case.id}: no neighbour has opened a connection yet")
+            raise CaseError("no neighbour has opened a connection yet")
         return self._neighbour
 
     async def _neighbour_send(self, step: Step, _within: float) -> Mapping[str, Any]:
