@@ -67,12 +67,13 @@ class _Selector(selectors.DefaultSelector):
 
     def _await(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What happens, now or as long as a thread is at work."""
-        pause, longest = _PAUSES
+        # the end of what an executor does is an event; another thread may just be falling idle
+        pause = _PAUSES[-1] if self.loop.threads.expected else _PAUSES[0]
         while self.loop.threads.at_work():
             events = self._pause(pause)
             if events:
                 return events
-            pause = min(2 * pause, longest)
+            pause = min(2 * pause, _PAUSES[-1])
         return super().select(0)  # after the look: what a thread did last is seen
 
     def _pause(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:

@@ -6,8 +6,11 @@ it something has changed what it waits on before the other wakes up, there is no
 """
 
 import asyncio
+import queue
 import sys
 import threading
+from concurrent.futures import Future
+from concurrent.futures.thread import _worker
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -20,10 +23,10 @@ _PATIENCE: Final = 30.0
 _PATIENCE_AGAIN: Final = 0.1
 """Real seconds for one that waits where another was waited for in vain."""
 
-_AWAITING: Final = {("queue", "Queue.get"), ("concurrent.futures._base", "Future.result")}
+_WAIT: Final = threading.Condition.wait.__code__
+_WORKER: Final = _worker.__code__
+_AWAITING: Final = {queue.Queue.get.__code__, Future.result.__code__}
 """Functions that wait for somebody else even where they do so for a limited time."""
-_WAIT: Final = ("threading", "Condition.wait")
-_WORKER: Final = ("concurrent.futures.thread", "_worker")
 
 _in_vain: set[Place] = set()
 """Where threads were that were waited for in vain, for all loops: each case has its own."""
@@ -33,24 +36,27 @@ class Threads:
     """The threads that may wake a loop.
 
     Those that are at work when this is made have something else to do, until they are seen idle.
+
+    Attributes:
+        expected: What executors are to do, be they of threads or not.
     """
 
     def __init__(self) -> None:
-        self._futures: set[asyncio.Future[Any]] = set()
+        self.expected: set[asyncio.Future[Any]] = set()
         self._waited = 0.0
         self._others: set[threading.Thread] = set()
         self._others.update(self._look()[0])
 
     def expect(self, future: asyncio.Future[Any]) -> None:
-        """Have an executor at work, be it one of threads or not, until a future is done."""
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
+        """Expect an executor to come to the end of a piece of work."""
+        self.expected.add(future)
+        future.add_done_callback(self.expected.discard)
 
     def at_work(self) -> bool:
         """Whether to wait: something is under way, and was not waited for in vain."""
         working, idle = self._look()
         # what is under way may itself wait for the loop, and what is queued waits behind it
-        waits = not self._futures or any(_WORKER in _callers(frame) for frame in idle)
+        waits = not self.expected or any(map(_is_within_work, idle))
         if waits and not working:
             return False
         if self._waited > _PATIENCE_AGAIN:
@@ -58,7 +64,7 @@ class Threads:
             if self._waited > _PATIENCE or places <= _in_vain:
                 _in_vain.update(places)
                 self._others.update(working)
-                self._futures.clear()
+                self.expected.clear()
                 return False
         return True
 
@@ -96,26 +102,20 @@ class Threads:
 
 
 def _is_idle(frame: FrameType) -> bool:
-    name = _name(frame)
-    if name == _WAIT:
+    if frame.f_code is _WAIT:
         has = frame.f_locals
-        if has.get("waiter") not in getattr(has["self"], "_waiters", ()):
+        if has.get("waiter") not in has["self"]._waiters:  # noqa: SLF001 - nothing else tells
             return False  # it has been notified
         # a wait that ends by itself is as good as a sleep, but for these
-        return has["timeout"] is None or _callers(frame)[0] in _AWAITING
-    if name == _WORKER:
+        return has["timeout"] is None or _stack(frame)[1].f_code in _AWAITING
+    if frame.f_code is _WORKER:
         has = frame.f_locals
         return "work_item" not in has and has["work_queue"].empty()
     return False
 
 
-def _name(frame: FrameType) -> tuple[Any, str]:
-    return frame.f_globals.get("__name__"), frame.f_code.co_qualname
-
-
-def _callers(frame: FrameType) -> list[tuple[Any, str]]:
-    """The functions that a thread is in, from the one that called the innermost."""
-    return [_name(caller) for caller in _stack(frame)[1:]]
+def _is_within_work(frame: FrameType) -> bool:
+    return any(caller.f_code is _WORKER for caller in _stack(frame)[1:])
 
 
 def _stack(innermost: FrameType | None) -> list[FrameType]:
