@@ -196,7 +196,21 @@ class TestThreads:
 
         with ThreadPoolExecutor(1) as pool:
             pool.submit(int).result()
+            time.sleep(0.1)  # until the worker is idle
             assert [run(main()) for _ in range(3)] == [0, 0, 0]
+
+    @pytest.mark.parametrize("hands_over", [False, True])
+    def test_an_idle_worker_of_an_executor_is_not_at_work(
+        self, monkeypatch: pytest.MonkeyPatch, hands_over: bool
+    ) -> None:
+        monkeypatch.setattr(threads, "_HANDS_OVER", hands_over)
+        beside = Threads()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(time.sleep, [0.05] * 2))
+            time.sleep(0.1)  # until the workers are idle
+            assert not beside.at_work()
+            pool.submit(time.sleep, 0.05)
+            assert beside.at_work() or not hands_over
 
     def test_whoever_spins_waits_for_a_thread(self) -> None:
         async def spin(future: asyncio.Future[str]) -> float:

@@ -1,14 +1,16 @@
 """Threads beside an event loop: whether one of them is at work that may wake it.
 
 What a thread does is seen in its innermost frame. It is idle while it waits, without a limit, for
-another thread to notify it, or for the next piece of work of a queue or an executor. As who hands
-it something has changed what it waits on before the other wakes up, there is no moment between.
+another thread to notify it, or for the next piece of work of a queue or an executor. Whoever hands
+it something changes what it waits on, so that it is at work from then on, and not only once it has
+woken up: no look comes in between, and none has to be taken twice.
 """
 
 import asyncio
 import queue
 import sys
 import threading
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from concurrent.futures.thread import _worker
 from types import CodeType, FrameType
@@ -27,6 +29,8 @@ _WAIT: Final = threading.Condition.wait.__code__
 _WORKER: Final = _worker.__code__
 _AWAITING: Final = {queue.Queue.get.__code__, Future.result.__code__}
 """Functions that wait for somebody else even where they do so for a limited time."""
+_HANDS_OVER: Final = sys.version_info >= (3, 13)
+"""Whether a queue hands what is put in to a thread that waits, which then has it before it wakes."""
 
 _in_vain: set[Place] = set()
 """Where threads were that were waited for in vain, for all loops: each case has its own."""
@@ -93,7 +97,7 @@ class Threads:
                 frame = frames.get(thread.ident)
                 if frame is None:  # it has left Python, and is none of ours
                     continue
-                if _is_idle(frame):
+                if _is_idle(frame, frames.values()):
                     self._others.discard(thread)
                     idle.append(frame)
                 elif thread not in self._others:
@@ -101,17 +105,28 @@ class Threads:
         return working, idle
 
 
-def _is_idle(frame: FrameType) -> bool:
+def _is_idle(frame: FrameType, frames: Iterable[FrameType]) -> bool:
     if frame.f_code is _WAIT:
         has = frame.f_locals
-        if has.get("waiter") not in has["self"]._waiters:  # noqa: SLF001 - nothing else tells
-            return False  # it has been notified
+        # whoever notifies it takes its lock away first
+        waits = has.get("waiter") in has["self"]._waiters  # noqa: SLF001 - nothing else tells
         # a wait that ends by itself is as good as a sleep, but for these
-        return has["timeout"] is None or _stack(frame)[1].f_code in _AWAITING
-    if frame.f_code is _WORKER:
-        has = frame.f_locals
-        return "work_item" not in has and has["work_queue"].empty()
-    return False
+        return waits and (has["timeout"] is None or _stack(frame)[1].f_code in _AWAITING)
+    return frame.f_code is _WORKER and _has_no_work(frame.f_locals, frames)
+
+
+def _has_no_work(has: Mapping[str, Any], frames: Iterable[FrameType]) -> bool:
+    """Whether a worker of an executor waits for its next piece of work."""
+    idle = "work_item" not in has and has["work_queue"].empty()
+    return idle and (not _HANDS_OVER or _counts_as_waiting(has, frames))
+
+
+def _counts_as_waiting(has: Mapping[str, Any], frames: Iterable[FrameType]) -> bool:
+    """Whether an executor has handed over nothing to those that seem to wait for it."""
+    executor, work = has["executor_reference"](), has["work_queue"]
+    workers = (frame.f_locals for frame in frames if frame.f_code is _WORKER)
+    seem = sum(one["work_queue"] is work for one in workers)
+    return executor is not None and executor._idle_semaphore._value >= seem  # noqa: SLF001
 
 
 def _is_within_work(frame: FrameType) -> bool:
