@@ -147,7 +147,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         That would wait for ever for one that never ends; closing the loop lets go of the others.
         """
-        await settle()
+        if self.threads.at_work():
+            await settle()
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

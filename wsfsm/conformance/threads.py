@@ -58,6 +58,8 @@ class Threads:
 
     def at_work(self) -> bool:
         """Whether to wait: something is under way, and was not waited for in vain."""
+        if threading.active_count() == 1 and not self.expected:
+            return False  # most facades never come further
         working, idle = self._look()
         # what is under way may itself wait for the loop, and what is queued waits behind it
         waits = not self.expected or any(map(_is_within_work, idle))
@@ -84,24 +86,22 @@ class Threads:
         """Those at work and where they are, and where the idle ones wait."""
         working: dict[threading.Thread, FrameType | None] = {}
         idle: list[FrameType] = []
-        threads = threading.enumerate()
-        if len(threads) > 1:
-            this = threading.current_thread()
-            frames = sys._current_frames()  # noqa: SLF001 - public but for its name
-            for thread in threads:
-                if thread is this:
-                    continue
-                if thread.ident is None:  # it is just being started
-                    working[thread] = None
-                    continue
-                frame = frames.get(thread.ident)
-                if frame is None:  # it has left Python, and is none of ours
-                    continue
-                if _is_idle(frame, frames.values()):
-                    self._others.discard(thread)
-                    idle.append(frame)
-                elif thread not in self._others:
-                    working[thread] = frame
+        this = threading.current_thread()
+        frames = sys._current_frames()  # noqa: SLF001 - public but for its name
+        for thread in threading.enumerate():
+            if thread is this:
+                continue
+            if thread.ident is None:  # it is just being started
+                working[thread] = None
+                continue
+            frame = frames.get(thread.ident)
+            if frame is None:  # it has left Python, and is none of ours
+                continue
+            if _is_idle(frame, frames.values()):
+                self._others.discard(thread)
+                idle.append(frame)
+            elif thread not in self._others:
+                working[thread] = frame
         return working, idle
 
 
