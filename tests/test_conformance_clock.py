@@ -2,19 +2,61 @@
 
 import asyncio
 import contextlib
+import queue
+import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
+import anyio.to_thread
 import pytest
 
-from wsfsm.conformance import clock
-from wsfsm.conformance.clock import Standstill, Stopped, VirtualLoop, run, settle
+from wsfsm.conformance import threads
+from wsfsm.conformance.clock import Standstill, Stopped, run, settle
+from wsfsm.conformance.threads import Threads
 
 
 def now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def called_after(seconds: float) -> tuple[asyncio.Future[str], Callable[[], None]]:
+    """A future, and the work of a thread at the end of which it has a result."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[str] = loop.create_future()
+
+    def call() -> None:
+        time.sleep(seconds)
+        loop.call_soon_threadsafe(future.set_result, "called")
+
+    return future, call
+
+
+def sleep_until(free: threading.Event) -> None:
+    while not free.is_set():
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def working() -> Iterator[None]:
+    """A thread that does not end by itself."""
+    free = threading.Event()
+    thread = threading.Thread(target=sleep_until, args=[free])
+    thread.start()
+    try:
+        yield
+    finally:
+        free.set()
+        thread.join()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_PATIENCE", 0.5)
+    monkeypatch.setattr(threads, "_PATIENCE_AGAIN", 0.05)
+    monkeypatch.setattr(threads, "_in_vain", set())
 
 
 class TestTime:
@@ -132,21 +174,175 @@ class TestThreads:
 
         assert run(main()) == "called"
 
-    def test_a_thread_that_never_ends_does_not_hold_the_clock_for_ever(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(clock, "_PATIENCE", 0.05)
-        free = threading.Event()
+    def test_the_clock_waits_for_a_worker_of_anyio(self) -> None:
+        async def main() -> float:
+            await asyncio.wait_for(anyio.to_thread.run_sync(time.sleep, 0.05), 1000)
+            return now()
 
-        async def main() -> None:
+        assert run(main()) == 0
+
+    def test_the_clock_waits_for_a_thread_started_by_hand(self) -> None:
+        async def main() -> tuple[str, float]:
+            future, call = called_after(0.05)
+            threading.Thread(target=call).start()
+            return await asyncio.wait_for(future, 1000), now()
+
+        assert run(main()) == ("called", 0)
+
+    def test_the_clock_waits_for_a_worker_that_lived_before(self) -> None:
+        async def main() -> float:
+            await asyncio.wait_for(asyncio.wrap_future(pool.submit(time.sleep, 0.05)), 1000)
+            return now()
+
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(int).result()
+            time.sleep(0.1)  # until the worker is idle
+            assert [run(main()) for _ in range(3)] == [0, 0, 0]
+
+    @pytest.mark.parametrize("hands_over", [False, True])
+    def test_an_idle_worker_of_an_executor_is_not_at_work(
+        self, monkeypatch: pytest.MonkeyPatch, hands_over: bool
+    ) -> None:
+        monkeypatch.setattr(threads, "_HANDS_OVER", hands_over)
+        beside = Threads()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(time.sleep, [0.05] * 2))
+            time.sleep(0.1)  # until the workers are idle
+            assert not beside.at_work()
+            pool.submit(time.sleep, 0.05)
+            assert beside.at_work() or not hands_over
+
+    def test_whoever_spins_waits_for_a_thread(self) -> None:
+        async def spin(future: asyncio.Future[str]) -> float:
+            while not future.done():  # noqa: ASYNC110 - that is what spinning is
+                await asyncio.sleep(0)
+            return now()
+
+        async def main() -> float:
+            future, call = called_after(0.2)
+            threading.Thread(target=call).start()
+            return await asyncio.wait_for(spin(future), 1000)
+
+        assert run(main()) < 1
+
+    def test_an_idle_worker_costs_nothing(self) -> None:
+        async def main() -> float:
+            for _ in range(100):
+                await anyio.to_thread.run_sync(int)
+                await asyncio.sleep(100)
+            return now()
+
+        begun = time.monotonic()
+
+        assert run(main()) == pytest.approx(10_000)
+        assert time.monotonic() - begun < 5
+
+    @pytest.mark.parametrize("timeout", [None, 60])
+    def test_a_thread_that_waits_for_the_loop_does_not_hold_the_clock(
+        self, timeout: float | None
+    ) -> None:
+        async def main() -> float:
             loop = asyncio.get_running_loop()
-            assert isinstance(loop, VirtualLoop)
-            waiting = asyncio.ensure_future(loop.run_in_executor(None, free.wait))
+            given = queue.Queue[str]()
+
+            def work() -> None:
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(10), loop).result(timeout)
+                given.get(timeout=timeout)
+
+            loop.call_later(20, given.put, "something")
+            await loop.run_in_executor(None, work)
+            return now()
+
+        begun = time.monotonic()
+
+        assert run(main()) == pytest.approx(20)
+        assert time.monotonic() - begun < 5
+
+    def test_a_wait_that_ends_by_itself_is_a_sleep(self) -> None:
+        async def main() -> float:
+            await asyncio.wait_for(anyio.to_thread.run_sync(threading.Event().wait, 0.05), 1000)
+            return now()
+
+        assert run(main()) == 0
+
+    def test_a_thread_that_had_other_work_before_does_not_hold_the_clock(self) -> None:
+        with working():
+            begun = time.monotonic()
+            run(asyncio.sleep(1000))
+
+            assert time.monotonic() - begun < 5
+
+    @pytest.mark.usefixtures("impatient")
+    def test_a_thread_that_never_ends_does_not_hold_the_clock_for_ever(self) -> None:
+        async def main() -> float:
+            with working():
+                begun = time.monotonic()
+                for _ in range(20):
+                    await asyncio.sleep(10)
+                return time.monotonic() - begun
+
+        assert 0.5 < run(main()) < 5
+        assert run(main()) < 0.5  # where one was waited for in vain, others hardly are
+
+    @pytest.mark.usefixtures("impatient")
+    def test_a_thread_of_an_executor_that_never_ends_is_left(self) -> None:
+        async def main() -> None:
+            waiting = asyncio.get_running_loop().run_in_executor(None, sleep_until, free)
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(waiting, 10)
+
+        free = threading.Event()
+        try:
+            run(main())
+        finally:
             free.set()
 
-        run(main())
+    @pytest.mark.usefixtures("impatient")
+    def test_an_executor_without_threads_is_waited_for_no_longer(self) -> None:
+        class Never(Executor):
+            def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+                return Future()
+
+        async def main() -> float:
+            begun = time.monotonic()
+            waiting = asyncio.get_running_loop().run_in_executor(Never(), int)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(waiting, 10)
+            return time.monotonic() - begun
+
+        assert 0.5 < run(main()) < 5
+
+    def test_a_thread_may_call_into_the_loop_when_all_is_done(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        errors: list[threading.ExceptHookArgs] = []
+        monkeypatch.setattr(threading, "excepthook", errors.append)
+
+        async def main() -> threading.Thread:
+            _, call = called_after(0.05)
+            thread = threading.Thread(target=call)
+            thread.start()
+            return thread
+
+        run(main()).join()
+
+        assert not errors
+
+    def test_a_thread_that_is_being_started_is_at_work(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        beside = Threads()
+        thread = threading.Thread()
+        monkeypatch.setitem(vars(threading)["_limbo"], thread, thread)
+
+        assert beside.at_work()
+
+    def test_a_thread_that_has_left_python_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        beside = Threads()
+        with working():
+            assert beside.at_work()
+            monkeypatch.setattr(sys, "_current_frames", dict)
+            assert not beside.at_work()
 
 
 class TestWhatDoesNotEnd:

@@ -4,24 +4,26 @@ Its time stands still as long as anything can run. When nothing can, it jumps to
 an hour costs as much as a millisecond, and every run takes the same course. When there is no
 timer either, nothing will ever happen again, and that is said at once instead of waiting for it.
 
-Work that is handed to threads by `run_in_executor` (as asgiref's ``sync_to_async`` does, and so
-Django Channels) takes real time: as long as it is under way, the clock does not jump.
+Work that is done by other threads takes real time: as long as one of them is at it, the clock does
+not jump. It does not matter how they were started: by `run_in_executor` (as asgiref's
+``sync_to_async`` does, and so Django Channels), by anyio (and so Starlette) or by hand.
 """
 
 import asyncio
 import contextlib
 import selectors
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, Final, TypeVar, TypeVarTuple
+
+from wsfsm.conformance.threads import Threads
 
 __all__ = ["Standstill", "Stopped", "VirtualLoop", "run", "settle"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_PATIENCE: Final = 30.0
-"""Real seconds that are waited for a thread, before it is taken for one that never ends."""
 _INSTANT: Final = 1e-6
 """Virtual seconds that are no time: less than any timer of a case."""
 _TURNS: Final = 1_000
@@ -30,6 +32,11 @@ _TURN: Final = 0.01
 """Virtual seconds that a turn costs from then on, so that a deadline ends the spinning."""
 _LAST_TURNS: Final = 10_000
 """Turns and jumps that what was cancelled may take to end, before it is left where it is."""
+
+_PAUSES: Final = (2e-5, 1e-2)
+"""Real seconds from one look at the threads to the next, at first and in the long run."""
+_FINEST: Final = 1e-3
+"""Real seconds below which a selector knows no time."""
 
 
 class Standstill(RuntimeError):
@@ -47,7 +54,9 @@ class _Selector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         at_once = timeout is not None and timeout <= 0
-        events = super().select(0 if at_once or not self.loop.elsewhere else _PATIENCE)
+        if at_once and self.loop.spins() and self.loop.threads.at_work():
+            return self._pause(_FINEST)  # whoever spins waits for it
+        events = super().select(0) if at_once else self._await()
         if events or at_once:
             self.loop.turn()
         elif timeout is None:
@@ -56,16 +65,36 @@ class _Selector(selectors.DefaultSelector):
             self.loop.jump(timeout)
         return events
 
+    def _await(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """What happens, now or as long as a thread is at work."""
+        # the end of what an executor does is an event; another thread may just be falling idle
+        pause = _PAUSES[-1] if self.loop.threads.expected else _PAUSES[0]
+        while self.loop.threads.at_work():
+            events = self._pause(pause)
+            if events:
+                return events
+            pause = min(2 * pause, _PAUSES[-1])
+        return super().select(0)  # after the look: what a thread did last is seen
+
+    def _pause(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        begun = time.monotonic()
+        if seconds < _FINEST:
+            time.sleep(seconds)
+            seconds = 0
+        events = super().select(seconds)
+        self.loop.threads.waited(time.monotonic() - begun)
+        return events
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop with a virtual clock, which begins at zero.
 
     Attributes:
-        elsewhere: How many pieces of work are under way in threads.
+        threads: The threads beside it.
     """
 
     def __init__(self) -> None:
-        self.elsewhere = 0
+        self.threads = Threads()
         self._now = 0.0
         self._turns = 0
         self._left: int | None = None
@@ -81,6 +110,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let time pass."""
         self._now += seconds
         self._turns = 0
+        self.threads.be_patient()
         self._pay()
 
     def turn(self) -> None:
@@ -89,6 +119,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._turns > _TURNS:
             self._now += _TURN
         self._pay()
+
+    def spins(self) -> bool:
+        """Whether so many turns were taken that the next one costs time."""
+        return self._turns >= _TURNS
 
     def end_soon(self) -> None:
         """Let what is left go on for a while, and no longer."""
@@ -103,22 +137,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
-        """Call a function in a thread; the clock waits for it."""
+        """Call a function in a thread, or wherever; the clock waits for it."""
         future = super().run_in_executor(executor, func, *args)
-        self.elsewhere += 1
-        future.add_done_callback(self._came_back)
+        self.threads.expect(future)
         return future
 
-    def _came_back(self, future: asyncio.Future[Any]) -> None:  # noqa: ARG002 - of a callback
-        self.elsewhere -= 1
+    async def shutdown_default_executor(self, *_: Any) -> None:
+        """Let threads end what they are at before the loop is closed, but do not join them.
 
-    async def shutdown_default_executor(self, *args: Any) -> None:
-        """Wait for the threads of the loop's own executor, which asyncio does in a thread."""
-        self.elsewhere += 1
-        try:
-            await super().shutdown_default_executor(*args)
-        finally:
-            self.elsewhere -= 1
+        That would wait for ever for one that never ends; closing the loop lets go of the others.
+        """
+        if self.threads.at_work():
+            await settle()
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
