@@ -8,6 +8,7 @@ time; 2: a target cannot be checked.
 """
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -22,13 +23,14 @@ from wsfsm.conformance import (
     FacadeError,
     Level,
     Report,
+    ServerTarget,
     TargetError,
     Verdict,
     baseline,
     check_facade,
-    check_server,
     facade_target,
     load_folder,
+    play_cases,
     profile,
 )
 from wsfsm.conformance.report_html import to_html
@@ -70,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         runs = [
-            *_servers(arguments.servers, arguments.times),
+            *asyncio.run(_servers(arguments.servers, arguments.times)),
             *_facades(arguments.facades, arguments.times),
         ]
     except (FacadeError, TargetError) as error:
@@ -98,18 +100,24 @@ def _say(line: str) -> None:
     Console(stderr=True, soft_wrap=True).print(line, markup=False, highlight=False)
 
 
-def _servers(names: Sequence[str] | None, times: int) -> Iterator[list[Report]]:
+async def _servers(names: Sequence[str] | None, times: int) -> list[list[Report]]:
+    """What came of all servers; two are played on at a time, as both wait for the most part."""
     cases = load_folder("server")
-    for name, *more in SERVERS:
-        if names is None or name in names:
-            target = profile(name, more)
+    chosen = [server for server in SERVERS if names is None or server[0] in names]
+    targets = [profile(name, more) for name, *more in chosen]
+    turn = asyncio.Semaphore(2)
+
+    async def play(target: ServerTarget) -> list[Report]:
+        async with turn:
             began = monotonic()
-            runs = []
-            for _ in range(times):
-                with Progress(target.name, len(cases)) as progress:
-                    runs.append(check_server(target, cases, on_result=progress.on_result))
+            runs = [
+                await play_cases(target, cases, on_result=progress.on_result) for _ in range(times)
+            ]
             _say(f"{target.name}: {(monotonic() - began) / times:.0f} s")
-            yield runs
+            return runs
+
+    with Progress("servers", len(cases) * len(targets) * times) as progress:
+        return await asyncio.gather(*map(play, targets))
 
 
 def _facades(names: Sequence[str] | None, times: int) -> Iterator[list[Report]]:

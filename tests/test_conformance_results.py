@@ -1,5 +1,6 @@
 """What is published of other people's servers, and what must not be."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +48,10 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
 
             return check
 
-        monkeypatch.setattr(conformance_results, "check_server", play(server))
+        def later(*_: Any, **__: Any) -> Any:
+            return asyncio.to_thread(play(server))
+
+        monkeypatch.setattr(conformance_results, "play_cases", later)
         monkeypatch.setattr(conformance_results, "check_facade", play(facade))
         chosen = ("--servers", "wsfsm", "--facades", "wsfsm")
         return conformance_results.main([*chosen, "--into", str(tmp_path), *words])
@@ -126,10 +130,10 @@ def test_verdicts_that_change_from_time_to_time_are_told(
 ) -> None:
     verdicts = iter([Verdict.PASS, Verdict.UNSUPPORTED])
 
-    def check(*_: Any, **__: Any) -> Report:
+    async def play(*_: Any, **__: Any) -> Report:
         return failing("granian", "server", next(verdicts), "connect.first")
 
-    monkeypatch.setattr(conformance_results, "check_server", check)
+    monkeypatch.setattr(conformance_results, "play_cases", play)
     words = ["--servers", "wsfsm", "--facades", "--times", "2", "--check"]
     assert conformance_results.main(words) == 1
     told = "granian: connect.first is not the same each time: pass and unsupported"

@@ -27,7 +27,7 @@ from wsfsm.conformance.wire import Client, request
 __all__ = ["check_server", "play_cases"]
 
 JOBS: Final = 8  # cases that are played side by side
-SERVERS: Final = 3  # servers that run side by side, with a case each
+SERVERS: Final = 6  # servers that run side by side, with a case each
 _DYING: Final = 2.0  # seconds that a server that dies may take for it
 _LATE: Final = 1.5  # seconds after which a server that still served is taken to live on
 _REACHING: Final = 10.0  # seconds in which a request reaches the application of a busy server
