@@ -52,6 +52,18 @@ async def dies_late(scope: Scope, receive: Receive, send: Send) -> None:
     await app(scope, receive, deadly)
 
 
+async def hesitates(scope: Scope, receive: Receive, send: Send) -> None:
+    """A close is refused, after a while."""
+
+    async def hesitating(message: Message) -> None:
+        if message["type"] == "websocket.close":
+            await asyncio.sleep(0.5)
+            raise ValueError("no")
+        await send(message)
+
+    await app(scope, receive, hesitating)
+
+
 async def talks(scope: Scope, receive: Receive, send: Send) -> None:
     """It prints what it is given, and sends no text."""
 

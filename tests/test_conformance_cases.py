@@ -318,7 +318,7 @@ class TestLoading:
             (GOOD.replace('"open"', '"ajar"'), "a.b: given 'ajar' is not among open"),
             (GOOD + "more = 1", "a.b: nothing is known of more"),
             (GOOD + "needs = { luck = 1 }", "a.b: .*luck"),
-            (GOOD.replace("app", "dog"), "a.b: a step has one of app, client, server, wait"),
+            (GOOD.replace("app", "dog"), "a.b: a step has one of app, client, neighbour, server, wait"),
             (GOOD.replace('app = "receive"', 'app = "x", client = "y"'), "a step has one of"),
             (GOOD.replace('id = "a.b"', "id = 5"), "5: id is a text, and not 5"),
             (GOOD + "alone = 1", "a.b: alone is true or false, and not 1"),

@@ -164,7 +164,7 @@ class TestPublished:
         claimed = [
             (text.split(": ")[0], *found)
             for text in listed
-            for found in re.findall(r"^- \*\*(\S+)\*\* \(\w+, (\w+)\)", text, re.MULTILINE)
+            for found in re.findall(r"^- \*\*(\S+)\*\* \((?:\w+, )?(\w+)\)", text, re.MULTILINE)
         ]
 
         weighed = [(known.target, known.case, str(known.verdict)) for known in WEIGHED.known]

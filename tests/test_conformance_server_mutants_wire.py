@@ -114,7 +114,7 @@ APPLICATIONS = {
     "data before the connect": (first({"type": RECEIVE, "text": ""}), {"connect.first"}),
     "bytes are texts": (receiving(lambda m: {"type": RECEIVE, "text": m["bytes"].decode("latin-1")} if "bytes" in m else m), {"receive.bytes", "receive.bytes-empty", "receive.fragments-empty", "receive.medium", "receive.order"}),
     "what is long is cut": (receiving(lambda m: {**m, "bytes": m["bytes"][:4096]} if m.get("bytes") else m), {"receive.medium"}),
-    "tires of waiting": (tires, {"connect.once", "frames.ping-not-passed-on", "receive.idle"}),
+    "tires of waiting": (tires, {"connect.once", "frames.ping-not-passed-on", "neighbours.disconnect", "neighbours.receive-theirs", "receive.idle"}),
     "completes what was refused": (completes_what_was_refused, {"close.then-accept"}),
     "hangs after the end, before 2.4": (hangs_after_the_end, {"connect.reset-then-accept-before-2.4", "disconnected-client.closed-accept-before-2.4", "disconnected-client.closed-close-before-2.4", "disconnected-client.closed-send-before-2.4", "disconnected-client.left-accept-before-2.4", "disconnected-client.left-close-before-2.4", "disconnected-client.left-send-before-2.4", "disconnected-client.rejected-accept-before-2.4", "disconnected-client.rejected-close-before-2.4", "disconnected-client.rejected-send-before-2.4"}),
     "heads as they come": (writing(heads_as_they_come), {"accept.header-value-nul", "accept.subprotocol-newline"}),

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +168,25 @@ class TestFolders:
         assert servers._without_folders("a/b") == "a/b"
 
 
+class TestSignals:
+    def test_who_handles_them_goes_on_to_do_so(self) -> None:
+        def handler(*_: Any) -> None:
+            """It does something of its own."""
+
+        before = signal.signal(signal.SIGTERM, handler)
+        try:
+            check_server(broken_server("good"), cases("send.text"))
+            assert signal.getsignal(signal.SIGTERM) is handler
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def test_in_another_thread_nobody_handles_them(self) -> None:
+        with ThreadPoolExecutor() as pool:
+            report = pool.submit(check_server, broken_server("good"), cases("send.text")).result()
+
+        assert verdicts(report) == {"send.text": "pass"}
+
+
 class TestDying:
     def test_a_crash_is_found_and_blamed_on_its_case(self) -> None:
         told: list[Result] = []
@@ -256,7 +277,7 @@ uvicorn.main()
 """
         command = (PYTHON, "-c", code, "{app}", "--port", "{port}")
         target = CommandTarget(name="x", command=command, variants={"limit": ()})
-        chosen = cases("send.text", "frames.limit", "shutdown.open")
+        chosen = cases("send.text", "frames.limit", "shutdown.open", "shutdown.connecting")
 
         report = check_server(target, chosen, servers=1)
 
@@ -367,6 +388,27 @@ class TestSteps:
             )
         )
         assert result.verdict is Verdict.PASS, result
+
+    def test_a_send_that_is_refused_after_it_has_waited_has_not_been_sent(self) -> None:
+        case = with_steps(
+            {"client": "request"},
+            {"app": "receive"},
+            {"app": "send", "message": {"type": "websocket.accept"}},
+            {
+                "app": "send",
+                "message": {"type": "websocket.close"},
+                "within": 0.1,
+                "expect": {"waits": True},
+            },
+            {"app": "finish", "expect": {"raises": {"has": ["ValueError"]}}},
+        )
+        (result,) = check_server(uvicorn("hesitates"), [case]).results
+
+        assert result.verdict is Verdict.PASS, result
+        assert [entry.state for entry in result.trace[-2:]] == [
+            "CONNECTED/DISCONNECTED",
+            "CONNECTED/CONNECTED",
+        ]
 
     def test_raise_again_raises_something_in_any_case(self) -> None:
         result = self.play(

@@ -4,7 +4,7 @@ Status 0: what is looked for has not failed; 1: it has; 2: it could not be check
 """
 
 import argparse
-import io
+import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -267,8 +267,8 @@ def _guarded(run: Callable[[], int]) -> int:
     except ImportError as error:
         return _failed(f"{error.name} is missing: pip install 'wsfsm[conformance]'")
     # a terminal of another encoding loses no report over a character
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    with contextlib.suppress(AttributeError):  # of what stands for a terminal
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         return run()
     except (CaseError, FacadeError, TargetError) as error:

@@ -219,7 +219,11 @@ class Client:
         if seen["status"] == 101:
             self._buffer[:] = rest
             return seen
-        return seen | await self._read_body()
+        return seen | self._unless_reset(await self._read_body())
+
+    def _unless_reset(self, body: dict[str, Any]) -> dict[str, Any]:
+        # without a length only a FIN says that nothing is missing
+        return {**body, "complete": False, "ends": "RST"} if self._ends == "RST" else body
 
     async def _read_body(self) -> dict[str, Any]:
         """The body, as a client of HTTP reads it."""
@@ -232,9 +236,7 @@ class Client:
             while True:
                 event = http.next_event()
                 if event is h11.NEED_DATA:
-                    if not await self._more() and self._ends == "RST":
-                        # without a length only a FIN says that nothing is missing
-                        return {"body": body.decode("latin-1"), "complete": False, "ends": "RST"}
+                    await self._more()
                     http.receive_data(bytes(self._buffer))
                     self._buffer.clear()
                 elif isinstance(event, h11.Data):
