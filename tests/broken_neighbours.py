@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 from broken_servers import DISCONNECT, Mutant
@@ -21,26 +22,64 @@ class Connection:
     Attributes:
         receive: As the server gives it.
         send: As the server gives it.
+        later: The connection beside it that came later.
+        earlier: The one that came earlier.
+        received: What becomes of a message that comes on it.
+        sent: What becomes of one that is sent on it.
         given: Messages that come from elsewhere.
     """
 
     receive: Receive
     send: Send
+    later: Callable[[], "Connection | None"]
+    earlier: "Connection | None"
+    received: "Change"
+    sent: "Change"
     given: "asyncio.Queue[Message]" = attrs.field(factory=asyncio.Queue)
     _own: "asyncio.Future[Message] | None" = None
 
-    async def next(self) -> tuple[Message, bool]:
-        """The next message, and whether it is the connection's own."""
-        self._own = self._own or asyncio.ensure_future(self.receive())
-        given = asyncio.ensure_future(self.given.get())
-        try:
-            await asyncio.wait({self._own, given}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            given.cancel()
-        if given.done():
-            return given.result(), False
-        message, self._own = self._own.result(), None
-        return message, True
+    async def next(self) -> Message:
+        """The next message that reaches the application, its own or another's."""
+        while True:
+            self._own = self._own or asyncio.ensure_future(self.receive())
+            given = asyncio.ensure_future(self.given.get())
+            try:
+                await asyncio.wait({self._own, given}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                given.cancel()
+            if given.done():
+                return given.result()
+            message, self._own = self._own.result(), None
+            kept = self.received(message, self.later(), self.earlier)
+            if kept is not None:
+                return kept
+
+    async def pump(self) -> None:
+        """Mix up what comes whether the application receives or not."""
+        kind = ""
+        while kind != DISCONNECT:
+            message = await self.receive()
+            kind = message["type"]
+            kept = self.received(message, self.later(), self.earlier)
+            if kept is not None:
+                self.given.put_nowait(kept)
+
+    async def sends(self, message: Message) -> None:
+        """The application sends a message."""
+        kept = self.sent(message, self.later(), self.earlier)
+        if kept is not None:
+            await self.send(kept)
+
+    async def play(self, app: ASGIApp, scope: Scope) -> None:
+        """Serve the application."""
+        if self.earlier is None:
+            await app(scope, self.next, self.sends)
+        else:
+            pumping = asyncio.ensure_future(self.pump())
+            try:
+                await app(scope, self.given.get, self.sends)
+            finally:
+                pumping.cancel()
 
     def leave(self) -> None:
         if self._own is not None:
@@ -64,26 +103,12 @@ def mixing(received: Change = _kept, sent: Change = _kept) -> Mutant:
             if scope["type"] != "websocket":
                 return await app(scope, receive, send)
             run = dict(scope["headers"]).get(b"x-wsfsm-run", b"").decode()
-            earlier = run.removesuffix(NEIGHBOUR) * run.endswith(NEIGHBOUR)
-            connection = there[run] = Connection(receive, send)
-
-            def beside(message: Message, change: Change) -> Message | None:
-                return change(message, there.get(run + NEIGHBOUR), there.get(earlier))
-
-            async def other_receive() -> Message:
-                while True:
-                    message, own = await connection.next()
-                    kept = beside(message, received if own else _kept)
-                    if kept is not None:
-                        return kept
-
-            async def other_send(message: Message) -> None:
-                kept = beside(message, sent)
-                if kept is not None:
-                    await send(kept)
-
+            earlier = there.get(run.removesuffix(NEIGHBOUR)) if run.endswith(NEIGHBOUR) else None
+            later = partial(there.get, run + NEIGHBOUR)
+            connection = Connection(receive, send, later, earlier, received, sent)
+            there[run] = connection
             try:
-                await app(scope, other_receive, other_send)
+                await connection.play(app, scope)
             finally:
                 connection.leave()
                 del there[run]
@@ -109,6 +134,20 @@ def given_too(kind: str) -> Change:
         if earlier is not None and message.get("type") == kind:
             earlier.given.put_nowait(message)
         return message
+
+    return change
+
+
+def given_instead(kind: str) -> Change:
+    """What the later connection should receive is given to the earlier one."""
+
+    def change(
+        message: Message, _: Connection | None, earlier: Connection | None
+    ) -> Message | None:
+        if earlier is None or message.get("type") != kind:
+            return message
+        earlier.given.put_nowait(message)
+        return None
 
     return change
 
@@ -144,6 +183,14 @@ NEIGHBOURS = {
     ),
     "a later connection takes what is sent": (mixing(sent=lost(SENT)), {"neighbours.send"}),
     "what comes is everybody's": (mixing(given_too(DATA)), {"neighbours.receive-theirs"}),
+    "what comes is the earlier one's": (
+        mixing(given_instead(DATA)),
+        {"neighbours.receive-theirs"},
+    ),
+    "the end is the earlier one's": (
+        mixing(given_instead(DISCONNECT)),
+        {"neighbours.disconnect", "neighbours.lives-on"},
+    ),
     "what is sent is everybody's": (mixing(sent=sent_too), {"neighbours.send-theirs"}),
     "the end is everybody's": (
         mixing(given_too(DISCONNECT)),

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from typing import Any
 
 from wsfsm.conformance.player import app
@@ -17,6 +18,7 @@ async def crashes(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal accepted
         if message.get("type") == "websocket.accept":
             if accepted:
+                print("it is deadly", flush=True)  # noqa: T201 - a server talks
                 os._exit(3)
             accepted = True
         await send(message)
@@ -62,6 +64,14 @@ async def hesitates(scope: Scope, receive: Receive, send: Send) -> None:
         await send(message)
 
     await app(scope, receive, hesitating)
+
+
+async def sleeps(scope: Scope, receive: Receive, send: Send) -> None:
+    """At the eighth connection the whole server sleeps for some seconds, once."""
+    globals()["NAPS"] = globals().get("NAPS", 0) + (scope["type"] == "websocket")
+    if globals()["NAPS"] == 8:
+        time.sleep(6)  # noqa: ASYNC251 - that is what is wrong with it
+    await app(scope, receive, send)
 
 
 async def talks(scope: Scope, receive: Receive, send: Send) -> None:

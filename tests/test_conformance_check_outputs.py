@@ -363,6 +363,7 @@ class TestRefusals:
             ),
             (["report"], "the following arguments are required: FILE"),
             (["report", "x", "--id", MUST], "unrecognized arguments: --id"),
+            (["report", "a", "x", "--html", "./x"], "FILE and --html name the same file, x"),
             (["report", "x", "--update-baseline"], "--update-baseline needs --baseline FILE"),
         ],
     )

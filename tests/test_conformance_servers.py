@@ -2,55 +2,31 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from broken_servers import broken_server
-from conformance_app import other
+from played_servers import PYTHON, cases, uvicorn, verdicts
 from serving import in_time
 
 from wsfsm.conformance import (
     CaseError,
     CommandTarget,
     Level,
-    Report,
     Result,
     TargetError,
     Verdict,
     check_server,
     load_folder,
     profile,
-    select,
     server_runner,
     servers,
 )
 from wsfsm.conformance.cases import Case, Step
-
-PYTHON = sys.executable
-UVICORN = (
-    *(PYTHON, "-m", "uvicorn", "--host", "{host}", "--port", "{port}", "--log-level", "error"),
-    *("--ws", "wsfsm.integrations.uvicorn:WebSocketProtocol"),
-)
-
-
-def uvicorn(app: str, **more: Any) -> CommandTarget:
-    command = (*UVICORN, "--app-dir", "tests", f"conformance_app:{app}")
-    return CommandTarget(name=app, command=command, **more)
-
-
-def cases(*ids: str) -> tuple[Case, ...]:
-    return select(load_folder("server"), ids=ids)
-
-
-def verdicts(report: Report) -> dict[str, str]:
-    return {result.case.id: str(result.verdict) for result in report.results}
 
 
 class TestOurOwn:
@@ -166,142 +142,6 @@ class TestFolders:
         gone.rmdir()
 
         assert servers._without_folders("a/b") == "a/b"
-
-
-class TestSignals:
-    def test_who_handles_them_goes_on_to_do_so(self) -> None:
-        def handler(*_: Any) -> None:
-            """It does something of its own."""
-
-        before = signal.signal(signal.SIGTERM, handler)
-        try:
-            check_server(broken_server("good"), cases("send.text"))
-            assert signal.getsignal(signal.SIGTERM) is handler
-        finally:
-            signal.signal(signal.SIGTERM, before)
-
-    def test_in_another_thread_nobody_handles_them(self) -> None:
-        with ThreadPoolExecutor() as pool:
-            report = pool.submit(check_server, broken_server("good"), cases("send.text")).result()
-
-        assert verdicts(report) == {"send.text": "pass"}
-
-
-class TestDying:
-    def test_a_crash_is_found_and_blamed_on_its_case(self) -> None:
-        told: list[Result] = []
-        chosen = cases("accept", "send.text", "send.bytes", "connect.first")
-
-        report = check_server(uvicorn("crashes"), chosen, on_result=told.append)
-
-        crashed = [r for r in report.results if r.verdict is Verdict.CRASH]
-        assert {r.case.id for r in crashed} == {
-            "accept.twice",
-            "accept.twice-lives",
-            "accept.twice-on-the-wire",
-        }
-        assert "it has ended by itself with status 3" in crashed[0].reason
-        assert {r.case.id for r in report.failures(Level.MUST)} == {r.case.id for r in crashed}
-        assert len(report.results) == len(chosen) == len(told)
-
-    def test_a_server_that_lives_and_does_not_serve_has_crashed_too(self) -> None:
-        report = check_server(uvicorn("deaf"), cases("accept.twice", "send.text"))
-
-        assert verdicts(report) == {"accept.twice": "crash", "send.text": "pass"}
-        (crash,) = report.failures()
-        assert crash.reason == "it does not serve its application any more"
-
-    def test_one_that_grows_deaf_among_many_cases_spoils_no_other(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 2.0)
-        chosen = cases("accept", "send", "receive", "scope")
-        good = {
-            result.case.id: str(result.verdict)
-            for result in check_server(uvicorn("app"), chosen).results
-        }
-
-        found = verdicts(check_server(uvicorn("deaf"), chosen))
-
-        twice = dict.fromkeys(
-            ("accept.twice", "accept.twice-lives", "accept.twice-on-the-wire"), "crash"
-        )
-        assert found == {**good, **twice}
-
-    def test_a_server_whose_application_does_not_play_is_not_checked(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 0.2)
-
-        with pytest.raises(TargetError, match="other listens, but no request reaches wsfsm"):
-            check_server(uvicorn("other"), cases("send.text"))
-
-    def test_one_in_process_is_not_either(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 0.2)
-        target = broken_server("mute", lambda _app: other)
-
-        with pytest.raises(TargetError, match="mute listens, but no request reaches wsfsm"):
-            check_server(target, cases("send.text"))
-
-    def test_a_death_that_no_case_brings_about_alone_is_told(self) -> None:
-        report = check_server(uvicorn("tires"), cases("send.text", "send.bytes", "connect.first"))
-
-        (crash,) = report.failures()
-        assert crash.verdict is Verdict.CRASH
-        assert crash.reason.startswith("it has died while these were played: connect.first, send")
-        assert (crash.expected, crash.observed) == (
-            "the server goes on",
-            "it has died while these were played",
-        )
-
-    def test_one_that_dies_late_has_died_of_the_same_case(self) -> None:
-        chosen = cases("close.code-4000", "close.code-3000", "send.text", "receive.text")
-
-        report = check_server(uvicorn("dies_late"), chosen)
-
-        assert verdicts(report) == {
-            "close.code-4000": "crash",
-            "close.code-3000": "pass",
-            "send.text": "pass",
-            "receive.text": "pass",
-        }
-
-    def test_one_that_cannot_be_started_again_is_told_once(self, tmp_path: Path) -> None:
-        code = f"""
-import pathlib, sys, uvicorn
-starts = pathlib.Path({str(tmp_path)!r}, "starts")
-with starts.open("a") as file: print("start", file=file)
-if len(starts.read_text().split()) > 1: sys.exit("no more")
-sys.argv[1:] = [*sys.argv[1:], "--log-level", "error"]
-uvicorn.main()
-"""
-        command = (PYTHON, "-c", code, "{app}", "--port", "{port}")
-        target = CommandTarget(name="x", command=command, variants={"limit": ()})
-        chosen = cases("send.text", "frames.limit", "shutdown.open", "shutdown.connecting")
-
-        report = check_server(target, chosen, servers=1)
-
-        assert len(report.results) == len(chosen)
-        crashed = [result for result in report.results if result.verdict is Verdict.CRASH]
-        assert 0 < len(crashed) < len(chosen)
-        told = {result.reason.partition(" on port")[0] for result in crashed}
-        assert told == {"it was started before, and cannot be again: x ends before it listens"}
-        assert len((tmp_path / "starts").read_text().split()) == 5  # twice for each variant
-
-
-class TestAsides:
-    def test_a_failure_has_what_the_server_has_printed(self) -> None:
-        (result,) = check_server(uvicorn("talks"), cases("send.text")).results
-
-        assert result.verdict is Verdict.TIMEOUT
-        assert "asked for websocket.send" in result.output
-        assert not check_server(uvicorn("talks"), cases("send.bytes")).results[0].output
-
-    def test_what_fails_among_others_alone_is_told(self) -> None:
-        report = check_server(uvicorn("crowded"), cases("send.text", "send.bytes", "receive.text"))
-
-        assert set(verdicts(report).values()) == {"pass"}
-        assert any(r.among.startswith("unsupported: app receive") for r in report.results)
 
 
 class TestVariants:
@@ -482,8 +322,9 @@ time.sleep(60)
         async def main() -> None:
             async with script(code).running("127.0.0.1:1", "") as serving:
                 await serving.exit_status(5)
-                assert serving.died().endswith("xso long")
-                assert len(serving.died()) < 3000
+                assert serving.died() == "it has ended by itself with status 3"
+                assert serving.words().endswith("xso long")
+                assert len(serving.words()) <= 2000
 
         in_time(main)
 
@@ -497,7 +338,7 @@ time.sleep(60)
         class Dead:
             returncode = 1
 
-        async def reached(_session: Any, _serving: Any) -> None:
+        async def reached(_session: Any, _serving: Any, _variant: str) -> None:
             """It was alive then."""
 
         monkeypatch.setattr(CommandTarget, "running", running)

@@ -135,7 +135,9 @@ def _declare_facade(kinds: Any) -> None:
         "any class that takes scope, receive and send",
     )
     _declare_checking(parser)
-    parser.set_defaults(run=_check_facade, kind="facade", refuse=parser.error)
+    parser.set_defaults(
+        run=_check_facade, kind="facade", refuse=parser.error, called="", command=()
+    )
 
 
 def _declare_checking(parser: argparse.ArgumentParser) -> None:
@@ -218,7 +220,7 @@ def _check_server(arguments: argparse.Namespace) -> int:
 
 
 def _called(arguments: argparse.Namespace) -> str:
-    """What a server is called, or "" for what its profile says."""
+    """What a target is called, or "" for what its own name says."""
     return arguments.called or " ".join(arguments.command)
 
 
@@ -306,8 +308,7 @@ def _check(arguments: argparse.Namespace, play: Play) -> int:
         return 0
     known = _known(arguments)
     _refuse_outputs(arguments)
-    name = getattr(arguments, "called", "") or arguments.name or arguments.command[0]
-    with Progress(name, len(cases)) as progress:
+    with Progress(_called(arguments) or arguments.name, len(cases)) as progress:
         report = play(cases, progress.on_result)
     _show(arguments, [report], known)
     demanded = [result for result in report.results if result.case.level is not Level.MAY]
@@ -331,13 +332,18 @@ def _known(arguments: argparse.Namespace) -> "Baseline":
 
 def _refuse_outputs(arguments: argparse.Namespace) -> None:
     """Refuse files that cannot be written, before anything is played: that may take minutes."""
+    # by --json, reports may take the place of those that they were made of
     named = {f"--{form}": getattr(arguments, form) for form in _FORMS}
+    taken = {
+        path.resolve(): "FILE"
+        for path in getattr(arguments, "files", [])
+        if path != named["--json"]
+    }
     named["--baseline"] = arguments.baseline
-    taken: dict[Path, str] = {}
     for option, path in named.items():
         if path is None:
             continue
-        whole = path.absolute()
+        whole = path.resolve()
         if whole in taken:
             arguments.refuse(f"{taken[whole]} and {option} name the same file, {path}")
         taken[whole] = option

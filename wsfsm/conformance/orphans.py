@@ -6,12 +6,16 @@ takes the servers that are left with it.
 
 import atexit
 import contextlib
-import functools
+import os
 import subprocess
 import sys
-from typing import IO, Final
+from typing import Final
+
+import attrs
 
 __all__ = ["forget", "watch"]
+
+_ENDING: Final = 5.0  # seconds that the watchman may take to end
 
 _WATCHMAN: Final = """
 import contextlib, os, signal, sys
@@ -24,8 +28,29 @@ for group in groups:
 """
 
 
+@attrs.frozen
+class _Watchman:
+    """The process, and what it is told by.
+
+    Attributes:
+        process: The process.
+        pipe: File descriptor that it ends with.
+        runner: Process that it watches.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    pipe: int
+    runner: int
+
+
+_watchmen: list[_Watchman] = []
+"""The one of this process comes last; those before it are of processes that it was forked from."""
+
+
 def watch(group: int) -> None:
     """End a group of processes if the runner ends before it is forgotten."""
+    if not _watchmen or _watchmen[-1].runner != os.getpid():
+        _watchmen.append(_hired())
     _tell(f"+{group}\n")
 
 
@@ -35,23 +60,37 @@ def forget(group: int) -> None:
 
 
 def _tell(line: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # somebody has ended the watchman
-        _watchman().write(line)
+    with contextlib.suppress(OSError):  # somebody has ended the watchman
+        os.write(_watchmen[-1].pipe, line.encode())
 
 
-@functools.cache
-def _watchman() -> IO[str]:
+def _hired() -> _Watchman:
+    theirs, ours = os.pipe()
     process = subprocess.Popen(  # noqa: S603 - it is this Python
         [sys.executable, "-I", "-S", "-c", _WATCHMAN],
-        stdin=subprocess.PIPE,
+        stdin=theirs,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # what ends the runner from its terminal does not end it
-        bufsize=1,
-        text=True,
     )
-    atexit.register(process.communicate)
-    told = process.stdin
-    if told is None:  # pragma: no cover - a PIPE was asked for
-        raise AssertionError
-    return told
+    os.close(theirs)
+    watchman = _Watchman(process, ours, os.getpid())
+    atexit.register(_dismiss, watchman)
+    return watchman
+
+
+def _dismiss(watchman: _Watchman) -> None:
+    if watchman.runner == os.getpid():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            os.close(watchman.pipe)
+            watchman.process.wait(_ENDING)
+
+
+def _let_go() -> None:
+    """In a process that was forked: what the parent's watchman waits for is not here."""
+    for watchman in _watchmen[-1:]:
+        os.close(watchman.pipe)
+
+
+# where nothing is forked there is no such function
+getattr(os, "register_at_fork", dict)(after_in_child=_let_go)

@@ -11,9 +11,10 @@ The text is an object:
 A report has `target`, `kind`, `versions` (a version by name), `counts` (how many cases by verdict)
 and `results`. A result has `case` (an object: `id`, `kind`, `level`, `section`, `requirement`),
 `verdict`, `reason`, `expected`, `observed`, `among` (what came of it while other cases were played,
-if that was worse), `output` (what the server had printed when it had failed) and `trace`, a list of steps with `side`, `did`, `saw`, `state` and `wrong`. What
-was seen is an object of values, written as `wsfsm.conformance.values` lets values travel: bytes are
-`{"bytes": "<base64>"}`. Of texts and bytes that are very long only the beginning is written.
+if that was worse), `output` (what the server had printed when it had failed) and `trace`, a list of
+steps with `side`, `did`, `saw`, `state` and `wrong`. What was seen is an object of values, written
+as `wsfsm.conformance.values` lets values travel: bytes are `{"bytes": "<base64>"}`. Of texts and
+bytes of more than 4096 only the beginning is written.
 
 Keys may be added to any object without another number; none is taken away, or changes its
 meaning. Reading looks a case up by its kind and id, and passes over the rest of what is told of it.

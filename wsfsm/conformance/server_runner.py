@@ -19,7 +19,7 @@ from wsfsm.conformance.control import Control
 from wsfsm.conformance.observing import Record
 from wsfsm.conformance.player import CONTROL, RUN
 from wsfsm.conformance.server_steps import Run
-from wsfsm.conformance.servers import APPLICATION, ServerTarget, Serving, TargetError
+from wsfsm.conformance.servers import APPLICATION, STOP, ServerTarget, Serving, TargetError
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.conformance.wire import Client, request
@@ -68,14 +68,14 @@ def _interruptible() -> Iterator[None]:
     """Let who ends the runner by a signal end the servers with it, as Ctrl-C does."""
     before = {}
     if threading.current_thread() is threading.main_thread():
-        for name in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(name) is signal.SIG_DFL:  # else somebody has an opinion
-                before[name] = signal.signal(name, _interrupt)
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) is signal.SIG_DFL:  # else somebody has an opinion
+                before[number] = signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(*_: object) -> None:
@@ -136,6 +136,10 @@ class _Together:
         """Whether there are results that came before a time."""
         return bool(self._fresh) and self._fresh[0][0] < until
 
+    def is_to_be_looked_at(self, until: float) -> bool:
+        """Whether to see that the server has outlived the results that came before a time."""
+        return self.served and self.has_any(until)
+
     def outlived(self, until: float) -> Iterator[Result]:
         """Take the results that came before a time."""
         while self.has_any(until):
@@ -155,7 +159,7 @@ class _Session:
     broken: dict[str, str] = attrs.field(factory=dict)
     runs: "itertools.count[int]" = attrs.field(factory=itertools.count)
     deaths: list[frozenset[str]] = attrs.field(factory=list)
-    reached: bool = False
+    reached: set[str] = attrs.field(factory=set)
 
     def tell(self, result: Result) -> None:
         self.results.append(result)
@@ -173,7 +177,8 @@ class _Session:
                 alone.append(case)
             else:
                 together.setdefault(case.variant, []).append(case)
-        for variant, left in together.items():
+        # a variant that is told wrongly is noticed before the long part
+        for variant, left in sorted(together.items(), key=lambda item: not item[0]):
             while left:
                 left = await self.play_together(variant, left, alone)  # noqa: PLW2901 - the rest
         await self.play_alone(alone)
@@ -184,8 +189,9 @@ class _Session:
         """Start the server; None if it cannot be started any more.
 
         Raises:
-            TargetError: It could not be started at all, or its application is not reached.
+            TargetError: It could never be started so, or its application is not reached.
         """
+        variant = "" if variant == STOP else variant  # which is started as usual
         async with contextlib.AsyncExitStack() as stack:
             serving = None
             for last in (False, True):
@@ -196,30 +202,31 @@ class _Session:
                     serving = await stack.enter_async_context(running)
                     break
                 except TargetError as error:
-                    if not self.reached:
+                    if variant not in self.reached:
                         raise
                     if last:  # what stood in its way may have gone
                         self.broken[variant] = str(error)
             if serving is not None:
-                await self.reach(serving)
+                await self.reach(serving, variant)
             yield serving
 
     def give_up(self, variant: str, cases: Iterable[Case]) -> list[Case]:
         """Tell of cases for which the server cannot be started."""
+        variant = "" if variant == STOP else variant
         for case in cases:
             reason = f"it was started before, and cannot be again: {self.broken[variant]}"
             self.tell(_crash(Record(case).conclude(Verdict.CRASH), reason))
         return []
 
-    async def reach(self, serving: Serving) -> None:
+    async def reach(self, serving: Serving, variant: str) -> None:
         """See once that requests reach the application, before a case blames the server for it."""
-        if not (self.reached or await self.serves(serving, _REACHING)):
+        if not (variant in self.reached or await self.serves(serving, _REACHING)):
             raise TargetError(
                 f"{self.target.name} listens, but no request reaches {APPLICATION} with its "
                 f"headers: is it served, by a process that inherits {CONTROL}? Its last words:\n"
                 f"{serving.words()}"
             )
-        self.reached = True
+        self.reached.add(variant)
 
     def blame(self) -> None:
         """Tell of each death among several cases of which none has brought it about alone."""
@@ -257,7 +264,7 @@ class _Session:
                 together.add(await self.play_case(waiting.pop(), serving))
                 async with together.looking:
                     until = monotonic() - _DYING
-                    if together.has_any(until):
+                    if together.is_to_be_looked_at(until):
                         together.served = await self.serves(serving, _REACHING)
                         if together.served and not serving.died():
                             self.settle(together.outlived(until), alone)
@@ -270,10 +277,16 @@ class _Session:
         if together.served and not died:
             self.settle(together.outlived(math.inf), alone)
             return waiting[::-1]
-        suspects = [result.case for result in together.outlived(math.inf)]
-        alone += suspects
-        if died and suspects:
-            self.deaths.append(frozenset(case.id for case in suspects))
+        suspects = list(together.outlived(math.inf))
+        alone += [result.case for result in suspects]
+        if not died:
+            late = f"the server did not answer for {_REACHING:.0f} seconds"
+            self.doubted |= {
+                result.case.id: attrs.evolve(result, verdict=Verdict.TIMEOUT, reason=late)
+                for result in suspects
+            }
+        elif suspects:
+            self.deaths.append(frozenset(result.case.id for result in suspects))
         if len(waiting) == before:  # it has died before anything was played
             alone.append(waiting.pop())
         return waiting[::-1]
@@ -303,7 +316,7 @@ class _Session:
                     died = await self.dies(serving, late=case.id in suspects)
                     output = serving.words()
                 if died:
-                    result = _crash(result, died)
+                    result = attrs.evolve(_crash(result, died), output=output)
                 elif result.verdict.is_failure:
                     result = attrs.evolve(result, output=output)
                 elif not result.is_in_doubt and case.id in self.doubted:

@@ -129,7 +129,7 @@ class _Process:
         status = self.process.returncode
         if status is None or self.stopped:
             return ""
-        return f"it has ended by itself with status {status}; its last words:\n{self.words()}"
+        return f"it has ended by itself with status {status}"
 
     def words(self) -> str:
         size = os.fstat(self.output.fileno()).st_size
