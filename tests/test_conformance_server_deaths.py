@@ -113,25 +113,32 @@ class TestDying:
             "receive.text": "pass",
         }
 
-    def test_one_that_cannot_be_started_again_is_told_once(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("app", "ids", "passed"),
+        [
+            ("app", ("send.text", "shutdown.open", "shutdown.connecting"), {"send.text"}),
+            ("crashes", ("accept.twice", "send.text", "send.bytes"), set()),
+        ],
+    )
+    def test_one_that_cannot_be_started_again_is_told_once(
+        self, app: str, ids: tuple[str, ...], passed: set[str], tmp_path: Path
+    ) -> None:
         code = f"""
 import pathlib, sys, uvicorn
 starts = pathlib.Path({str(tmp_path)!r}, "starts")
 with starts.open("a") as file: print("start", file=file)
 if len(starts.read_text().split()) > 1: sys.exit("no more")
-sys.argv[1:] = [*sys.argv[1:], "--log-level", "error"]
+sys.argv[1:] = [*sys.argv[1:], "--log-level", "error", "--app-dir", "tests"]
 uvicorn.main()
 """
-        command = (PYTHON, "-c", code, "{app}", "--port", "{port}")
+        command = (PYTHON, "-c", code, f"conformance_app:{app}", "--port", "{port}")
         target = CommandTarget(name="x", command=command)
-        chosen = cases("send.text", "shutdown.open", "shutdown.connecting")
 
-        report = check_server(target, chosen, servers=1)
+        report = check_server(target, cases(*ids), jobs=1, servers=1)
 
-        assert len(report.results) == len(chosen)
-        crashed = [result for result in report.results if result.verdict is Verdict.CRASH]
-        assert 0 < len(crashed) < len(chosen)
-        told = {result.reason.partition(" on port")[0] for result in crashed}
+        found = verdicts(report)
+        assert found == {name: "pass" if name in passed else "crash" for name in ids}
+        told = {r.reason.partition(" on port")[0] for r in report.failures(Level.MAY)}
         assert told == {"it was started before, and cannot be again: x ends before it listens"}
         assert len((tmp_path / "starts").read_text().split()) == 3
 

@@ -264,9 +264,6 @@ class Run:
         sent = message(step.arguments["message"])
         return await self._beside()[1].do({"do": "send", "message": sent, "times": 1}, within)
 
-    async def _neighbour_receive(self, _step: Step, within: float) -> Mapping[str, Any]:
-        return await self._beside()[1].do({"do": "receive"}, within)
-
     # ------------------------------------------------------------ the others
 
     async def _server_stop(self, _step: Step, _within: float) -> Mapping[str, Any]:
