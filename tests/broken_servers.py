@@ -211,39 +211,76 @@ def hangs(app: ASGIApp) -> ASGIApp:
     return broken
 
 
-def double_head(app: ASGIApp) -> ASGIApp:
+def writing_by(rule: Callable[[Receive], Callable[[Message], bytes | None]]) -> Mutant:
+    """Some messages of the application are written as bytes, past the server.
+
+    Args:
+        rule: Gives for each connection what bytes are written for a message, or None for others.
+    """
+
+    def mutant(app: ASGIApp) -> ASGIApp:
+        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+            bytes_of = rule(receive)
+
+            async def changed(message: Message) -> None:
+                data = bytes_of(message)
+                if data is None:
+                    await send(message)
+                else:
+                    raw(receive, data)
+
+            await app(scope, receive, changed)
+
+        return broken
+
+    return mutant
+
+
+def writing(bytes_of: Callable[[Message], bytes | None]) -> Mutant:
+    """Some messages of the application are written as they come, whatever came before."""
+    return writing_by(lambda _: bytes_of)
+
+
+@writing_by
+def double_head(receive: Receive) -> Callable[[Message], bytes | None]:
     """A second accept is answered by a second head."""
+    accepts = itertools.count()
 
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        accepts = itertools.count()
+    def second(message: Message) -> bytes | None:
+        again = message.get("type") == "websocket.accept" and next(accepts)
+        return (
+            b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+            if again and not is_closing(receive)
+            else None
+        )
 
-        async def twice(message: Message) -> None:
-            again = message.get("type") == "websocket.accept" and next(accepts)
-            if again and not is_closing(receive):
-                raw(receive, b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
-            else:
-                await send(message)
-
-        await app(scope, receive, twice)
-
-    return broken
+    return second
 
 
-def second_response(app: ASGIApp) -> ASGIApp:
+@writing_by
+def second_response(_: Receive) -> Callable[[Message], bytes | None]:
     """A second start of a denial is answered by a response of its own."""
+    starts = itertools.count()
 
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        starts = itertools.count()
+    def second(message: Message) -> bytes | None:
+        again = message.get("type") == "websocket.http.response.start" and next(starts)
+        return b"HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n" if again else None
 
-        async def twice(message: Message) -> None:
-            if message.get("type") == "websocket.http.response.start" and next(starts):
-                raw(receive, b"HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n")
-                return
-            await send(message)
+    return second
 
-        await app(scope, receive, twice)
 
-    return broken
+@writing_by
+def denies_after_the_accept(_: Receive) -> Callable[[Message], bytes | None]:
+    """The start of a denial is written once there was an accept, whatever came of that."""
+    accepted = False
+
+    def denial(message: Message) -> bytes | None:
+        nonlocal accepted
+        accepted = accepted or message.get("type") == "websocket.accept"
+        starts = message.get("type") == "websocket.http.response.start"
+        return b"HTTP/1.1 404 Not Found\r\n\r\n" if accepted and starts else None
+
+    return denial
 
 
 def early_data(app: ASGIApp) -> ASGIApp:
@@ -339,25 +376,6 @@ def refusing(refused: Callable[[Message], bool]) -> Mutant:
     return sending(change)
 
 
-def writing(bytes_of: Callable[[Message], bytes | None]) -> Mutant:
-    """Some messages of the application are written as they come, past the server."""
-
-    def mutant(app: ASGIApp) -> ASGIApp:
-        async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-            async def changed(message: Message) -> None:
-                data = bytes_of(message)
-                if data is None:
-                    await send(message)
-                else:
-                    raw(receive, data)
-
-            await app(scope, receive, changed)
-
-        return broken
-
-    return mutant
-
-
 def hangs_after_the_end(app: ASGIApp) -> ASGIApp:
     """Before ASGI 2.4, what is sent after the end never returns."""
 
@@ -434,25 +452,6 @@ def completes_what_was_refused(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, late)
         if held and not accepted:
             await send(held[0])
-
-    return broken
-
-
-def denies_after_the_accept(app: ASGIApp) -> ASGIApp:
-    """The start of a denial is written, accepted or not."""
-
-    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = False
-
-        async def denying(message: Message) -> None:
-            nonlocal accepted
-            accepted = accepted or message.get("type") == "websocket.accept"
-            if accepted and message.get("type") == "websocket.http.response.start":
-                raw(receive, b"HTTP/1.1 404 Not Found\r\n\r\n")
-            else:
-                await send(message)
-
-        await app(scope, receive, denying)
 
     return broken
 

@@ -191,7 +191,7 @@ class _Session:
         Raises:
             TargetError: It could never be started so, or its application is not reached.
         """
-        variant = "" if variant == STOP else variant  # which is started as usual
+        variant = _as_started(variant)
         async with contextlib.AsyncExitStack() as stack:
             serving = None
             for last in (False, True):
@@ -212,7 +212,7 @@ class _Session:
 
     def give_up(self, variant: str, cases: Iterable[Case]) -> list[Case]:
         """Tell of cases for which the server cannot be started."""
-        variant = "" if variant == STOP else variant
+        variant = _as_started(variant)
         for case in cases:
             reason = f"it was started before, and cannot be again: {self.broken[variant]}"
             self.tell(_crash(Record(case).conclude(Verdict.CRASH), reason))
@@ -369,6 +369,11 @@ class _Session:
             return record.conclude(Verdict.TIMEOUT, f"it takes more than {_LIMIT:.0f} seconds")
         finally:
             run.leave()
+
+
+def _as_started(variant: str) -> str:
+    """The variant by whose arguments a server is started: one that is told to stop has no own."""
+    return "" if variant == STOP else variant
 
 
 async def _until_it_died(serving: Serving) -> None:
