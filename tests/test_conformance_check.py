@@ -405,6 +405,7 @@ time.sleep(60)
         code = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+time.sleep(0.3)  # a runner that is killed while it starts a server has told nobody of it
 with open(sys.argv[1], "w") as file:
     print(os.getpid(), file=file)
 time.sleep(60)

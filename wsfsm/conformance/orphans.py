@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-__all__ = ["forget", "watch"]
+__all__ = ["forget", "hire", "watch"]
 
 _ENDING: Final = 5.0  # seconds that the watchman may take to end
 
@@ -47,10 +47,15 @@ _watchmen: list[_Watchman] = []
 """The one of this process comes last; those before it are of processes that it was forked from."""
 
 
-def watch(group: int) -> None:
-    """End a group of processes if the runner ends before it is forgotten."""
+def hire() -> None:
+    """Have the watchman there before there is something to watch: to start him takes a while."""
     if not _watchmen or _watchmen[-1].runner != os.getpid():
         _watchmen.append(_hired())
+
+
+def watch(group: int) -> None:
+    """End a group of processes if the runner ends before it is forgotten."""
+    hire()
     _tell(f"+{group}\n")
 
 

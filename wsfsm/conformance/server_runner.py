@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -57,29 +57,43 @@ def check_server(
         CaseError: A case says what has no meaning.
         TargetError: The server cannot be started, or its application is not reached.
     """
-    with _interruptible():
-        return asyncio.run(
-            play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers)
-        )
+    interrupts: list[int] = []
+
+    async def playing() -> Report:
+        with _interruptible(interrupts):
+            return await play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers)
+
+    try:
+        return asyncio.run(playing())
+    except asyncio.CancelledError:
+        if not interrupts:
+            raise
+        raise KeyboardInterrupt from None
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(interrupts: list[int]) -> Iterator[None]:
     """Let who ends the runner by a signal end the servers with it, as Ctrl-C does."""
+    loop = asyncio.get_running_loop()
+    task = cast("asyncio.Task[Report]", asyncio.current_task())
+
+    def interrupt(number: int, _frame: object) -> None:
+        interrupts.append(number)
+        if len(interrupts) > 1:  # somebody is impatient
+            raise KeyboardInterrupt
+        # an exception from here would come up anywhere, in a task too, which asyncio tells of
+        loop.call_soon_threadsafe(task.cancel)
+
     before = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             if signal.getsignal(number) is signal.SIG_DFL:  # else somebody has an opinion
-                before[number] = signal.signal(number, _interrupt)
+                before[number] = signal.signal(number, interrupt)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 async def play_cases(

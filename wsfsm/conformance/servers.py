@@ -16,7 +16,7 @@ from typing import IO, Final, Protocol
 
 import attrs
 
-from wsfsm.conformance.orphans import forget, watch
+from wsfsm.conformance.orphans import forget, hire, watch
 from wsfsm.conformance.packages import version, versions
 from wsfsm.conformance.player import CONTROL, player_for
 from wsfsm.types import ASGIApp
@@ -192,6 +192,7 @@ class CommandTarget:
     @contextlib.asynccontextmanager
     async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:
         """Start it, and stop it in the end."""
+        hire()
         port = _free_port()
         with tempfile.TemporaryFile() as output:
             process = await self._start(port, variant, control, output)
