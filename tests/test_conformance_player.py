@@ -39,6 +39,7 @@ async def playing(
 def play(main: Play, **callables: Any) -> None:
     async def run() -> None:
         async with playing(**callables) as (remote, task):
+            assert await remote.is_there(10)
             await main(remote, task)
 
     in_time(run)
