@@ -57,25 +57,23 @@ def check_server(
         CaseError: A case says what has no meaning.
         TargetError: The server cannot be started, or its application is not reached.
     """
-    interrupts: list[int] = []
 
     async def playing() -> Report:
-        with _interruptible(interrupts):
+        with _interruptible():
             return await play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers)
 
     try:
         return asyncio.run(playing())
-    except asyncio.CancelledError:
-        if not interrupts:
-            raise
+    except asyncio.CancelledError:  # a signal did it
         raise KeyboardInterrupt from None
 
 
 @contextlib.contextmanager
-def _interruptible(interrupts: list[int]) -> Iterator[None]:
+def _interruptible() -> Iterator[None]:
     """Let who ends the runner by a signal end the servers with it, as Ctrl-C does."""
     loop = asyncio.get_running_loop()
     task = cast("asyncio.Task[Report]", asyncio.current_task())
+    interrupts = []
 
     def interrupt(number: int, _frame: object) -> None:
         interrupts.append(number)
