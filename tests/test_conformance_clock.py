@@ -217,8 +217,10 @@ class TestThreads:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(time.sleep, [0.05] * 2))
             until_idle(beside)
-            pool.submit(time.sleep, 0.05)
+            done = threading.Event()
+            pool.submit(done.wait)
             assert beside.at_work()
+            done.set()
 
     def test_whoever_spins_waits_for_a_thread(self) -> None:
         async def spin(future: asyncio.Future[str]) -> float:

@@ -399,12 +399,12 @@ class TestBackPressure:
             await receive()
 
         async def main() -> None:
-            options: dict[str, Any] = {"ws_ping_interval": 0.05, "ws_ping_timeout": 0.05}
+            options: dict[str, Any] = {"ws_ping_interval": 0.2, "ws_ping_timeout": 0.2}
             async with serving(app, ws=Quick, **options) as address:
                 async with connected(address) as client:
                     client.write(frame(BINARY, b"x" * 2**17))
                     assert (await client.frame())[0] == PING
-                    await asyncio.sleep(0.3)
+                    await asyncio.sleep(0.6)
                     go.set()
                     assert (await client.close_frame())[0] == 1000
 
