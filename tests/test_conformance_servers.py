@@ -291,8 +291,12 @@ def refuses(host: str, port: int) -> bool:
 
 
 class TestProcesses:
-    def test_one_that_leaves_the_foreground_is_refused(self) -> None:
-        code = "if os.fork(): os._exit(0)\ntime.sleep(60)"
+    @pytest.mark.parametrize("after", ["", "listener.accept(); listener.accept();"])
+    def test_one_that_leaves_the_foreground_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, after: str
+    ) -> None:
+        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 2.0)
+        code = f"if os.fork(): {after} os._exit(0)\ntime.sleep(60)"
         with pytest.raises(TargetError, match="it has to stay in the foreground"):
             check_server(script(code), cases("send.text"))
 

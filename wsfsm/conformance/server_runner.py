@@ -233,11 +233,14 @@ class _Session:
     async def reach(self, serving: Serving, variant: str) -> None:
         """See once that requests reach the application, before a case blames the server for it."""
         if not (variant in self.reached or await self.serves(serving, _REACHING)):
-            raise TargetError(
-                f"{self.target.name} listens, but no request reaches {APPLICATION} with its "
-                f"headers: is it served, by a process that inherits {CONTROL}? Its last words:\n"
-                f"{serving.words()}"
+            told = (
+                f"{self.target.name} listens, but no request reaches {APPLICATION} with its headers"
             )
+            if died := serving.died():
+                told += f", and {died}: it has to stay in the foreground. Its last words:"
+            else:
+                told += f": is it served, by a process that inherits {CONTROL}? Its last words:"
+            raise TargetError(f"{told}\n{serving.words()}")
         self.reached.add(variant)
 
     def blame(self) -> None:
