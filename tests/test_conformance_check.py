@@ -414,14 +414,17 @@ time.sleep(60)
         checking = subprocess.Popen(  # noqa: S603 - our own
             [sys.executable, "-m", "wsfsm", *server(*ONE, "--", *command)],
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         pid = int(_when_written(file))
         checking.send_signal(number)
         time.sleep(0.3)
         checking.send_signal(number)  # who is impatient does it again
 
-        assert checking.wait(30) in {130, -number}
+        _, told = checking.communicate(timeout=30)
+        if number in {signal.SIGTERM, signal.SIGHUP}:
+            assert (checking.returncode, told) == (130, b"wsfsm: interrupted\n")
+        assert checking.returncode in {130, -number}
         _until_it_is_gone(pid)
 
 

@@ -1,6 +1,8 @@
 """Servers that die, hang or stammer while cases are played, and who is blamed for it."""
 
+import asyncio
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,47 @@ from conformance_app import other
 from played_servers import PYTHON, cases, uvicorn, verdicts
 
 from wsfsm.conformance import CommandTarget, Level, Result, TargetError, Verdict, check_server
+from wsfsm.conformance.servers import ServerTarget
+
+
+class Noisy:
+    """A server that something happens to when its versions are read."""
+
+    name = "noisy"
+
+    def __init__(self, target: ServerTarget, happens: Callable[[], None]) -> None:
+        self._happens = happens
+        self.has, self.running = target.has, target.running
+
+    @property
+    def versions(self) -> dict[str, str]:
+        self._happens()
+        return {}
+
+
+def interrupt() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+def interrupt_and_fail() -> None:
+    interrupt()
+    raise RuntimeError("it fails")
 
 
 class TestSignals:
+    @pytest.mark.parametrize("happens", [interrupt, interrupt_and_fail])
+    def test_one_that_comes_at_the_end_is_not_lost(self, happens: Callable[[], None]) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            check_server(Noisy(broken_server("good"), happens), cases("send.text"))
+
+    @pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
+    def test_an_error_is_no_interrupt(self, error: type[BaseException]) -> None:
+        def happens() -> None:
+            raise error
+
+        with pytest.raises(error):
+            check_server(Noisy(broken_server("good"), happens), cases("send.text"))
+
     def test_who_handles_them_goes_on_to_do_so(self) -> None:
         def handler(*_: Any) -> None:
             """It does something of its own."""

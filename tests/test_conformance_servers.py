@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -27,6 +28,8 @@ from wsfsm.conformance import (
     servers,
 )
 from wsfsm.conformance.cases import Case, Step
+from wsfsm.conformance.orphans import hire
+from wsfsm.conformance.servers import _Process
 
 
 class TestOurOwn:
@@ -290,14 +293,46 @@ def refuses(host: str, port: int) -> bool:
         return sock.connect_ex((host, port)) != 0
 
 
+class Dying:
+    """A process that is killed, and takes a while to be gone."""
+
+    pid = 2**22 + 1  # which there is not
+    returncode: int | None = None
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+
+    async def wait(self) -> int:
+        await self.gone.wait()
+        self.returncode = -9
+        return self.returncode
+
+
 class TestProcesses:
+    def test_one_that_was_killed_is_waited_for_however_often_that_is_cancelled(self) -> None:
+        async def main() -> None:
+            process: Any = Dying()
+            hire()
+            ending = asyncio.ensure_future(_Process("", 0, process, io.BytesIO()).end())
+            for _ in range(3):
+                await asyncio.sleep(0.01)
+                ending.cancel()
+            await asyncio.sleep(0.01)
+            assert not ending.done()
+            process.gone.set()
+            await asyncio.wait([ending])
+            assert ending.cancelled()
+            assert process.returncode == -9
+
+        in_time(main)
+
     @pytest.mark.parametrize("after", ["", "listener.accept(); listener.accept();"])
     def test_one_that_leaves_the_foreground_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, after: str
     ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 2.0)
         code = f"if os.fork(): {after} os._exit(0)\ntime.sleep(60)"
-        with pytest.raises(TargetError, match="it has to stay in the foreground"):
+        with pytest.raises(TargetError, match=r"it has to (stay|run) in the foreground"):
             check_server(script(code), cases("send.text"))
 
     def test_children_that_outlive_it_are_killed(self) -> None:

@@ -86,7 +86,8 @@ def _hired() -> _Watchman:
 
 def _dismiss(watchman: _Watchman) -> None:
     if watchman.runner == os.getpid():
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        # nor is there a traceback for who is impatient
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired, KeyboardInterrupt):
             os.close(watchman.pipe)
             watchman.process.wait(_ENDING)
 

@@ -57,30 +57,37 @@ def check_server(
         CaseError: A case says what has no meaning.
         TargetError: The server cannot be started, or its application is not reached.
     """
+    interrupts: list[int] = []
 
     async def playing() -> Report:
-        with _interruptible():
+        with _interruptible(interrupts):
             return await play_cases(target, cases, on_result=on_result, jobs=jobs, servers=servers)
 
     try:
         return asyncio.run(playing())
-    except asyncio.CancelledError:  # a signal did it
-        raise KeyboardInterrupt from None
+    finally:
+        if interrupts:  # whatever came of it
+            raise KeyboardInterrupt from None
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let who ends the runner by a signal end the servers with it, as Ctrl-C does."""
+def _interruptible(interrupts: list[int]) -> Iterator[None]:
+    """Let who ends the runner by a signal end the servers with it, as Ctrl-C does.
+
+    Args:
+        interrupts: Where the numbers of the signals are added.
+    """
     loop = asyncio.get_running_loop()
     task = cast("asyncio.Task[Report]", asyncio.current_task())
-    interrupts = []
 
     def interrupt(number: int, _frame: object) -> None:
-        interrupts.append(number)
-        if len(interrupts) > 1:  # somebody is impatient
-            raise KeyboardInterrupt
         # an exception from here would come up anywhere, in a task too, which asyncio tells of
-        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(hurry if interrupts else task.cancel)
+        interrupts.append(number)
+
+    def hurry() -> None:  # no server that is being stopped is waited for any more
+        for waiting in asyncio.all_tasks(loop):
+            waiting.cancel()
 
     before = {}
     if threading.current_thread() is threading.main_thread():
@@ -237,7 +244,10 @@ class _Session:
                 f"{self.target.name} listens, but no request reaches {APPLICATION} with its headers"
             )
             if died := serving.died():
-                told += f", and {died}: it has to stay in the foreground. Its last words:"
+                told += (
+                    f", and {died}: it has to run in the foreground until it is stopped. "
+                    "Its last words:"
+                )
             else:
                 told += f": is it served, by a process that inherits {CONTROL}? Its last words:"
             raise TargetError(f"{told}\n{serving.words()}")

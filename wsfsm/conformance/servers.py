@@ -157,7 +157,18 @@ class _Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)  # children that have outlived it
             forget(self.process.pid)
-        await self.process.wait()
+            await self._reaped()
+
+    async def _reaped(self) -> None:
+        """Wait for one that was killed, which takes no time, however often that is cancelled."""
+        cancelled = None
+        while self.process.returncode is None:
+            try:
+                await self.process.wait()
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled:
+            raise cancelled
 
 
 @attrs.frozen(kw_only=True)
