@@ -5,6 +5,7 @@ import contextlib
 import io
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -334,6 +335,23 @@ class TestProcesses:
         code = f"if os.fork(): {after} os._exit(0)\ntime.sleep(60)"
         with pytest.raises(TargetError, match=r"it has to (stay|run) in the foreground"):
             check_server(script(code), cases("send.text"))
+
+    def test_what_listens_after_its_end_is_not_taken_for_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(servers, "_listens", lambda *_: True)
+        process: Any = Dying()
+        process.returncode = 3
+
+        async def main() -> None:
+            with tempfile.TemporaryFile() as output:
+                output.write(b"the port is taken")
+                output.flush()
+                await script("")._listening(_Process("", 4711, process, output))
+
+        told = r"listens on port 4711, but .* ended with status 3; .*foreground:\nthe port is taken"
+        with pytest.raises(TargetError, match=told):
+            in_time(main)
 
     def test_children_that_outlive_it_are_killed(self) -> None:
         code = """
