@@ -1,7 +1,10 @@
 """Servers that tests of the runner play on, and what came of it."""
 
+import os
 import sys
 from typing import Any
+
+from serving import comes_true
 
 from wsfsm.conformance import CommandTarget, Report, load_folder, select
 from wsfsm.conformance.cases import Case
@@ -20,6 +23,19 @@ def uvicorn(app: str, **more: Any) -> CommandTarget:
 
 def cases(*ids: str) -> tuple[Case, ...]:
     return select(load_folder("server"), ids=ids)
+
+
+def is_gone(pid: int, within: float) -> bool:
+    """Whether a process ends in so many seconds."""
+
+    def gone() -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    return comes_true(gone, within)
 
 
 def verdicts(report: Report) -> dict[str, str]:

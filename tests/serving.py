@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,16 @@ def in_time(main: Callable[[], Awaitable[None]]) -> None:
             await main()
 
     asyncio.run(bounded())
+
+
+def comes_true(met: Callable[[], bool], within: float) -> bool:
+    """Whether a condition, which nobody signals, is met in so many seconds."""
+    until = time.monotonic() + within
+    while not met():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 async def until(met: Callable[[], bool]) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import attrs
 import pytest
 from checking import MUST, ONE, SHOULD, Capture, Patch, facade, failed, server, written
+from played_servers import is_gone
+from serving import comes_true
 
 from wsfsm import conformance
 from wsfsm.cli import main
@@ -425,25 +427,12 @@ time.sleep(60)
         if number in {signal.SIGTERM, signal.SIGHUP}:
             assert (checking.returncode, told) == (130, b"wsfsm: interrupted\n")
         assert checking.returncode in {130, -number}
-        _until_it_is_gone(pid)
-
-
-def _until_it_is_gone(pid: int) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{pid} is still there")
+        assert is_gone(pid, 30), f"{pid} is still there"
 
 
 def _when_written(path: Path) -> str:
     """A line, once it is there."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        if path.exists() and (text := path.read_text()).endswith("\n"):
-            return text
-        time.sleep(0.02)
-    raise AssertionError(f"{path.name} is not written")
+    assert comes_true(lambda: path.exists() and path.read_text().endswith("\n"), 30), (
+        f"{path.name} is not written"
+    )
+    return path.read_text()

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio.to_thread
 import pytest
+from serving import comes_true
 
 from wsfsm.conformance import threads
 from wsfsm.conformance.clock import Standstill, Stopped, run, settle
@@ -61,10 +62,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def until_idle(beside: Threads) -> None:
     """Wait until no thread is at work."""
-    until = time.monotonic() + 10
-    while beside.at_work():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    assert comes_true(lambda: not beside.at_work(), 10)
 
 
 class TestTime:

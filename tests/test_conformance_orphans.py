@@ -4,10 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 
 import pytest
+from played_servers import is_gone
 
 from wsfsm.conformance import orphans
 
@@ -33,17 +33,6 @@ def left_by(code: str) -> list[int]:
         check=True,
     )
     return [int(pid) for pid in done.stdout.split()]
-
-
-def is_gone(pid: int, within: float) -> bool:
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 class TestRunner:

@@ -30,7 +30,6 @@ from wsfsm.conformance import (
 )
 from wsfsm.conformance.cases import Case, Step
 from wsfsm.conformance.orphans import hire
-from wsfsm.conformance.servers import _Process
 
 
 class TestOurOwn:
@@ -314,7 +313,7 @@ class TestProcesses:
         async def main() -> None:
             process: Any = Dying()
             hire()
-            ending = asyncio.ensure_future(_Process("", 0, process, io.BytesIO()).end())
+            ending = asyncio.ensure_future(servers._Process("", 0, process, io.BytesIO()).end())
             for _ in range(3):
                 await asyncio.sleep(0.01)
                 ending.cancel()
@@ -347,7 +346,7 @@ class TestProcesses:
             with tempfile.TemporaryFile() as output:
                 output.write(b"the port is taken")
                 output.flush()
-                await script("")._listening(_Process("", 4711, process, output))
+                await script("")._listening(servers._Process("", 4711, process, output))
 
         told = r"listens on port 4711, but .* ended with status 3; .*foreground:\nthe port is taken"
         with pytest.raises(TargetError, match=told):

@@ -240,17 +240,14 @@ class _Session:
     async def reach(self, serving: Serving, variant: str) -> None:
         """See once that requests reach the application, before a case blames the server for it."""
         if not (variant in self.reached or await self.serves(serving, _REACHING)):
-            told = (
-                f"{self.target.name} listens, but no request reaches {APPLICATION} with its headers"
-            )
             if died := serving.died():
-                told += (
-                    f", and {died}: it has to run in the foreground until it is stopped. "
-                    "Its last words:"
-                )
+                why = f", and {died}: it has to run in the foreground until it is stopped."
             else:
-                told += f": is it served, by a process that inherits {CONTROL}? Its last words:"
-            raise TargetError(f"{told}\n{serving.words()}")
+                why = f": is it served, by a process that inherits {CONTROL}?"
+            raise TargetError(
+                f"{self.target.name} listens, but no request reaches {APPLICATION} with its "
+                f"headers{why} Its last words:\n{serving.words()}"
+            )
         self.reached.add(variant)
 
     def blame(self) -> None:
