@@ -263,10 +263,24 @@ class TestRefusedValues:
     def test_a_long_value_is_shown_shortened(self, value: Any) -> None:
         assert len(str(refusal(ResponseStart, status=value))) < 150
 
-    # a Python int of more than 4300 digits refuses to be shown
-    @pytest.mark.parametrize("value", [10**5000, [10**5000]], ids=["bare", "nested"])
-    def test_a_value_without_a_repr_is_refused_all_the_same(self, value: Any) -> None:
-        assert str(refusal(Send, text=value)).endswith("(without a repr)")
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [
+            (10**600, "int 100000000000000000...0000000000000000000"),
+            # Python refuses to write an int of more than 4300 digits
+            (10**5000, "int (16610 bits)"),
+            ([-(10**5000)], "list [(16610 bits)]"),
+            # reprlib takes it for a list
+            (type("list", (), {"__module__": "builtins"})(), "list (without a repr)"),
+        ],
+        ids=["long", "longer", "nested", "without"],
+    )
+    def test_a_value_that_can_hardly_be_shown_is_refused_all_the_same(
+        self, value: Any, shown: str
+    ) -> None:
+        assert str(refusal(Send, text=value)) == (
+            f'websocket.send: "text" must be a str or None, got {shown}'
+        )
 
 
 class TestRefusedTypes:

@@ -10,6 +10,11 @@
 - `MalformedMessage` (`RuntimeError`, `ValueError`): an ASGI message with a wrong or missing key
 - `UnexpectedFrame` (`KeyError`): a data message of another kind than the one asked for
 - `ClientDisconnected` (`OSError`): what a server's ``send()`` raises once the connection is over
+
+Each class sets up itself and the bases that it names, never the next class of the MRO: a built-in
+exception has an ``__init__`` of its own in some versions of Python and in others not, so that
+``super().__init__()`` may lead to a class that is no base of the caller. All of them can be copied
+and pickled, a subclass whose ``__init__`` takes other arguments too.
 """
 
 import reprlib
@@ -36,10 +41,20 @@ __all__ = [
 ]
 
 _SHOWN: Final = 100  # more than reprlib shows
+_BITS: Final = 2048  # less than any limit of sys.set_int_max_str_digits()
 
 ClosedBy: TypeAlias = Literal["application", "client", "transport"]
 """Who ended a connection: the application by its close or denial response, the client
 as the server's ``websocket.disconnect`` told it, or a transport that failed under a send."""
+
+
+class _Repr(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write long ones, as its versions do in different words
+        return super().repr_int(x, level) if x.bit_length() <= _BITS else f"({x.bit_length()} bits)"
+
+
+_repr: Final = _Repr().repr
 
 
 def shown(value: object) -> str:
@@ -47,10 +62,35 @@ def shown(value: object) -> str:
     if isinstance(value, (str, bytes, bytearray)):
         value = value[:_SHOWN]  # the repr of all of it would cost more than the error
     try:
-        text = reprlib.repr(value)
-    except Exception:  # noqa: BLE001 - any repr may fail; that of an int of 5000 digits does
+        text = _repr(value)
+    except Exception:  # noqa: BLE001 - any repr may fail
         text = "(without a repr)"
     return f"{type(value).__name__} {text}"
+
+
+def _builtin(kind: type[BaseException]) -> Any:
+    """Find the built-in exception that the memory of an exception is laid out for."""
+    base: Any = kind
+    while base.__module__ != "builtins":
+        base = base.__base__
+    return base
+
+
+def _remade(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """Make an exception without calling its own ``__init__``: its state holds the rest."""
+    builtin = _builtin(kind)
+    error: BaseException = builtin.__new__(kind, *args)
+    builtin.__init__(error, *args)
+    return error
+
+
+def _reduce(error: BaseException) -> tuple[Any, ...]:
+    """Implement ``__reduce__`` for exceptions whose ``__init__`` takes more than their ``args``."""
+    args = _builtin(type(error)).__reduce__(error)[1]
+    state = object.__getstate__(error)
+    if isinstance(state, tuple):  # of a subclass that has __slots__
+        state = {**(state[0] or {}), **state[1]}
+    return _remade, (type(error), args), state
 
 
 class TableError(ValueError):
@@ -100,15 +140,42 @@ class IllegalTransition(RuntimeError):
         event: str = "",
         allowed: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(text)
+        RuntimeError.__init__(self, text)
         self.machine = machine
         self.state = state
         self.event = event
         self.allowed = allowed
 
+    __reduce__ = _reduce
+
 
 class WebSocketDisconnected(IllegalTransition):
-    """A WebSocket was used that is not connected: not yet, or no longer."""
+    """A WebSocket was used that is not connected: not yet, or no longer.
+
+    Attributes:
+        code: Close code with which the connection ended; None if it has not ended.
+        reason: Close reason, an empty string when there is none.
+        closed_by: Who ended the connection; None if it has not ended.
+    """
+
+    def __init__(  # noqa: PLR0913 - the attributes of its base, and its own
+        self,
+        text: str = "",
+        *,
+        code: int | None = None,
+        reason: str = "",
+        closed_by: ClosedBy | None = None,
+        machine: str = "",
+        state: Hashable = None,
+        event: str = "",
+        allowed: tuple[str, ...] = (),
+    ) -> None:
+        IllegalTransition.__init__(
+            self, text, machine=machine, state=state, event=event, allowed=allowed
+        )
+        self.code = code
+        self.reason = reason
+        self.closed_by = closed_by
 
 
 class WebSocketDisconnect(Exception):
@@ -121,9 +188,11 @@ class WebSocketDisconnect(Exception):
     """
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
-        super().__init__(code, reason or "")
+        Exception.__init__(self, code, reason or "")
         self.code = code
         self.reason = reason or ""
+
+    __reduce__ = _reduce
 
 
 class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
@@ -134,6 +203,9 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
         reason: Close reason, an empty string when there is none.
         closed_by: Who ended the connection.
     """
+
+    code: int
+    closed_by: ClosedBy
 
     def __init__(  # noqa: PLR0913 - the attributes of both bases
         self,
@@ -147,11 +219,19 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
         event: str = "",
         allowed: tuple[str, ...] = (),
     ) -> None:
+        # the other way round the error would show the code
         WebSocketDisconnect.__init__(self, code, reason)
         WebSocketDisconnected.__init__(
-            self, text, machine=machine, state=state, event=event, allowed=allowed
+            self,
+            text,
+            code=code,
+            reason=reason,
+            closed_by=closed_by,
+            machine=machine,
+            state=state,
+            event=event,
+            allowed=allowed,
         )
-        self.closed_by = closed_by
 
 
 class MalformedMessage(RuntimeError, ValueError):
@@ -163,9 +243,11 @@ class MalformedMessage(RuntimeError, ValueError):
     """
 
     def __init__(self, text: str = "", *, key: str = "", message: object = None) -> None:
-        super().__init__(text)
+        RuntimeError.__init__(self, text)
         self.key = key
         self.message = message
+
+    __reduce__ = _reduce
 
 
 class UnexpectedFrame(KeyError):
@@ -185,9 +267,11 @@ class UnexpectedFrame(KeyError):
         expected: str = "",
         message: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(text)
+        KeyError.__init__(self, text)
         self.expected = expected
         self.message = {} if message is None else message
+
+    __reduce__ = _reduce
 
     @property
     def data(self) -> str | bytes | None:
@@ -197,7 +281,7 @@ class UnexpectedFrame(KeyError):
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument: quotes and escapes around a sentence
-        return str(self.args[0])
+        return Exception.__str__(self)
 
 
 class ClientDisconnected(OSError):
@@ -212,7 +296,9 @@ class ClientDisconnected(OSError):
     def __init__(
         self, text: str = "", *, code: int = 1006, reason: str = "", origin: object = None
     ) -> None:
-        super().__init__(text)
+        OSError.__init__(self, text)
         self.code = code
         self.reason = reason
         self.origin = origin
+
+    __reduce__ = _reduce

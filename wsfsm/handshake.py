@@ -40,7 +40,7 @@ class BadHandshake(ValueError):
     def __init__(
         self, text: str, *, status: int = 400, headers: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        super().__init__(text)
+        ValueError.__init__(self, text)
         self.status = status
         self.headers = headers
 
