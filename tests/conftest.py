@@ -38,6 +38,16 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="module")
+def graphviz() -> None:
+    """Graphviz; a test that needs it is skipped where it is missing, unless it must not be."""
+    if shutil.which("dot") is None:
+        told = "needs Graphviz, whose program 'dot' is not on the PATH"
+        if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
+            pytest.fail(told)
+        pytest.skip(told)
+
+
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal that breaks no lines, and that has no colours."""

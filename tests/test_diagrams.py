@@ -1,9 +1,7 @@
 """The diagrams: that they show the tables, all of them and nothing else."""
 
 import html
-import os
 import re
-import shutil
 import stat
 from collections import Counter
 from enum import Enum
@@ -97,16 +95,6 @@ def table_of(state: str, event: str | Event, name: str = "odd") -> Table[str]:
     """A table of one row."""
     end = f"end of {state}"
     return Table(name, (state, end), state, (end,), (Row(state, event, end, "a note"),))
-
-
-@pytest.fixture(scope="module")
-def graphviz() -> None:
-    """Graphviz; a test that needs it is skipped where it is missing, unless it must not be."""
-    if shutil.which("dot") is None:
-        told = "needs Graphviz, whose program 'dot' is not on the PATH"
-        if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
 
 
 def elements(drawn: bytes) -> dict[str, tuple[str, str, str]]:

@@ -15,17 +15,36 @@ the machine acts on it::
 
 Two machines that run side by side are tied by a `Coupling`: what an event of one forces on
 the other. Nothing here knows about WebSockets.
+
+Nothing here changes, so a copy of anything is the thing itself. A machine is pickled as its
+table, a node as its machine and its state: in a process that has a machine of that table they
+are that machine and its node again.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, Self
+from typing import Any, Final, Generic, NamedTuple, Self, SupportsIndex
+from weakref import WeakValueDictionary
 
 import attrs
 from transitions import Machine as TransitionsMachine
 
 from wsfsm.errors import BadCoupling, IllegalTransition, TableError, shown
-from wsfsm.rows import AnyEvent, Event, Row, S, Table, state_name
+from wsfsm.rows import (
+    AnyEvent,
+    Event,
+    Immutable,
+    Row,
+    S,
+    Table,
+    among,
+    listed,
+    plain_event,
+    readable,
+    shortened,
+    state_name,
+)
 
 __all__ = ["AnyEvent", "Coupling", "Event", "Machine", "Node", "Row", "Step", "Table"]
 
@@ -41,9 +60,15 @@ class Step(NamedTuple):
     after: "Node[Any]"
     emits: tuple[Any, ...]
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
 
 @attrs.frozen(eq=False)
-class Node(Generic[S]):
+class Node(Immutable, Generic[S]):
     """A state of a compiled machine, with all that can be asked about it.
 
     Attributes:
@@ -60,9 +85,15 @@ class Node(Generic[S]):
     moves: Mapping[Any, "Node[S]"] = attrs.field(repr=False)
     delivers: bool = True
     emits: Mapping[Any, tuple[Any, ...]] = attrs.field(factory=dict, repr=False)
+    _place: "tuple[Machine[S], Coupling[S] | None, S] | None" = attrs.field(
+        default=None, repr=False
+    )
 
-    def __deepcopy__(self, memo: object) -> Self:
-        return self  # nodes are compared by identity
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # nodes are compared by identity: the one that is there is to be found again
+        if self._place is not None and _node(*self._place) is self:
+            return _node, self._place
+        return super().__reduce_ex__(protocol)
 
     @property
     def terminal(self) -> bool:
@@ -94,18 +125,25 @@ class Node(Generic[S]):
 
     def refusal(self, event: AnyEvent) -> IllegalTransition:
         """The error for an `event` that is refused here."""
+        name, allowed = str(plain_event(event)), self.choices
         return IllegalTransition(
-            f"The {self.machine} machine refuses {str(event)!r} in state "
-            f"{state_name(self.state)}; allowed now: {', '.join(self.choices) or 'nothing'}",
+            f"The {readable(self.machine)} machine refuses {shortened(name)!r} in state "
+            f"{readable(state_name(self.state))}; allowed now: {listed(allowed) or 'nothing'}",
             machine=self.machine,
             state=self.state,
-            event=str(event),
-            allowed=self.choices,
+            event=name,
+            allowed=allowed,
         )
 
 
+def _node(machine: "Machine[S]", coupling: "Coupling[S] | None", state: S) -> Node[S]:
+    """The node of a state, or the one that takes its place once `coupling` binds the machine."""
+    node = machine.nodes[state]
+    return node if coupling is None else machine.bound(coupling)[node]
+
+
 @attrs.frozen
-class Coupling(Generic[S]):
+class Coupling(Immutable, Generic[S]):
     """What an event of one machine forces on another: from then on it is bound.
 
     Attributes:
@@ -119,7 +157,7 @@ class Coupling(Generic[S]):
     """
 
     machine: str
-    event: AnyEvent
+    event: AnyEvent = attrs.field(converter=plain_event)
     binds: str
     keeps: tuple[AnyEvent, ...]
     delivers: bool
@@ -128,7 +166,7 @@ class Coupling(Generic[S]):
 
 
 @attrs.frozen(eq=False)
-class Machine(Generic[S]):
+class Machine(Immutable, Generic[S]):
     """A table, compiled. Immutable, and shared by all connections and threads.
 
     Attributes:
@@ -142,14 +180,23 @@ class Machine(Generic[S]):
     table: Table[S]
     transitions: TransitionsMachine = attrs.field(init=False, repr=False)
     nodes: Mapping[S, Node[S]] = attrs.field(init=False, repr=False)
+    _columns: Mapping[AnyEvent, Mapping[Node[S], Step]] = attrs.field(init=False, repr=False)
+    _bound: dict[Coupling[S], Mapping[Node[S], Node[S]]] = attrs.field(
+        init=False, factory=dict, repr=False
+    )
 
     @transitions.default
     def _declare(self) -> TransitionsMachine:
         table = self.table
+        terminal = frozenset(table.terminal)
+        triggers = {str(event) for event in table.events}
+        attribute = "state"
+        while attribute in triggers:  # transitions refuses an event of that name
+            attribute += "_"
         return TransitionsMachine(
             model=None,
             name=table.name,
-            states=[{"name": s, "final": s in table.terminal} for s in table.states],
+            states=[{"name": s, "final": s in terminal} for s in table.states],
             initial=table.initial,
             transitions=[
                 {"trigger": str(row.event), "source": row.source, "dest": row.destination}
@@ -157,6 +204,7 @@ class Machine(Generic[S]):
             ],
             auto_transitions=False,
             send_event=False,
+            model_attribute=attribute,
         )
 
     @nodes.default
@@ -165,22 +213,47 @@ class Machine(Generic[S]):
         emits: dict[S, dict[Any, tuple[Any, ...]]] = {state: {} for state in moves}
         nodes = {
             state: Node(
-                self.table.name,
+                self.name,
                 state,
                 MappingProxyType(moves[state]),
                 emits=MappingProxyType(emits[state]),
+                place=(self, None, state),
             )
             for state in moves
         }
+        declared = self._declared()
         for row in self.table.rows:
-            declared = self.transitions.get_transitions(str(row.event), row.source)
-            if [transition.dest for transition in declared] != [state_name(row.destination)]:
+            found = declared.get((str(row.event), state_name(row.source)), [])
+            if [transition.dest for transition in found] != [state_name(row.destination)]:
                 raise TableError(
-                    f"table {self.table.name!r}, row {row}: transitions declares it as {declared}"
+                    f"table {self.name!r}, row {row}: transitions declares it as {found}"
                 )
             moves[row.source][row.event] = nodes[row.destination]
             emits[row.source][row.event] = row.emits
         return MappingProxyType(nodes)
+
+    def _declared(self) -> dict[tuple[str, str], list[Any]]:
+        """What the package ``transitions`` has, by event and source."""
+        declared: dict[tuple[str, str], list[Any]] = {}
+        for trigger in map(str, self.table.events):
+            for transition in self.transitions.get_transitions(trigger):
+                declared.setdefault((trigger, transition.source), []).append(transition)
+        return declared
+
+    @_columns.default
+    def _turn(self) -> Mapping[AnyEvent, Mapping[Node[S], Step]]:
+        columns: dict[AnyEvent, dict[Node[S], Step]] = {}
+        for node in self.nodes.values():
+            for event, after in node.moves.items():
+                columns.setdefault(event, {})[node] = Step(after, node.emits[event])
+        return {event: MappingProxyType(column) for event, column in columns.items()}
+
+    def __attrs_post_init__(self) -> None:
+        with suppress(TypeError):  # an output that cannot be hashed
+            _LIVING.setdefault(_identity(type(self), self.table), self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _compiled, (type(self), self.table)
 
     @property
     def name(self) -> str:
@@ -193,25 +266,31 @@ class Machine(Generic[S]):
         return self.nodes[self.table.initial]
 
     def column(self, event: AnyEvent) -> Mapping[Node[S], Step]:
-        """What `event` does in each state that allows it: the fastest way to take an event."""
-        return MappingProxyType(
-            {
-                node: Step(node.moves[event], node.emits[event])
-                for node in self.nodes.values()
-                if event in node.moves
-            }
-        )
+        """What `event` does in each state that allows it: the fastest way to take an event.
+
+        Keep it in a module or a class: unlike nodes, mappings are neither copied nor pickled.
+        """
+        return self._columns.get(event, _NOWHERE)
 
     def bound(self, coupling: Coupling[S]) -> Mapping[Node[S], Node[S]]:
         """The node that takes the place of each node once `coupling` binds this machine.
 
-        A node that is bound already is found here too, and stays as it is.
+        A node that is bound already is found here too, and stays as it is. Equal couplings bind
+        to the same nodes.
 
         Raises:
             BadCoupling: The coupling binds another machine, or keeps an event or shows a
                 state that this machine does not have.
         """
         self._check(coupling)
+        known = self._bound.get(coupling)
+        if known is None:
+            # two threads that are here at once get the nodes of one of them
+            known = self._bound.setdefault(coupling, self._bind(coupling))
+        return known
+
+    def _bind(self, coupling: Coupling[S]) -> Mapping[Node[S], Node[S]]:
+        keeps = frozenset(coupling.keeps)
         moves: dict[S, dict[Any, Node[S]]] = {state: {} for state in self.nodes}
         bound = {
             state: Node(
@@ -219,24 +298,49 @@ class Machine(Generic[S]):
                 state if coupling.reads is None else coupling.reads,
                 MappingProxyType(moves[state]),
                 coupling.delivers,
+                place=(self, coupling, state),
             )
             for state in moves
         }
         for row in self.table.rows:
-            if row.event in coupling.keeps:
+            if row.event in keeps:
                 moves[row.source][row.event] = bound[row.destination]
         swap = {node: bound[state] for state, node in self.nodes.items()}
         swap.update({node: node for node in bound.values()})
         return MappingProxyType(swap)
 
     def _check(self, coupling: Coupling[S]) -> None:
-        where = f"coupling of {coupling.machine!r} and {coupling.binds!r} by {coupling.event}"
+        where = (
+            f"coupling of {coupling.machine!r} and {coupling.binds!r} "
+            f"by {readable(str(coupling.event))}"
+        )
         if not isinstance(coupling.keeps, tuple):
             raise BadCoupling(f"{where}: keeps must be a tuple, got {shown(coupling.keeps)}")
         if coupling.binds != self.name:
             raise BadCoupling(f"{where}: it does not bind the machine {self.name!r}")
-        if coupling.reads is not None and coupling.reads not in self.table.states:
+        known = {state: state for state in self.table.states}
+        if coupling.reads is not None and not among(known, coupling.reads):
             raise BadCoupling(f"{where}: {self.name!r} has no state {coupling.reads!r}")
         for event in coupling.keeps:
-            if event not in self.table.events:
+            if event not in self._columns:
                 raise BadCoupling(f"{where}: {self.name!r} has no event {str(event)!r}")
+
+
+_NOWHERE: Final[Mapping[Any, Step]] = MappingProxyType({})
+
+_LIVING: Final[WeakValueDictionary[tuple[Any, ...], Machine[Any]]] = WeakValueDictionary()
+"""The first living machine of each table."""
+
+
+def _identity(kind: type[Machine[Any]], table: Table[Any]) -> tuple[Any, ...]:
+    # tables are equal where a state is an enum member that equals the str of the other
+    return kind, table, tuple(map(type, table.states))
+
+
+def _compiled(kind: type[Machine[S]], table: Table[S]) -> Machine[S]:
+    """The living machine of a table, or a new one."""
+    with suppress(TypeError):
+        known = _LIVING.get(_identity(kind, table))
+        if known is not None:
+            return known
+    return kind(table)

@@ -3,9 +3,9 @@
 `engine` compiles it; what is declared here is found there too.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -19,13 +19,72 @@ from wsfsm.errors import (
     shown,
 )
 
-__all__ = ["AnyEvent", "Event", "Row", "S", "Table", "state_name"]
+__all__ = [
+    "AnyEvent",
+    "Event",
+    "Immutable",
+    "Row",
+    "S",
+    "Table",
+    "among",
+    "listed",
+    "plain",
+    "plain_event",
+    "printable",
+    "readable",
+    "shortened",
+    "state_name",
+]
 
 S = TypeVar("S", bound=Enum | str)
 
+# how much of names an error's text shows
+_LENGTH: Final = 200
+_COUNT: Final = 40
+
+
+class Immutable:
+    """A declaration, or what is compiled from one: nothing of it changes, so it is its own copy."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+def plain(text: str) -> str:
+    """A member of a `StrEnum`, or of any other subclass of str, as the str that it is."""
+    given: object = text  # a wrong type is refused by the table
+    # whatever the subclass makes of __str__
+    return str.__str__(given) if isinstance(given, str) else text
+
+
+def printable(text: str) -> str:
+    """A text on one line, with what cannot be printed written as its escape sequence."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(name: str) -> str:
+    """The beginning of a name that is too long for an error's text."""
+    return name if len(name) <= _LENGTH else f"{name[:_LENGTH]}..."
+
+
+def readable(name: str) -> str:
+    """A name for an error's text: printable, not empty and not too long."""
+    return printable(shortened(name)) or '""'
+
+
+def listed(names: Collection[str]) -> str:
+    """Names for an error's text: the first ones, and how many more there are."""
+    shown = ", ".join(readable(name) for name, _ in zip(names, range(_COUNT), strict=False))
+    return shown if len(names) <= _COUNT else f"{shown} and {len(names) - _COUNT} more"
+
 
 @attrs.frozen
-class Event:
+class Event(Immutable):
     """An event that takes more than a literal name to tell.
 
     Attributes:
@@ -36,8 +95,8 @@ class Event:
             and sent by somebody; its name is a description.
     """
 
-    name: str
-    guard: str = ""
+    name: str = attrs.field(converter=plain)
+    guard: str = attrs.field(default="", converter=plain)
     informal: bool = False
 
     def __str__(self) -> str:
@@ -48,31 +107,49 @@ AnyEvent: TypeAlias = str | Event
 """A literal name, or an `Event` where that is not enough."""
 
 
+def plain_event(event: AnyEvent) -> AnyEvent:
+    """A name as `plain` has it, or the `Event`."""
+    return plain(event) if isinstance(event, str) else event
+
+
 def state_name(state: Hashable) -> str:
     """What a state is called: the name of an enum member, or the str."""
-    return state.name if isinstance(state, Enum) else str(state)
+    if isinstance(state, Enum):
+        return str(state.name)
+    return plain(state) if isinstance(state, str) else str(state)
+
+
+def among(states: Mapping[S, S], state: object) -> bool:
+    """Whether a state is one of `states`, which are given as their own keys."""
+    try:
+        known = states[state]  # type: ignore[index]
+    except (KeyError, TypeError):  # or it cannot be hashed
+        return False
+    # an enum member can equal a str, and is another state
+    return type(known) is type(state)
 
 
 @attrs.frozen
-class Row(Generic[S]):
+class Row(Immutable, Generic[S]):
     """One line of a table: in `source`, `event` leads to `destination`.
 
     Attributes:
         source: State that the machine is in.
-        event: What happens.
+        event: What happens; a member of a `StrEnum` is taken as its value.
         destination: State that follows.
         note: Where the rule comes from.
         emits: What the event gives out, in order.
     """
 
     source: S
-    event: AnyEvent
+    event: AnyEvent = attrs.field(converter=plain_event)
     destination: S
     note: str = ""
     emits: tuple[Hashable, ...] = ()
 
     def __str__(self) -> str:
-        return f"{state_name(self.source)} --{self.event}--> {state_name(self.destination)}"
+        source, destination = map(state_name, (self.source, self.destination))
+        return f"{readable(source)} --{readable(str(self.event))}--> {readable(destination)}"
 
 
 def _reachable(starts: Iterable[S], rows: Iterable[Row[S]]) -> set[S]:
@@ -90,7 +167,7 @@ def _reachable(starts: Iterable[S], rows: Iterable[Row[S]]) -> set[S]:
 
 
 @attrs.frozen
-class Table(Generic[S]):
+class Table(Immutable, Generic[S]):
     """A machine as a table of rows. What no row allows is refused.
 
     Attributes:
@@ -102,16 +179,16 @@ class Table(Generic[S]):
 
     Raises:
         UnknownState: A row, `initial` or `terminal` names a state that is not in `states`.
-        DuplicateRow: A state is listed twice, a state has two rows for one event, or two
-            different events have one name.
+        DuplicateRow: A state is listed twice, two states are equal or have one name, a state has
+            two rows for one event, or two different events have one name.
         RowOutOfTerminalState: A row leaves a terminal state.
         UnreachableState: A state cannot be reached from the initial one.
         DeadEnd: From a state, no terminal state can be reached.
-        TableError: Something is of the wrong type, an event has no name, or a state has a name
-            that `transitions` takes for something else.
+        TableError: Something is of the wrong type, an event or a state has no name, or a state
+            has a name that `transitions` takes for something else.
     """
 
-    name: str
+    name: str = attrs.field(converter=plain)
     states: tuple[S, ...]
     initial: S
     terminal: tuple[S, ...]
@@ -119,12 +196,15 @@ class Table(Generic[S]):
 
     def __attrs_post_init__(self) -> None:
         self._check_types()
+        self._check_names()
         self._check_states()
         self._check_rows()
         self._check_paths()
 
     def _check_types(self) -> None:
-        where = f"table {self.name!r}"
+        if not isinstance(self.name, str):
+            raise TableError(f"the name of a table must be a str, got {shown(self.name)}")
+        where = self._where()
         for name in ("states", "terminal", "rows"):
             if not isinstance(getattr(self, name), tuple):
                 raise TableError(
@@ -137,70 +217,108 @@ class Table(Generic[S]):
                 raise TableError(
                     f"{where}, row {row}: emits must be a tuple, got {shown(row.emits)}"
                 )
-            event = row.event.name if isinstance(row.event, Event) else row.event
-            if type(event) is not str or not event:
-                raise TableError(f"{where}, row {row}: the name of an event is a str, not empty")
         for state in self.states:
             if not isinstance(state, (str, Enum)):
                 raise TableError(f"{where}: a state is a str or an enum member, got {shown(state)}")
+            try:
+                hash(state)
+            except TypeError:
+                raise TableError(f"{where}: a state must be hashable, got {shown(state)}") from None
+
+    def _check_names(self) -> None:
+        where = self._where()
+        for row in self.rows:
+            event: object = row.event.name if isinstance(row.event, Event) else row.event
+            if not isinstance(event, str) or not event:
+                raise TableError(
+                    f"{where}, row {row}: the name of an event is a str of at least one "
+                    f"character, got {shown(event)}"
+                )
+        for state in self.states:
+            if isinstance(state, Enum) and not isinstance(state.name, str):
+                raise TableError(f"{where}: a state has a str as its name, got {shown(state)}")
             # transitions takes these names for "from any state" and "stay"
             if state_name(state) in {"*", "="}:
                 raise TableError(f"{where}: {state_name(state)!r} cannot be the name of a state")
 
     def _check_states(self) -> None:
-        names = list(map(state_name, self.states))
-        if min(len(set(names)), len(set(self.states))) < len(names):
-            raise DuplicateRow(
-                f"table {self.name!r}: a state is listed twice in {', '.join(names)}"
-            )
+        where = self._where()
+        names: dict[str, S] = {}
+        known: dict[S, S] = {}
+        for state in self.states:
+            name = state_name(state)
+            if among(known, state):
+                raise DuplicateRow(
+                    f"{where}: state {readable(name)} is listed twice in {self._listed()}"
+                )
+            if state in known:
+                raise DuplicateRow(
+                    f"{where}: the states {known[state]!r} and {state!r} are equal, "
+                    f"so that one state is listed twice"
+                )
+            if name in names:
+                raise DuplicateRow(
+                    f"{where}: two states, {names[name]!r} and {state!r}, have one name, "
+                    f"{readable(name)}"
+                )
+            known[state] = names[name] = state
         named = [("initial", self.initial), *(("terminal", state) for state in self.terminal)]
         for role, state in named:
-            if not self._knows(state):
-                raise UnknownState(f"table {self.name!r}: {role} state {self._unknown(state)}")
+            if not among(known, state):
+                raise UnknownState(f"{where}: {role} state {self._unknown(state)}")
 
     def _check_rows(self) -> None:
+        known = {state: state for state in self.states}
+        terminal = frozenset(self.terminal)
         seen: dict[tuple[S, str], Row[S]] = {}
         events: dict[str, Row[S]] = {}
         for row in self.rows:
-            where = f"table {self.name!r}, row {row}"
             for role, state in (("source", row.source), ("destination", row.destination)):
-                if not self._knows(state):
-                    raise UnknownState(f"{where}: {role} {self._unknown(state)}")
-            if row.source in self.terminal and row.destination != row.source:
+                if not among(known, state):
+                    raise UnknownState(f"{self._where(row)}: {role} {self._unknown(state)}")
+            if row.source in terminal and row.destination != row.source:
                 raise RowOutOfTerminalState(
-                    f"{where}: {state_name(row.source)} is declared as terminal"
+                    f"{self._where(row)}: {readable(state_name(row.source))} "
+                    f"is declared as terminal"
                 )
-            first = seen.get((row.source, str(row.event)))
+            name = str(row.event)
+            first = seen.get((row.source, name))
             if first is not None:
-                raise DuplicateRow(f"{where}: the row {first} has the same state and event")
-            seen[row.source, str(row.event)] = row
-            namesake = events.setdefault(str(row.event), row)
+                raise DuplicateRow(
+                    f"{self._where(row)}: the row {first} has the same state and event"
+                )
+            seen[row.source, name] = row
+            namesake = events.setdefault(name, row)
             if namesake.event != row.event:
-                raise DuplicateRow(f"{where}: the row {namesake} gives its name to another event")
+                raise DuplicateRow(
+                    f"{self._where(row)}: the row {namesake} gives its name to another event"
+                )
 
     def _check_paths(self) -> None:
-        reachable = self.reachable()
+        reachable = _reachable([self.initial], self.rows)
         back = [Row(row.destination, row.event, row.source) for row in self.rows]
         ending = _reachable(self.terminal, back)
         for state in self.states:
             if state not in reachable:
                 raise UnreachableState(
-                    f"table {self.name!r}: no row leads from {state_name(self.initial)} "
-                    f"to state {state_name(state)}"
+                    f"{self._where()}: no row leads from {readable(state_name(self.initial))} "
+                    f"to state {readable(state_name(state))}"
                 )
             if state not in ending:
-                ends = ", ".join(map(state_name, self.terminal)) or "there is none"
+                ends = listed([*map(state_name, self.terminal)]) or "there is none"
                 raise DeadEnd(
-                    f"table {self.name!r}: no row leads from state {state_name(state)} "
+                    f"{self._where()}: no row leads from state {readable(state_name(state))} "
                     f"to a terminal state ({ends})"
                 )
 
-    def _knows(self, state: object) -> bool:
-        # an enum member can equal a str, and is another state
-        return any(type(known) is type(state) and known == state for known in self.states)
+    def _where(self, row: Row[S] | None = None) -> str:
+        return f"table {self.name!r}" if row is None else f"table {self.name!r}, row {row}"
+
+    def _listed(self) -> str:
+        return listed([*map(state_name, self.states)])
 
     def _unknown(self, state: object) -> str:
-        return f"{state!r} is not one of the states {', '.join(map(state_name, self.states))}"
+        return f"{state!r} is not one of the states {self._listed()}"
 
     @property
     def events(self) -> tuple[AnyEvent, ...]:
@@ -209,8 +327,9 @@ class Table(Generic[S]):
 
     def matrix(self) -> dict[tuple[S, AnyEvent], S | None]:
         """Every state with every event: the state that follows, or None where it is refused."""
+        events = self.events
         cells: dict[tuple[S, AnyEvent], S | None] = {
-            (state, event): None for state in self.states for event in self.events
+            (state, event): None for state in self.states for event in events
         }
         cells.update({(row.source, row.event): row.destination for row in self.rows})
         return cells
@@ -222,9 +341,12 @@ class Table(Generic[S]):
 
     def paths(self, length: int) -> Iterator[tuple[Row[S], ...]]:
         """All sequences of up to `length` rows out of the initial state, shortest first."""
+        leaving: dict[S, list[Row[S]]] = {}
+        for row in self.rows:
+            leaving.setdefault(row.source, []).append(row)
         paths: list[tuple[Row[S], ...]] = [()]
         yield from paths
         for _ in range(length):
             ends = [(path, path[-1].destination if path else self.initial) for path in paths]
-            paths = [(*path, r) for path, end in ends for r in self.rows if r.source == end]
+            paths = [(*path, row) for path, end in ends for row in leaving.get(end, ())]
             yield from paths

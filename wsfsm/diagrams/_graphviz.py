@@ -19,6 +19,7 @@ _FRAME: Final = "#d0d7de"
 _INK: Final = "#24292f"
 
 _PATIENCE: Final = 60  # seconds
+_PIECE: Final = 1000  # characters
 
 
 class GraphvizError(RuntimeError):
@@ -26,7 +27,23 @@ class GraphvizError(RuntimeError):
 
 
 def _text(text: str) -> str:
-    return "<BR/>".join(map(html.escape, lines_of(text)))
+    return "<BR/>".join(map(_line, lines_of(text)))
+
+
+def _line(text: str) -> str:
+    # a backslash starts an escape sequence in labels (escString), in HTML-like ones too
+    parts = (html.escape(part).replace("\\", r"\\") for part in _cut(text))
+    return '<BR ALIGN="LEFT"/>'.join(parts)
+
+
+def _quoted(text: str) -> str:
+    pieces = "\\\n".join(_cut(text))
+    return f'"{pieces}"'
+
+
+def _cut(text: str) -> Iterator[str]:
+    """Pieces that are short enough: Graphviz has a limit of 16 KiB a token, and of the width."""
+    return (text[i : i + _PIECE] for i in range(0, max(len(text), 1), _PIECE))
 
 
 _STYLE: Final = Style(_text, _text, "<I>{}</I>".format, "<BR/>")
@@ -47,22 +64,23 @@ _FRAMES: Final = (
 def _attributes(me: str, classes: str, **more: str) -> str:
     """Attributes in DOT; a value in angle brackets is an HTML-like label and not quoted."""
     values = {"id": me, "class": classes, **more}
-    listed = (f"{k}={v}" if v.startswith("<") else f'{k}="{v}"' for k, v in values.items())
+    listed = (f"{k}={v if v.startswith('<') else _quoted(v)}" for k, v in values.items())
     return f"[{', '.join(listed)}]"
 
 
 def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     me, initial = anchor(table.name), anchor(table.name, name_of(table.initial))
     start = _attributes(f"{me}:start", "start", shape="point", width="0.13", fillcolor=_INK)
-    yield f'subgraph "cluster_{me}" {{'
-    yield f'  id="{me}"; class="machine"; label=<<B>{_text(table.name)}</B>>;'
+    terminal = frozenset(table.terminal)
+    yield f"subgraph {_quoted(f'cluster_{me}')} {{"
+    yield f'  id={_quoted(me)}; class="machine"; label=<<B>{_text(table.name)}</B>>;'
     yield f'  style="rounded,filled"; color="{_FRAME}"; fillcolor="{_PANEL}"; margin=8;'
-    yield f'  "{me}:start" {start};'
+    yield f"  {_quoted(f'{me}:start')} {start};"
     arrows = diagram.arrows(table)
     for state in table.states:
         inside = arrows.pop((state, state), []) if diagram.gathered else []
-        yield f"  {_state(diagram, table, state, inside)}"
-    yield f'  "{me}:start" -> "{initial}" {_attributes(f"{me}:start:arrow", "start")};'
+        yield f"  {_state(diagram, table, state, inside, last=state in terminal)}"
+    yield f"  {_edge(f'{me}:start', initial)} {_attributes(f'{me}:start:arrow', 'start')};"
     if diagram.gathered:
         for (source, destination), rows in arrows.items():
             yield f"  {_arrow(diagram, table, source, destination, rows)}"
@@ -72,8 +90,14 @@ def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     yield "}"
 
 
-def _state(diagram: Diagram, table: Table[Any], state: Any, inside: list[Row[Any]]) -> str:
-    me, last = anchor(table.name, name_of(state)), state in table.terminal
+def _edge(first: str, last: str) -> str:
+    return f"{_quoted(first)} -> {_quoted(last)}"
+
+
+def _state(
+    diagram: Diagram, table: Table[Any], state: Any, inside: list[Row[Any]], *, last: bool
+) -> str:
+    me = anchor(table.name, name_of(state))
     label = _text(name_of(state))
     if inside:
         label = f"<B>{label}</B><BR/>{_lines(diagram, table, inside)}"
@@ -84,7 +108,7 @@ def _state(diagram: Diagram, table: Table[Any], state: Any, inside: list[Row[Any
         label=f"<{label}>",
         **({"peripheries": "2"} if last else {}),
     )
-    return f'"{me}" {node};'
+    return f"{_quoted(me)} {node};"
 
 
 def _lines(diagram: Diagram, table: Table[Any], rows: list[Row[Any]]) -> str:
@@ -107,7 +131,7 @@ def _arrow(
     kinds = dict.fromkeys(diagram.kind(table, row.event).name for row in rows)
     label = f"<{_lines(diagram, table, rows)}>"
     me = f"{first}:{anchor(name_of(destination))}"
-    return f'"{first}" -> "{last}" {_attributes(me, " ".join(kinds), label=label)};'
+    return f"{_edge(first, last)} {_attributes(me, ' '.join(kinds), label=label)};"
 
 
 def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
@@ -127,7 +151,7 @@ def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
         # what changes nothing is thinner than what leads on
         **({"penwidth": "0.8", "arrowsize": "0.6"} if loop else {}),
     )
-    return f'"{anchor(table.name, source)}" -> "{anchor(table.name, destination)}" {edge};'
+    return f"{_edge(anchor(table.name, source), anchor(table.name, destination))} {edge};"
 
 
 def _coupling(diagram: Diagram, coupling: Coupling[Any]) -> Iterator[str]:
@@ -136,7 +160,7 @@ def _coupling(diagram: Diagram, coupling: Coupling[Any]) -> Iterator[str]:
     ink = {"color": COUPLED.colour, "fontcolor": COUPLED.colour}
     label = f"<{_STYLE.terms(diagram, coupling)}>"
     note = _attributes(me, "coupling", label=label, shape="note", fontsize="10", **ink)
-    yield f'"{me}" {note};'
+    yield f"{_quoted(me)} {note};"
     order = [table.name for table in diagram.tables]
     down = order.index(coupling.machine) <= order.index(coupling.binds)
     lines = {
@@ -148,8 +172,10 @@ def _coupling(diagram: Diagram, coupling: Coupling[Any]) -> Iterator[str]:
     last = anchor(upper, name_of(diagram.table(upper).terminal[-1]))
     ahead |= {"style": "dashed", "ltail": f"cluster_{anchor(upper)}"} | ink
     behind |= {"style": "dashed", "lhead": f"cluster_{anchor(lower)}"} | ink
-    yield f'"{last}" -> "{me}" {_attributes(f"{me}:{above}", "coupling", **ahead)};'
-    yield f'"{me}" -> "{anchor(lower)}:start" {_attributes(f"{me}:{below}", "coupling", **behind)};'
+    upper_line = _attributes(f"{me}:{above}", "coupling", **ahead)
+    lower_line = _attributes(f"{me}:{below}", "coupling", **behind)
+    yield f"{_edge(last, me)} {upper_line};"
+    yield f"{_edge(me, f'{anchor(lower)}:start')} {lower_line};"
 
 
 def _legend(diagram: Diagram) -> str:
@@ -174,7 +200,7 @@ def _legend(diagram: Diagram) -> str:
 def dot(diagram: Diagram) -> str:
     """The diagram in Graphviz's language."""
     title = "+".join(anchor(table.name) for table in diagram.tables)
-    parts = [f'digraph "{title}" {{', f'  id="diagram:{title}";', _HEAD]
+    parts = [f"digraph {_quoted(title)} {{", f"  id={_quoted(f'diagram:{title}')};", _HEAD]
     for table in diagram.tables:
         parts += ["", *(f"  {line}" for line in _machine(diagram, table))]
     for coupling in diagram.couplings:

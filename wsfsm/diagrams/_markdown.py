@@ -11,7 +11,8 @@ __all__ = ["markdown"]
 
 
 def _text(text: str) -> str:
-    special = r"[\\`*<>|&~$]|\](?=\()|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+    # a number sign at the end of a heading is taken for its closing sequence
+    special = r"[\\`*<>|&~$]|\](?=\()|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|#(?=#*$)"
     return "<br>".join(re.sub(special, r"\\\g<0>", line) for line in lines_of(text))
 
 
@@ -21,7 +22,7 @@ def _name(name: str) -> str:
 
 
 def _note(note: str) -> str:
-    return _text(note) if note else ""
+    return _text(note.strip()) if note and note.strip() else ""
 
 
 def _italic(text: str) -> str:
@@ -29,19 +30,21 @@ def _italic(text: str) -> str:
     return f"*{text}*" if text == text.strip() else f"<i>{text}</i>"
 
 
+_WIDTH: Final = 200  # of the columns that are aligned
+
 _STYLE: Final = Style(_name, _text, _italic, " ")
 
 
 def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A table with its columns aligned."""
     rows = [head, *rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [min(max(map(len, column)), _WIDTH) for column in zip(*rows, strict=True)]
     grid = [[cell.ljust(w) for cell, w in zip(row, widths, strict=True)] for row in rows]
     grid.insert(1, ["-" * width for width in widths])
     return (f"| {' | '.join(line)} |" for line in grid)
 
 
-def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
+def _machine(diagram: Diagram, table: Table[Any], italics: str) -> Iterator[str]:
     literal = _STYLE.literal
     meaning = diagram.meaning(table)
     ends = ", ".join(literal(name_of(state)) for state in table.terminal)
@@ -50,7 +53,6 @@ def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     if meaning:
         yield f"Its events are {_text(meaning)}."
     yield f"It starts in {literal(name_of(table.initial))} and ends in {ends}."
-    italics = " *Italics*: a description, not a literal name." if diagram.describes else ""
     yield f"A dash: refused.{italics}"
     yield ""
     cells = {
@@ -84,8 +86,9 @@ def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
 def markdown(diagram: Diagram) -> str:
     """Every state with every event, every row with its note, and the couplings."""
     parts = [f"# {' and '.join(_text(table.name) for table in diagram.tables)}"]
+    italics = " *Italics*: a description, not a literal name." if diagram.describes else ""
     for table in diagram.tables:
-        parts += ["", *_machine(diagram, table)]
+        parts += ["", *_machine(diagram, table, italics)]
     if diagram.couplings:
         rows = [
             [_text(c.machine), _text(c.binds), _STYLE.terms(diagram, c), _note(c.note)]

@@ -1,5 +1,6 @@
 """Mermaid, which GitHub draws in Markdown."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,12 +10,20 @@ from wsfsm.engine import Table
 __all__ = ["mermaid"]
 
 
+# letters, digits and a few characters are harmless, but for two things that are read in labels
+# too: an underscore outside a word is emphasis, and "direction TB" is a statement
+_SPECIAL: Final = re.compile(
+    r"[^\w .,()-]|(?<![^\W_])_|_(?![^\W_])|(?<=direction) +(?=TB|BT|RL|LR)", re.IGNORECASE
+)
+
+
 def _text(text: str) -> str:
-    """A text in which only letters, digits and a few harmless characters are not encoded."""
-    return "<br/>".join(
-        "".join(c if c.isalnum() or c in " _.,-()" else f"#{ord(c)};" for c in line)
-        for line in lines_of(text)
-    )
+    """A text in which all but harmless characters are written as their numbers."""
+    return "<br/>".join(_SPECIAL.sub(_numbers, line) for line in lines_of(text))
+
+
+def _numbers(found: re.Match[str]) -> str:
+    return "".join(f"#{ord(c)};" for c in found[0])
 
 
 _STYLE: Final = Style(_text, _text, "<i>{}</i>".format, "<br/>")

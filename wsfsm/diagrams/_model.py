@@ -10,6 +10,7 @@ from attrs.validators import matches_re
 
 from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Row, Table
 from wsfsm.errors import BadCoupling
+from wsfsm.rows import listed, printable, readable
 from wsfsm.rows import state_name as name_of
 
 __all__ = [
@@ -84,20 +85,25 @@ class Diagram:
     kinds: Mapping[str, Kind] = attrs.field(factory=dict)
     gathered: bool = False
     outputs: bool = True
+    _guards: Mapping[str, dict[str, set[str]]] = attrs.field(init=False, repr=False)
+
+    @_guards.default
+    def _guards_by_machine(self) -> Mapping[str, dict[str, set[str]]]:
+        return {table.name: _guards(table.events) for table in self.tables}
 
     def __attrs_post_init__(self) -> None:
         names = [table.name for table in self.tables]
         if not names or len(set(names)) != len(names):
             raise ValueError(
-                f"A diagram has machines with different names, got {', '.join(names) or 'none'}"
+                f"A diagram has machines with different names, got {listed(names) or 'none'}"
             )
-        events = {table.name: table.events for table in self.tables}
+        events = {table.name: frozenset(table.events) for table in self.tables}
         for coupling in self.couplings:
             taken = coupling.event in events.get(coupling.machine, ())
             if not taken or coupling.binds not in events:
                 raise BadCoupling(
                     f"coupling of {coupling.machine!r} and {coupling.binds!r} by "
-                    f"{coupling.event}: not in a diagram of {', '.join(names)}"
+                    f"{readable(str(coupling.event))}: not in a diagram of {listed(names)}"
                 )
 
     def kind(self, table: Table[Any], event: AnyEvent) -> Kind:
@@ -129,7 +135,7 @@ class Diagram:
         """What is shown of the rows of an arrow: guards that make no difference are left out."""
         if not self.gathered:
             return list(rows)
-        guards = _guards(table.events)
+        guards = self._guards[table.name]
         here = _guards(row.event for row in rows)
         shown: dict[str, Row[Any]] = {}
         for row in rows:
@@ -181,11 +187,20 @@ def anchor(*names: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, with what cannot be seen or drawn written as its escape sequence."""
-    return [
-        "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-        for line in text.splitlines() or ['""']
-    ]
+    """The lines of a text, with what cannot be seen or drawn written as its escape sequence.
+
+    Blanks and line breaks are written so too where nothing else is in the text, and line breaks
+    that nothing follows.
+    """
+    if not text.strip():
+        return [printable(text).replace(" ", r"\x20") or '""']
+    seen = text.rstrip(_BREAKS)
+    lines = seen.splitlines()
+    lines[-1] += text[len(seen) :]
+    return [printable(line) for line in lines]
+
+
+_BREAKS: Final = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # of str.splitlines()
 
 
 @attrs.frozen
@@ -220,7 +235,7 @@ class Style:
         event = self.event(row.event)
         if not (diagram.outputs and row.emits):
             return event
-        given = self.plain(", ".join(map(output_name, row.emits)))
+        given = ", ".join(self.plain(output_name(output)) for output in row.emits)
         return f"{event}{self.turn}{self.plain('/')} {given}"
 
     def terms(self, diagram: Diagram, coupling: Coupling[Any]) -> str:
