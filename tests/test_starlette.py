@@ -23,6 +23,7 @@ from support import Server, run, scope, spec
 
 import wsfsm.datastructures
 import wsfsm.requests
+from wsfsm.types import Message
 
 SPEC = spec("starlette")
 DIFFERENCES = SPEC["difference"]
@@ -94,9 +95,9 @@ class TestEveryDeliberateDifference:
 def script(code: str, names: dict[str, Any]) -> str:
     """Run the code of a row, and tell how it ended."""
 
-    def connected(**keys: Any) -> tuple[Any, Server]:
-        server = Server([{"type": "websocket.connect"}])
-        websocket = names["WebSocket"](scope(**keys), server.receive, server.send)
+    def connected(*incoming: Message, cls: Any = None, **keys: Any) -> tuple[Any, Server]:
+        server = Server([{"type": "websocket.connect"}, *incoming])
+        websocket = (cls or names["WebSocket"])(scope(**keys), server.receive, server.send)
         run(websocket.accept())
         return websocket, server
 
@@ -161,6 +162,10 @@ METHODS: list[tuple[Any, ...]] = [
     ("close",),
     ("close", 4000, "bye"),
     ("close", "1000"),
+    ("close", 1006),
+    ("close", 401),
+    ("close", 1008, ["the errors that FastAPI has found"]),
+    ("close", 4000, "x" * 124),
     *(("send", message) for message in OUTGOING),
 ]
 

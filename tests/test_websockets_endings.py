@@ -54,25 +54,15 @@ class TestDisconnect:
 
         assert (caught.value.code, caught.value.reason) == (code, reason)
         assert not isinstance(caught.value, RuntimeError)
-        with pytest.raises(ConnectionClosed) as closed:
+        with pytest.raises(WebSocketDisconnected) as over:
             run(websocket.receive())
-        assert (closed.value.code, closed.value.reason) == (code, reason)
+        assert (over.value.code, over.value.reason) == (code, reason)
 
     @pytest.mark.parametrize(
-        ("call", "sentence"),
-        [
-            (("receive",), AFTER_DISCONNECT),
-            (("receive_text",), AFTER_DISCONNECT),
-            (("receive_bytes",), AFTER_DISCONNECT),
-            (("receive_json",), AFTER_DISCONNECT),
-            (("send_text", "x"), AFTER_DISCONNECT.replace("receive", "send", 1)),
-            (("send_bytes", b"x"), AFTER_DISCONNECT.replace("receive", "send", 1)),
-            (("send_json", 1), AFTER_DISCONNECT.replace("receive", "send", 1)),
-            (("accept",), AFTER_DISCONNECT.replace("receive", "send", 1)),
-        ],
+        "call", [("send_text", "x"), ("send_bytes", b"x"), ("send_json", 1), ("accept",)]
     )
-    def test_whatever_comes_after_it_is_one_exception_of_both_families(
-        self, call: tuple[Any, ...], sentence: str
+    def test_a_send_after_it_raises_one_exception_of_both_families(
+        self, call: tuple[Any, ...]
     ) -> None:
         websocket, server = left()
 
@@ -86,7 +76,28 @@ class TestDisconnect:
         assert isinstance(error, RuntimeError)
         assert (error.code, error.reason, error.closed_by) == (4001, "bye", "client")
         assert str(error).startswith(
-            f"{sentence}\nState: client DISCONNECTED, application CONNECTED; "
+            f"{AFTER_DISCONNECT.replace('receive', 'send', 1)}"
+            "\nState: client DISCONNECTED, application CONNECTED; "
+            "the connection was ended by the client with code 4001 'bye'."
+        )
+        assert (server.incoming, server.sent) == ([], [])
+
+    @pytest.mark.parametrize("method", ["receive", "receive_text", "receive_bytes", "receive_json"])
+    def test_a_receive_after_it_is_not_caught_as_a_disconnect(self, method: str) -> None:
+        # a loop that catches the disconnect and forgets to leave must end here, as with Starlette
+        websocket, server = left()
+
+        with pytest.raises(WebSocketDisconnected) as caught:
+            run(getattr(websocket, method)())
+
+        error = caught.value
+        assert type(error) is WebSocketDisconnected
+        assert not isinstance(error, WebSocketDisconnect)
+        assert isinstance(error, RuntimeError)
+        assert (error.code, error.reason, error.closed_by) == (4001, "bye", "client")
+        assert (error.machine, error.event, error.allowed) == ("client", "websocket.receive", ())
+        assert str(error).startswith(
+            f"{AFTER_DISCONNECT}\nState: client DISCONNECTED, application CONNECTED; "
             "the connection was ended by the client with code 4001 'bye'."
         )
         assert (server.incoming, server.sent) == ([], [])
@@ -107,7 +118,7 @@ class TestDisconnect:
         run(websocket.receive())
         run(websocket.receive())
 
-        with pytest.raises(ConnectionClosed) as caught:
+        with pytest.raises(WebSocketDisconnected) as caught:
             run(websocket.receive_text())
 
         assert first_line(caught.value) == "WebSocket is not connected."
@@ -150,11 +161,9 @@ class TestOwnClose:
             (("send_text", "x"), AFTER_CLOSE),
             (("send_bytes", b"x"), AFTER_CLOSE),
             (("accept",), AFTER_CLOSE),
-            (("receive_text",), "WebSocket is not connected."),
-            (("receive_bytes",), "WebSocket is not connected."),
         ],
     )
-    def test_whatever_comes_after_it_tells_that_the_application_closed(
+    def test_a_send_after_it_tells_that_the_application_closed(
         self, call: tuple[Any, ...], sentence: str
     ) -> None:
         websocket, _ = accepted()
@@ -167,12 +176,25 @@ class TestOwnClose:
         assert caught.value.closed_by == "application"
         assert (caught.value.code, caught.value.reason) == (4000, "done")
 
+    @pytest.mark.parametrize("method", ["receive_text", "receive_bytes", "receive_json"])
+    def test_data_after_it_is_not_to_be_had(self, method: str) -> None:
+        websocket, _ = accepted()
+        run(websocket.close(4000, "done"))
+
+        with pytest.raises(WebSocketDisconnected) as caught:
+            run(getattr(websocket, method)())
+
+        assert not isinstance(caught.value, WebSocketDisconnect)
+        assert first_line(caught.value) == "WebSocket is not connected."
+        assert caught.value.closed_by == "application"
+        assert (caught.value.code, caught.value.reason) == (4000, "done")
+
     def test_the_disconnect_that_answers_it_can_be_received(self) -> None:
         websocket, _ = accepted({"type": "websocket.disconnect", "code": 1000})
         run(websocket.close(4000, "done"))
 
         assert run(websocket.receive())["code"] == 1000
-        with pytest.raises(ConnectionClosed) as caught:
+        with pytest.raises(WebSocketDisconnected) as caught:
             run(websocket.receive())
         assert (caught.value.code, caught.value.closed_by) == (4000, "application")
 
@@ -205,14 +227,24 @@ class TestLoss:
         return websocket, server
 
     @pytest.mark.parametrize(
-        "call", [("send_text", "x"), ("close",), ("accept",), ("receive_text",), ("receive_json",)]
+        ("call", "kind"),
+        [
+            (("send_text", "x"), ConnectionClosed),
+            (("close",), ConnectionClosed),
+            (("accept",), ConnectionClosed),
+            (("receive_text",), WebSocketDisconnected),
+            (("receive_json",), WebSocketDisconnected),
+        ],
     )
-    def test_whatever_comes_after_it_tells_of_the_transport(self, call: tuple[Any, ...]) -> None:
+    def test_whatever_comes_after_it_tells_of_the_transport(
+        self, call: tuple[Any, ...], kind: type[WebSocketDisconnected]
+    ) -> None:
         websocket, _ = self.lost()
 
-        with pytest.raises(ConnectionClosed) as caught:
+        with pytest.raises(kind) as caught:
             run(getattr(websocket, call[0])(*call[1:]))
 
+        assert type(caught.value) is kind
         assert (caught.value.code, caught.value.closed_by) == (1006, "transport")
         assert "Need to call" not in str(caught.value)
 
@@ -221,7 +253,7 @@ class TestLoss:
 
         assert run(websocket.receive()) == TEXT
         assert run(websocket.receive()) == BYE
-        with pytest.raises(ConnectionClosed) as caught:
+        with pytest.raises(WebSocketDisconnected) as caught:
             run(websocket.receive())
         assert (caught.value.code, caught.value.reason) == (4001, "bye")
         assert caught.value.closed_by == "client"
@@ -230,7 +262,7 @@ class TestLoss:
         websocket, _ = self.lost({"type": "websocket.disconnect", "code": 1006})
         run(websocket.receive())
 
-        with pytest.raises(ConnectionClosed) as caught:
+        with pytest.raises(WebSocketDisconnected) as caught:
             run(websocket.receive())
         assert (caught.value.code, caught.value.closed_by) == (1006, "transport")
 

@@ -1,5 +1,6 @@
 """Explicit state machines for ASGI WebSockets."""
 
+from wsfsm.closing import truncate_reason
 from wsfsm.datastructures import URL, Address, Headers, QueryParams, State
 from wsfsm.engine import Coupling, Event, Machine, Node, Row, Table
 from wsfsm.errors import (
@@ -61,4 +62,5 @@ __all__ = [
     "WebSocketDisconnect",
     "WebSocketDisconnected",
     "WebSocketState",
+    "truncate_reason",
 ]

@@ -7,19 +7,18 @@ variable points at an `Ended`, a joint that also knows how it came to it.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self, TypeAlias
 
 import attrs
 
 from wsfsm.engine import AnyEvent, Event, Node
 from wsfsm.errors import ClosedBy
 from wsfsm.messages import Close, Disconnect
-from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.states import WebSocketState
 from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, LOST, TRANSPORT_LOST
 from wsfsm.types import Message
 
-__all__ = ["STRAIGHT", "Ended", "Joint", "Pair", "Place", "Standing", "StateNode"]
+__all__ = ["STRAIGHT", "Ended", "Joint", "Pair", "Place", "StateNode", "flowing_past"]
 
 StateNode: TypeAlias = Node[WebSocketState]
 
@@ -42,7 +41,10 @@ class Joint:
         sends: Where each message that the application machine takes leads both, by its type.
         takes: The same for its events that a type alone does not tell. The loss of the
             transport is among them everywhere: it can also meet the application's last message.
+        own_send: The `send` of the facade, where data may go past it; else None.
+        own_receive: The `receive` of the facade, where data may come past it; else None.
         last: Whether the application machine has taken its last event.
+        pair: The pair that it belongs to.
         ending: None; only an `Ended` has one.
     """
 
@@ -51,11 +53,20 @@ class Joint:
     receives: Mapping[AnyEvent, "Joint"] = attrs.field(repr=False)
     sends: Mapping[str, "Joint"] = attrs.field(repr=False)
     takes: Mapping[AnyEvent, "Joint"] = attrs.field(repr=False)
+    own_send: object = attrs.field(default=None, repr=False, kw_only=True)
+    own_receive: object = attrs.field(default=None, repr=False, kw_only=True)
     last: bool
+    pair: "Pair" = attrs.field(repr=False)
     ending: ClassVar[None] = None
 
-    def __deepcopy__(self, memo: object) -> Self:
+    def __copy__(self) -> Self:
         return self  # places are compared by identity
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _joint, (self.pair, self.client, self.application)
 
 
 @attrs.define(eq=False)
@@ -73,6 +84,8 @@ class Ended:
     code: int
     reason: str
     closed_by: ClosedBy
+    own_send: ClassVar[None] = None
+    own_receive: ClassVar[None] = None
 
     @classmethod
     def by_application(cls, joint: Joint, message: Message) -> Self:
@@ -83,7 +96,7 @@ class Ended:
 
     @classmethod
     def by_disconnect(cls, joint: Joint, message: Message) -> Self:
-        """The end that a ``websocket.disconnect`` tells."""
+        """The end that a ``websocket.disconnect`` reports."""
         return cls._told(joint, message, _NO_CODE, "client")
 
     @classmethod
@@ -142,6 +155,9 @@ class Pair:
         self._joints: dict[tuple[StateNode, StateNode], Joint] = {}
         self.initial = self._joint(CLIENT.initial, APPLICATION.initial)
 
+    def __reduce__(self) -> str:
+        return "STRAIGHT"  # a name in this module; pickle refuses any other pair for it
+
     def _joint(self, client: StateNode, application: StateNode) -> Joint:
         known = self._joints.get((client, application))
         if known is not None:
@@ -149,7 +165,7 @@ class Pair:
         receives: dict[AnyEvent, Joint] = {}
         sends: dict[str, Joint] = {}
         takes: dict[AnyEvent, Joint] = {}
-        joint = Joint(client, application, receives, sends, takes, last=application.terminal)
+        joint = Joint(client, application, receives, sends, takes, application.terminal, self)
         self._joints[client, application] = joint
         for event, after in client.moves.items():
             gone = event == CLIENT_GONE.event
@@ -182,64 +198,27 @@ class Pair:
         return Ended(joint, 1006, "", "application") if ours.terminal else joint
 
 
+def _joint(pair: Pair, client: StateNode, application: StateNode) -> Joint:
+    return pair._joint(client, application)  # noqa: SLF001 - a part of it
+
+
 STRAIGHT: Final = Pair()
-"""The joints of connections whose class overrides neither send nor receive."""
+"""The joints of all connections."""
 
 
-class Standing(HTTPConnection[StateT]):
-    """A connection that stands at a place, and shows the states of its two machines."""
+def flowing_past(joint: Joint, *, send: object, receive: object) -> Joint:
+    """Copy a joint for connections whose data may go past their own `send` and `receive`.
 
-    __slots__ = ("_at",)
-
-    _at: Place
-    _pair: ClassVar[Pair] = STRAIGHT
-    _initial: ClassVar[Joint] = STRAIGHT.initial
-
-    @property
-    def client_state(self) -> WebSocketState:
-        """State of the client machine, which sees what the application receives.
-
-        After the loss of the transport it reads DISCONNECTED. Tests may set it, and take back
-        what they set with `del`.
-        """
-        return self._at.client.state
-
-    @client_state.setter
-    def client_state(self, state: WebSocketState) -> None:
-        self._set(state, self._now().application.state)
-
-    @client_state.deleter
-    def client_state(self) -> None:
-        self._unset()
-
-    @property
-    def application_state(self) -> WebSocketState:
-        """State of the application machine, which sees what the application sends.
-
-        Tests may set it, and take back what they set with `del`.
-        """
-        return self._at.application.state
-
-    @application_state.setter
-    def application_state(self, state: WebSocketState) -> None:
-        self._set(self._now().client.state, state)
-
-    @application_state.deleter
-    def application_state(self) -> None:
-        self._unset()
-
-    def _now(self) -> Place:
-        # a test's double may set its states without the __init__ of this class
-        return getattr(self, "_at", self._initial)
-
-    def _set(self, client: WebSocketState, application: WebSocketState) -> None:
-        place = self._pair.at(client, application)
-        self.__dict__.setdefault("_before_set", []).append(self._now())
-        self._at = place
-
-    def _unset(self) -> None:
-        # unittest.mock.patch.object() ends by deleting what it has set
-        try:
-            self._at = self.__dict__["_before_set"].pop()
-        except (KeyError, IndexError):
-            raise AttributeError("no state has been set that could be taken back") from None
+    Args:
+        joint: Where data flows: it leads back to here in both directions.
+        send: The method that may be gone past, while it is the one of the connection's class.
+        receive: As `send`.
+    """
+    receives: dict[AnyEvent, Joint] = {}
+    sends: dict[str, Joint] = {}
+    copy = attrs.evolve(joint, receives=receives, sends=sends, own_send=send, own_receive=receive)
+    for event, after in joint.receives.items():
+        receives[event] = copy if after is joint else after
+    for kind, after in joint.sends.items():
+        sends[kind] = copy if after is joint else after
+    return copy

@@ -1,7 +1,9 @@
 """What the facade raises: Starlette's sentence first, then where the connection stands."""
 
-from typing import Any, TypeVar
+from typing import NoReturn, TypeVar
 
+from wsfsm.arguments import wrong_type
+from wsfsm.closing import code_fault, reason_fault
 from wsfsm.engine import AnyEvent, Event
 from wsfsm.errors import (
     ConnectionClosed,
@@ -11,19 +13,44 @@ from wsfsm.errors import (
     shown,
 )
 from wsfsm.joint import Place, StateNode
+from wsfsm.turns import give_turn
 from wsfsm.types import Message
 
-__all__ = ["not_open", "not_received", "not_sent", "unexpected"]
+__all__ = [
+    "no_more",
+    "not_open",
+    "not_received",
+    "not_sent",
+    "refuse",
+    "unexpected",
+    "unsendable",
+]
 
 E = TypeVar("E", bound=IllegalTransition)
+
+_NO_MORE = 'Cannot call "receive" once a disconnect message has been received.'
+
+
+async def refuse(error: Exception) -> NoReturn:
+    """Raise an error of a call that was refused, after a turn of the event loop.
+
+    An application that makes the same mistake for ever would stop everybody else otherwise.
+    """
+    await give_turn()
+    raise error from None
+
+
+def no_more(place: Place) -> WebSocketDisconnected:
+    """The error for asking for another message after the last one."""
+    node, event = place.client, "websocket.receive"
+    return _error(WebSocketDisconnected, place, node, event, _NO_MORE)
 
 
 def not_received(place: Place, event: AnyEvent) -> IllegalTransition:
     """The error for an event that the client machine refuses."""
     node = place.client
-    if node.terminal:
-        sentence = 'Cannot call "receive" once a disconnect message has been received.'
-        return _closed(place, node, event, sentence)
+    if node.terminal:  # while this call waited, another one was given the disconnect
+        return _error(ConnectionClosed, place, node, event, _NO_MORE)
     return _error(IllegalTransition, place, node, event, _expected(node, event))
 
 
@@ -34,7 +61,8 @@ def not_sent(place: Place, event: AnyEvent) -> IllegalTransition:
         done = "a close message has been sent"
         if not node.terminal:
             done = "a disconnect message has been received"
-        return _closed(place, node, event, f'Cannot call "send" once {done}.')
+        sentence = f'Cannot call "send" once {done}.'
+        return _error(ConnectionClosed, place, node, event, sentence)
     return _error(IllegalTransition, place, node, event, _expected(node, event))
 
 
@@ -44,7 +72,8 @@ def not_open(place: Place) -> WebSocketDisconnected:
     if not _over(node):
         sentence = 'WebSocket is not connected. Need to call "accept" first.'
         return _error(WebSocketDisconnected, place, node, event, sentence)
-    return _closed(place, node, event, "WebSocket is not connected.")
+    sentence = "WebSocket is not connected."
+    return _error(WebSocketDisconnected, place, node, event, sentence)
 
 
 def unexpected(expected: str, message: Message) -> UnexpectedFrame:
@@ -66,6 +95,22 @@ def unexpected(expected: str, message: Message) -> UnexpectedFrame:
     )
 
 
+def unsendable(place: Place, code: object, reason: object) -> Exception | None:
+    """The error for closing an open connection with what no Close frame can have, if so."""
+    error: Exception
+    if code is not None and (type(code) is bool or not isinstance(code, int)):
+        error = wrong_type("close", "code", code, "int")
+    elif reason is not None and not isinstance(reason, str):
+        error = wrong_type("close", "reason", reason, "str or None")
+    elif code is not None and (fault := code_fault(code)):
+        error = ValueError(f"close(): 'code' {fault}; nothing was sent")
+    elif reason and (fault := reason_fault(reason)):
+        error = ValueError(f"close(): 'reason' {fault}; nothing was sent")
+    else:
+        return None
+    return type(error)(f"{error}\nState: {_state(place)}.")
+
+
 def _over(node: StateNode) -> bool:
     return node.terminal or not node.delivers
 
@@ -84,27 +129,24 @@ def _expected(node: StateNode, event: AnyEvent) -> str:
     return f"Expected ASGI message {expected}, but got {_literal(event)!r}"
 
 
-def _closed(place: Place, node: StateNode, event: AnyEvent, sentence: str) -> ConnectionClosed:
-    end = place.ending
-    told = (
-        {} if end is None else {"code": end.code, "reason": end.reason, "closed_by": end.closed_by}
-    )
-    return _error(ConnectionClosed, place, node, event, sentence, **told)
-
-
-def _error(
-    kind: type[E], place: Place, node: StateNode, event: AnyEvent, sentence: str, **told: Any
-) -> E:
-    state = f"client {place.client.state.name}, application {place.application.state.name}"
-    end = place.ending
-    if end is not None:
-        reason = f" {end.reason!r}" if end.reason else ""
-        state += f"; the connection was ended by the {end.closed_by} with code {end.code}{reason}"
+def _error(kind: type[E], place: Place, node: StateNode, event: AnyEvent, sentence: str) -> E:
+    end, told = place.ending, {}
+    if end is not None and issubclass(kind, WebSocketDisconnected):
+        told = {"code": end.code, "reason": end.reason, "closed_by": end.closed_by}
     return kind(
-        f"{sentence}\nState: {state}. Allowed now: {', '.join(node.choices) or 'nothing'}.",
+        f"{sentence}\nState: {_state(place)}. Allowed now: {', '.join(node.choices) or 'nothing'}.",
         machine=node.machine,
         state=node.state,
         event=str(event),
         allowed=node.choices,
         **told,
     )
+
+
+def _state(place: Place) -> str:
+    state = f"client {place.client.state.name}, application {place.application.state.name}"
+    end = place.ending
+    if end is None:
+        return state
+    reason = f" {end.reason!r}" if end.reason else ""
+    return f"{state}; the connection was ended by the {end.closed_by} with code {end.code}{reason}"

@@ -3,22 +3,36 @@
 A message makes one trip: application -> facade -> one look-up in a compiled row -> the
 server's callable, and back. What is legal is decided in `wsfsm.tables` alone; this module
 only asks.
+
+As in Starlette's class, every method goes through `self.send`, `self.receive` and
+`self._raise_on_disconnect`, and sees what an application puts in their place. Where data flows,
+and they are the methods of this module, it is passed on without them: three more calls would
+cost as much again as all the rest.
 """
 
 import json
-from abc import ABCMeta
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 import attrs
 
 from wsfsm import arguments
-from wsfsm.errors import WebSocketDisconnect, WebSocketDisconnected
-from wsfsm.joint import STRAIGHT, Ended, Pair, Place, Standing
-from wsfsm.refusals import not_open, not_received, not_sent, unexpected
+from wsfsm.errors import MalformedMessage, WebSocketDisconnect, WebSocketDisconnected
+from wsfsm.joint import STRAIGHT, Ended, Place, flowing_past
+from wsfsm.refusals import (
+    no_more,
+    not_open,
+    not_received,
+    not_sent,
+    refuse,
+    unexpected,
+    unsendable,
+)
 from wsfsm.requests import StateT
+from wsfsm.standing import Standing, set_place
 from wsfsm.states import WebSocketState
-from wsfsm.tables import CLIENT_GONE, LOST, OPEN, event_of
+from wsfsm.tables import CLIENT_GONE, OPEN, event_of
+from wsfsm.turns import give_turn
 from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = [
@@ -29,32 +43,13 @@ __all__ = [
     "WebSocketState",
 ]
 
+_NORMAL: Final = 1000  # RFC 6455 7.4.1
 _DENIAL: Final = "websocket.http.response"
 # json.dumps() would make an encoder for each message
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-_HOOKED: Final = Pair()
-_flowing: Place | None = STRAIGHT.at(WebSocketState.CONNECTED, WebSocketState.CONNECTED)
-"""Where data flows, and nothing overrides send or receive: the hot path starts here."""
 
 
-def _raise_on_disconnect(message: Message) -> None:
-    if message["type"] == CLIENT_GONE.event:
-        end = Ended.by_disconnect(STRAIGHT.initial, message)
-        raise WebSocketDisconnect(end.code, end.reason)
-
-
-class _Watched(ABCMeta):
-    """Notices that send or receive is replaced on a class that exists already."""
-
-    def __setattr__(cls, name: str, value: object) -> None:
-        super().__setattr__(name, value)
-        if name in {"send", "receive"}:
-            # by a decorator, a tracer or a mock: from now on nobody takes the short way past it
-            global _flowing  # noqa: PLW0603 - the hot path looks nowhere else
-            _flowing = None
-
-
-class WebSocket(Standing[StateT], metaclass=_Watched):
+class WebSocket(Standing[StateT]):
     """One WebSocket connection, as the application sees it.
 
     The class is a drop-in for Starlette's (and so FastAPI's) of the same name; every
@@ -69,24 +64,14 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
         ValueError: The scope is of another type.
     """
 
-    __slots__ = ("_receive", "_send")
+    __slots__ = ()
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        # A subclass with its own send or receive sees every message of the other methods too:
-        # its connections go through joints of their own, so that none of them is _flowing.
-        straight = cls.send is WebSocket.send and cls.receive is WebSocket.receive
-        cls._pair = STRAIGHT if straight else _HOOKED
-        cls._initial = cls._pair.initial
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("type") != "websocket":
-            kind = scope.get("type")
-            raise ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}")
-        self.scope = scope
-        self._receive = receive
-        self._send = send
-        self._at = self._initial
+    def _move(self, place: Place) -> None:
+        if place is _WATCHED or place is _FLOWING:
+            # about send and receive, the class is asked at each message
+            hook = self.__class__._raise_on_disconnect  # noqa: SLF001 - its own
+            place = _FLOWING if hook is _RAISE and not self._hooked else _WATCHED
+        set_place(self, place)
 
     # Receiving
 
@@ -94,38 +79,31 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
         """Receive the next ASGI message, whatever it is.
 
         Raises:
-            ConnectionClosed: The disconnect message has been received before.
+            WebSocketDisconnected: The disconnect message has been received before.
             IllegalTransition: The server delivers a message that may not come now.
             MalformedMessage: The server delivers something that is not a message.
         """
-        if self._at.client.terminal:
-            raise not_received(self._at, "websocket.receive")
+        if not self._at.receives:
+            await refuse(no_more(self._at))
         message = await self._receive()
         self._take(message)
         return message
 
-    def _take(self, message: Message) -> None:
-        """Step the client machine."""
-        at = self._at
-        try:
-            after = at.receives[message["type"]]
-        except (KeyError, TypeError):
-            raise not_received(at, event_of(message)) from None
-        ending: Ended | None = at.ending
-        if message["type"] == CLIENT_GONE.event:
-            told = Ended.by_disconnect(after, message)
-            # a loss that a send has told before may get its real code only now
-            lost = ending is not None and ending.closed_by == "transport"
-            if ending is None or (lost and told.code != ending.code):
-                ending = told
-        self._at = after if ending is None else ending.then(after)
+    def _raise_on_disconnect(self, message: Message) -> None:
+        """Raise `WebSocketDisconnect` for a disconnect message.
 
-    async def _receive_indirectly(self) -> Message:
-        """Receive for a method that wants data, if there is any to come."""
+        The name is Starlette's: applications call it beside `receive`, and override it.
+        """
+        if message["type"] == CLIENT_GONE.event:
+            end = Ended.by_disconnect(STRAIGHT.initial, message)
+            raise WebSocketDisconnect(end.code, end.reason)
+
+    async def _receive_watched(self) -> Message:
+        """Receive for a method that wants data, through whatever has been put in between."""
         if self._at.application.state is not OPEN.state:
-            raise not_open(self._at)
+            await refuse(not_open(self._at))
         message = await self.receive()
-        _raise_on_disconnect(message)
+        self._raise_on_disconnect(message)
         return message
 
     async def receive_text(self) -> str:
@@ -133,24 +111,25 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
 
         Raises:
             WebSocketDisconnect: The connection ends now, with its code and reason.
-            ConnectionClosed: The connection is over.
-            WebSocketDisconnected: The connection was not accepted yet.
+            WebSocketDisconnected: The connection was not accepted yet, or is over; its
+                attributes have the code and the reason.
             UnexpectedFrame: The message is not text; it is kept in the error, and the
                 connection stays usable.
         """
-        # receive_text, receive_bytes and their send twins are the hot path: the table is
-        # looked up in place, since each further call costs as much as the look-up itself.
-        if self._at is _flowing:
-            message = await self._receive()
+        # receive_text, receive_bytes and their send twins are the hot path: where the place allows
+        # it, and the class has no other receive, the table is looked up here, without a call.
+        if self.__class__.receive is self._at.own_receive:
+            receive = self._receive
+            message = await receive()
             try:
                 after = self._at.receives[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not _flowing:
+            if after is not _FLOWING:
                 self._take(message)
-                _raise_on_disconnect(message)
+                self._raise_on_disconnect(message)
         else:
-            message = await self._receive_indirectly()
+            message = await self._receive_watched()
         try:
             text: str | None = message["text"]
         except KeyError:
@@ -164,29 +143,32 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
 
         Raises:
             WebSocketDisconnect: The connection ends now, with its code and reason.
-            ConnectionClosed: The connection is over.
-            WebSocketDisconnected: The connection was not accepted yet.
+            WebSocketDisconnected: The connection was not accepted yet, or is over; its
+                attributes have the code and the reason.
             UnexpectedFrame: The message is not binary; it is kept in the error, and the
                 connection stays usable.
         """
-        if self._at is _flowing:
-            message = await self._receive()
+        if self.__class__.receive is self._at.own_receive:
+            receive = self._receive
+            message = await receive()
             try:
                 after = self._at.receives[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not _flowing:
+            if after is not _FLOWING:
                 self._take(message)
-                _raise_on_disconnect(message)
+                self._raise_on_disconnect(message)
         else:
-            message = await self._receive_indirectly()
+            message = await self._receive_watched()
         try:
             data: bytes | None = message["bytes"]
         except KeyError:
             data = None
-        if not isinstance(data, (bytes, bytearray, memoryview)) or (
-            "text" in message and message["text"] is not None
-        ):
+        if not isinstance(data, bytes):
+            if not isinstance(data, (bytearray, memoryview)):
+                raise unexpected("bytes", message)
+            data = bytes(data)
+        if "text" in message and message["text"] is not None:
             raise unexpected("bytes", message)
         return data
 
@@ -205,31 +187,50 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             return json.loads(await WebSocket.receive_text(self))
         if mode == "binary":
             return json.loads((await WebSocket.receive_bytes(self)).decode("utf-8"))
-        raise arguments.wrong_mode(mode)
+        return await refuse(arguments.wrong_mode(mode))
 
     async def iter_text(self) -> AsyncIterator[str]:
-        """Iterate over text messages until the connection ends."""
+        """Iterate over text messages until the connection ends.
+
+        Raises:
+            WebSocketDisconnected: It was not accepted yet, or was over before the first one.
+        """
+        begun = False
         try:
             while True:
                 yield await self.receive_text()
+                begun = True
         except WebSocketDisconnect:
             pass
+        except WebSocketDisconnected:  # the body of the loop has closed it
+            if not begun:
+                raise
 
     async def iter_bytes(self) -> AsyncIterator[bytes]:
-        """Iterate over binary messages until the connection ends."""
+        """Iterate over binary messages until the connection ends; else as `iter_text`."""
+        begun = False
         try:
             while True:
                 yield await self.receive_bytes()
+                begun = True
         except WebSocketDisconnect:
             pass
+        except WebSocketDisconnected:
+            if not begun:
+                raise
 
     async def iter_json(self) -> AsyncIterator[Any]:
-        """Iterate over JSON text messages until the connection ends."""
+        """Iterate over JSON text messages until the connection ends; else as `iter_text`."""
+        begun = False
         try:
             while True:
                 yield await self.receive_json()
+                begun = True
         except WebSocketDisconnect:
             pass
+        except WebSocketDisconnected:
+            if not begun:
+                raise
 
     # Sending
 
@@ -246,27 +247,23 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
         at = self._at
         try:
             after = at.sends[message["type"]]
-        except (KeyError, TypeError):
-            event = event_of(message)  # of a guarded event, the type alone is not in the table
+        except (KeyError, TypeError):  # of a guarded event, the type alone is not in the table
             try:
-                after = at.takes[event]
-            except KeyError:
-                raise not_sent(at, event) from None
+                event = event_of(message)
+            except MalformedMessage as error:
+                await refuse(error)
+            if event not in at.takes:
+                await refuse(not_sent(at, event))
+            after = at.takes[event]
         if at.ending is not None:
-            self._at = at.ending.then(after)
-        else:
-            self._at = Ended.by_application(after, message) if after.last else after
+            self._move(at.ending.then(after))
+        elif after is not at:
+            self._move(Ended.by_application(after, message) if after.last else after)
         if at.application.delivers:
             try:
                 await self._send(message)
             except OSError as error:
                 raise self._lost() from error
-
-    def _lost(self) -> WebSocketDisconnect:
-        """Take the loss of the transport, which an `OSError` out of the server's send tells."""
-        after, ending = self._at.takes[LOST], self._at.ending
-        self._at = ending.then(after) if ending else Ended(after, 1006, "", "transport")
-        return WebSocketDisconnect(1006)
 
     async def accept(
         self,
@@ -284,14 +281,18 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if subprotocol is not None and not isinstance(subprotocol, str):
-            raise arguments.wrong_type("accept", "subprotocol", subprotocol, "str or None")
-        pairs = [] if headers is None else arguments.header_pairs("accept", headers)
+            error = arguments.wrong_type("accept", "subprotocol", subprotocol, "str or None")
+            await refuse(error)
+        try:
+            pairs = [] if headers is None else arguments.header_pairs("accept", headers)
+        except TypeError as error:
+            await refuse(error)
         if "websocket.accept" not in self._at.sends:
-            raise not_sent(self._at, "websocket.accept")
+            await refuse(not_sent(self._at, "websocket.accept"))
         if "websocket.connect" in self._at.receives:
             message = await self.receive()
             if message["type"] != "websocket.connect":  # another task was given the connect
-                raise not_received(self._initial, event_of(message))
+                raise not_received(STRAIGHT.initial, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
 
     async def send_text(self, data: str) -> None:
@@ -301,32 +302,40 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             TypeError: `data` is not a str; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        if type(data) is not str and not isinstance(data, str):
-            raise arguments.wrong_type("send_text", "data", data, "str")
-        if self._at is not _flowing:
-            return await self.send({"type": "websocket.send", "text": data})
-        self._at = self._at.sends["websocket.send"]
-        try:
-            await self._send({"type": "websocket.send", "text": data})
-        except OSError as error:
-            raise self._lost() from error
+        if not isinstance(data, str):
+            await refuse(arguments.wrong_type("send_text", "data", data, "str"))
+        if self.__class__.send is self._at.own_send:
+            send = self._send
+            try:
+                await send({"type": "websocket.send", "text": data})
+            except OSError as error:
+                raise self._lost() from error
+        else:
+            await self.send({"type": "websocket.send", "text": data})
 
-    async def send_bytes(self, data: bytes) -> None:
+    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
         """Send a binary message.
+
+        Args:
+            data: The payload; of what can change, a copy is sent (ASGI: a byte string).
 
         Raises:
             TypeError: `data` is not bytes-like; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        if type(data) is not bytes and not isinstance(data, (bytearray, memoryview, bytes)):
-            raise arguments.wrong_type("send_bytes", "data", data, "bytes, bytearray or memoryview")
-        if self._at is not _flowing:
-            return await self.send({"type": "websocket.send", "bytes": data})
-        self._at = self._at.sends["websocket.send"]
-        try:
-            await self._send({"type": "websocket.send", "bytes": data})
-        except OSError as error:
-            raise self._lost() from error
+        if not isinstance(data, bytes):
+            if not isinstance(data, (bytearray, memoryview)):
+                expected = "bytes, bytearray or memoryview"
+                await refuse(arguments.wrong_type("send_bytes", "data", data, expected))
+            data = bytes(data)
+        if self.__class__.send is self._at.own_send:
+            send = self._send
+            try:
+                await send({"type": "websocket.send", "bytes": data})
+            except OSError as error:
+                raise self._lost() from error
+        else:
+            await self.send({"type": "websocket.send", "bytes": data})
 
     async def send_json(self, data: Any, mode: str = "text") -> None:
         """Encode `data` as JSON, without spaces and without escaping, and send it.
@@ -340,31 +349,43 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             TypeError, ValueError: `data` cannot be encoded; nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
+        if mode not in {"text", "binary"}:
+            await refuse(arguments.wrong_mode(mode))
+        try:
+            text = _encode(data)
+        except Exception:
+            await give_turn()
+            raise
         if mode == "text":
-            await WebSocket.send_text(self, _encode(data))
-        elif mode == "binary":
-            await WebSocket.send_bytes(self, _encode(data).encode("utf-8"))
+            await WebSocket.send_text(self, text)
         else:
-            raise arguments.wrong_mode(mode)
+            await WebSocket.send_bytes(self, text.encode("utf-8"))
 
-    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+    async def close(self, code: int = _NORMAL, reason: str | None = None) -> None:
         """Close the connection; before the accept, reject it with HTTP 403.
 
-        Where the client has left already there is nothing to close: nothing is sent, and
-        nothing is raised. During a denial response there is no close either way: it is refused.
+        Before the accept neither code nor reason reaches the client, so that any are taken, and
+        passed on to the server as they are. Where the client has left already there is nothing
+        to close: nothing is sent, and nothing is raised. During a denial response there is no
+        close either way: it is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).
-            reason: Close reason, at most 123 bytes of UTF-8 (RFC 6455 5.5).
+            reason: Close reason, at most 123 bytes of UTF-8 (RFC 6455 5.5);
+                `wsfsm.truncate_reason` cuts a longer one.
 
         Raises:
-            TypeError: An argument is of the wrong type; nothing was sent.
+            TypeError: The connection is open, and an argument is of the wrong type; nothing was
+                sent.
+            ValueError: The connection is open, and no Close frame can have this code or reason;
+                nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        if type(code) is bool or not isinstance(code, int):
-            raise arguments.wrong_type("close", "code", code, "int")
-        if reason is not None and not isinstance(reason, str):
-            raise arguments.wrong_type("close", "reason", reason, "str or None")
+        # defaults need no check
+        if self._at.application is OPEN and (code is not _NORMAL or reason is not None):
+            error = unsendable(self._at, code, reason)
+            if error is not None:
+                await refuse(error)
         await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
 
     async def send_denial_response(self, response: ASGIApp) -> None:
@@ -375,11 +396,21 @@ class WebSocket(Standing[StateT], metaclass=_Watched):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if _DENIAL not in (self.scope.get("extensions") or ()):
-            raise RuntimeError(
+            error = RuntimeError(
                 "The server doesn't support the Websocket Denial Response extension.\n"
                 f"{_DENIAL!r} is not among the scope's extensions; close() rejects with HTTP 403."
             )
+            await refuse(error)
         await response(self.scope, self.receive, self.send)
+
+
+_SEND: Final = WebSocket.send
+_RECEIVE: Final = WebSocket.receive
+_RAISE: Final = WebSocket._raise_on_disconnect  # noqa: SLF001 - of this module
+_WATCHED: Final = STRAIGHT.initial.receives["websocket.connect"].sends["websocket.accept"]
+"""Where data flows, through whatever has been put in the place of those three."""
+_FLOWING: Final = flowing_past(_WATCHED, send=_SEND, receive=_RECEIVE)
+"""Where it goes past them, while they are the methods of the connection's class."""
 
 
 def _text_or_empty(text: str | None) -> str:

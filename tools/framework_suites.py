@@ -1,0 +1,111 @@
+"""Run Starlette's and FastAPI's own WebSocket tests, unedited, on the classes of `wsfsm.websockets`.
+
+The tests are those of the source distributions of the versions that are installed here. They run in
+a virtual environment of their own, with our classes in the place of Starlette's of the same name.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+SUITES: Final = {
+    "starlette": [
+        "tests/test_authentication.py",
+        "tests/test_endpoints.py",
+        "tests/test_exceptions.py",
+        "tests/test_routing.py",
+        "tests/test_testclient.py",
+        "tests/test_websockets.py",
+    ],
+    "fastapi": [
+        "tests/test_dependency_after_yield_websockets.py",
+        "tests/test_dependency_yield_scope_websockets.py",
+        "tests/test_security_websockets.py",
+        "tests/test_tutorial/test_websockets",
+        "tests/test_ws_dependencies.py",
+        "tests/test_ws_router.py",
+    ],
+}
+"""The tests about WebSockets of each framework."""
+
+EXTRAS: Final = {"starlette": "starlette[full]", "fastapi": "fastapi[all]"}
+"""How each is installed."""
+
+NEEDS: Final = [
+    "anyio[trio]",
+    "blockbuster",
+    "dirty-equals",
+    "httpx",
+    "httpx2[zstd]",
+    "inline-snapshot",
+    "pyjwt",
+    "pytest",
+    "pytest-codspeed",
+    "pytest-timeout",
+    "pytest-xdist",
+    "sqlmodel",
+]
+"""What their tests need."""
+
+PLUGIN: Final = """
+import starlette.websockets
+
+import wsfsm.websockets
+
+# before any module of the frameworks imports them
+for name in wsfsm.websockets.__all__:
+    setattr(starlette.websockets, name, getattr(wsfsm.websockets, name))
+"""
+
+
+def unpacked(name: str, folder: Path) -> Path:
+    """Unpack the source distribution of the installed version of a package."""
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    wanted = f"{name}=={version(name)}"
+    download = ["download", "--no-deps", "--no-binary", name, "--dest", str(folder), wanted]
+    subprocess.run([*pip, *download], check=True, stdout=subprocess.DEVNULL)
+    [archive] = folder.glob(f"{name}-*.tar.gz")
+    with tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
+    return archive.with_name(archive.name.removesuffix(".tar.gz"))
+
+
+def run(folder: Path) -> int:
+    """Run the tests in an empty folder; 0 if all pass, or a status of pytest."""
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    frameworks = [f"{extra}=={version(name)}" for name, extra in EXTRAS.items()]
+    pip: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "install",
+    ]
+    subprocess.run([*pip, *NEEDS, *frameworks, str(ROOT)], check=True)
+    (folder / "in_place_of_starlette.py").write_text(PLUGIN)
+    statuses = [
+        subprocess.run(
+            [python, "-m", "pytest", "-q", "-p", "in_place_of_starlette", *tests],
+            cwd=unpacked(name, folder),
+            env=os.environ | {"PYTHONPATH": str(folder)},
+            check=False,
+            timeout=600,
+        ).returncode
+        for name, tests in SUITES.items()
+    ]
+    return max(statuses)
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        sys.exit(run(Path(name)))

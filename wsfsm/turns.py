@@ -1,0 +1,27 @@
+"""A turn of the event loop, whichever library runs it, and without importing one."""
+
+import sys
+from typing import Any
+
+__all__ = ["give_turn"]
+
+
+async def give_turn() -> None:
+    """Let everybody else on the event loop run once; where there is no loop, go on at once.
+
+    asyncio and trio are known, with all that runs on them.
+    """
+    # a library that runs this very coroutine has been imported already
+    asyncio = sys.modules.get("asyncio")
+    trio = getattr(sys.modules.get("trio"), "lowlevel", None)
+    if _has_task(asyncio):
+        await asyncio.sleep(0)  # type: ignore[union-attr]  # it is not None
+    elif _has_task(trio):
+        await trio.checkpoint()  # type: ignore[union-attr]  # as above
+
+
+def _has_task(library: Any) -> bool:
+    try:
+        return library.current_task() is not None
+    except (AttributeError, RuntimeError):  # it is not imported, or does not run in this thread
+        return False
