@@ -1,0 +1,86 @@
+"""The payload of a message that arrives in pieces."""
+
+from codecs import utf_8_decode
+from typing import Any, Final
+
+from wsfsm.integrations.deflate import Inflater
+
+__all__ = ["Payload"]
+
+_SMALL: Final = 2**10
+"""Bytes or characters of a piece that is put together with its neighbours."""
+
+_RUN: Final = 64
+"""So many small pieces become one: they take little more room than they hold."""
+
+_SURROGATES: Final = range(0xA0, 0xC0)
+"""The second byte of a surrogate, after ED."""
+
+
+class Payload:
+    """The payload of a message that arrives in pieces; a text is decoded as it arrives.
+
+    Args:
+        is_text: Whether the message is a text.
+        inflater: For a message that is compressed; it is ended by `whole`.
+
+    Attributes:
+        is_text: As above.
+        inflater: As above.
+        size: Bytes so far, those of a frame that has begun too; the reader counts them.
+    """
+
+    __slots__ = ("_empty", "_pieces", "_run", "_split", "inflater", "is_text", "size")
+
+    def __init__(self, *, is_text: bool, inflater: Inflater | None) -> None:
+        self.is_text = is_text
+        self.inflater = inflater
+        self.size = 0
+        self._split = b""  # the beginning of a character
+        self._empty: Any = "" if is_text else b""
+        self._pieces: list[Any] = []
+        self._run = 0  # of small pieces at the end
+
+    def add(self, data: bytes) -> None:
+        """Add a piece.
+
+        Args:
+            data: At least one byte.
+
+        Raises:
+            UnicodeDecodeError: It is not UTF-8. A character that cannot become one is reported
+                at its first byte from which that is known.
+        """
+        piece = self._decoded(data) if self.is_text else data
+        self._pieces.append(piece)
+        if len(piece) >= _SMALL:
+            self._run = 0
+            return
+        self._run += 1
+        if self._run == _RUN:
+            self._pieces[-_RUN:] = [self._empty.join(self._pieces[-_RUN:])]
+            self._run = 0
+
+    def whole(self) -> str | bytes:
+        """Return the whole of it.
+
+        Raises:
+            UnicodeDecodeError: A text ends inside of a character.
+            zlib.error: A compressed message is cut off.
+        """
+        if self.inflater is not None:
+            self.inflater.finish()
+        if self._split:
+            self._split.decode()
+        whole: str | bytes = self._empty.join(self._pieces)
+        return whole
+
+    def _decoded(self, data: bytes) -> str:
+        if self._split:
+            data = self._split + data
+        text, used = utf_8_decode(data, "strict", False)  # noqa: FBT003 - it has no names
+        split = self._split = data[used:]
+        # Python's decoder waits for the third byte of a surrogate
+        if len(split) == 2 and split[0] == 0xED and split[1] in _SURROGATES:
+            split.decode()
+        return text

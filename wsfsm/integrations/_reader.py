@@ -1,0 +1,388 @@
+"""The reader of frames: bytes in, events out.
+
+It returns events in order, and does a bounded slice of work per call. A payload is unmasked, inflated
+and decoded piece by piece as it arrives, once; the result does not depend on how the bytes are cut.
+The plainest frame, a whole data message that is not compressed, takes a short way if all of it is
+there: nearly every frame is such a one.
+"""
+
+import zlib
+from collections.abc import Sequence
+from sys import maxsize
+from typing import Final
+
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C if it can be
+
+from wsfsm.closing import REASON_SIZE, code_fault
+from wsfsm.integrations._events import Close, Failure, FrameEvent, Ping, Pong
+from wsfsm.integrations._payload import Payload
+from wsfsm.integrations.deflate import Inflater
+
+__all__ = ["FrameReader"]
+
+_CONT: Final = 0x0
+_TEXT: Final = 0x1
+_BINARY: Final = 0x2
+_CLOSE: Final = 0x8
+_PING: Final = 0x9
+_PONG: Final = 0xA
+_OPCODES: Final = frozenset({_CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG})
+_FIN: Final = 0x80
+_RSV1: Final = 0x40
+_RESERVED: Final = 0x70
+_WHOLE_TEXT: Final = _FIN | _TEXT
+_WHOLE_BINARY: Final = _FIN | _BINARY
+_MASKED: Final = 0x80
+_TWO_BYTES: Final = 126  # the length is in the next two bytes; 127: in the next eight
+_CONTROL_SIZE: Final = 125  # bytes that a control frame may have (RFC 6455 5.5)
+
+_SLICE: Final = 2**18
+"""The work of a call, in bytes that are unmasked, inflated and decoded."""
+
+_FRAMES: Final = 64
+"""Frames that are a slice of work."""
+
+_DELIVERED: Final = 2**14
+"""Bytes of messages, returned, that are a slice of work: an application has to take them."""
+
+_FRAME_COST: Final = _SLICE // _FRAMES
+_DELIVERY_COST: Final = _SLICE // _DELIVERED
+_SHORTEST: Final = 6  # bytes of the shortest frame
+_LONG: Final = _DELIVERED + _SHORTEST
+_TURNS: Final = (None,) * _FRAMES
+_PIECE: Final = 2**16  # bytes that are unmasked at a time
+
+
+class _Failed(Exception):
+    """The stream of frames has failed.
+
+    Args:
+        code: The code of the `Failure`.
+        reason: Its reason.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class FrameReader:
+    """Reads the frames of a client.
+
+    Args:
+        extensions: The extensions that were agreed on: none, or permessage-deflate.
+        max_size: Bytes that a message may have, all frames together and decompressed, or None.
+
+    Attributes:
+        has_more: Whether another `read` would make progress without more bytes.
+        stopped: Whether a `Close` or a `Failure` was returned: nothing more is read, and further
+            bytes are discarded (RFC 6455 1.4, 7.1.7).
+    """
+
+    __slots__ = (
+        "_at",
+        "_in_frame",
+        "_inflater",
+        "_is_last",
+        "_later",
+        "_left",
+        "_mask",
+        "_max_size",
+        "_message",
+        "_rest",
+        "_short_size",
+        "_work",
+        "has_more",
+        "stopped",
+    )
+
+    def __init__(self, extensions: Sequence[Extension] = (), max_size: int | None = None) -> None:
+        self.has_more = False
+        self.stopped = False
+        self._inflater = _make_inflater(extensions)
+        self._max_size = maxsize if max_size is None else max_size
+        self._short_size = min(self._max_size, 2**16 - 1)
+        self._work = 0  # left of the slice
+        # bytes that were not read, from a place on, and those that have arrived since
+        self._rest = b""
+        self._at = 0
+        self._later = bytearray()
+        self._message: Payload | None = None
+        # the data frame
+        self._in_frame = False
+        self._is_last = False  # of the message
+        self._left = 0  # of the payload
+        self._mask = b""  # of the next byte and those after it
+
+    def read(self, data: bytes = b"") -> list[FrameEvent]:  # noqa: C901, PLR0912 - calls cost more
+        """Take bytes from the peer, and return the next events, in order.
+
+        A call does a slice of work: about 64 frames, or 16 KiB of messages, or 256 KiB to unmask,
+        inflate and decode. `has_more` is true where that was not all.
+
+        Args:
+            data: The bytes, possibly none.
+        """
+        events: list[FrameEvent] = []
+        if self.stopped:
+            return events
+        at, work = 0, _SLICE
+        if self._rest or self._later:
+            data, at = self._join(data)
+        try:
+            while True:
+                if self._message is None:
+                    # plain frames, as many as there are: _read_on is for all else, errors too
+                    start, count, end = at, len(events), len(data)
+                    most = self._short_size
+                    stop = at + _DELIVERED if end - at > _LONG else end - _SHORTEST
+                    for _ in _TURNS:
+                        if at > stop:
+                            break
+                        first, length = data[at], data[at + 1] - _MASKED
+                        begin = at + 6
+                        if length >= _TWO_BYTES:
+                            length = data[at + 2] << 8 | data[at + 3] if length == _TWO_BYTES else 0
+                            begin = at + 8
+                            if length < _TWO_BYTES:
+                                break
+                        after = begin + length
+                        if after > end or length < 0 or length > most:
+                            break
+                        if first == _WHOLE_TEXT:
+                            events.append(
+                                apply_mask(data[begin:after], data[begin - 4 : begin]).decode()
+                            )
+                        elif first == _WHOLE_BINARY:
+                            events.append(apply_mask(data[begin:after], data[begin - 4 : begin]))
+                        else:
+                            break
+                        at = after
+                    if at == end and not self._later:
+                        self._rest = b""
+                        self.has_more = False
+                        return events
+                    work -= (len(events) - count) * _FRAME_COST + (at - start) * _DELIVERY_COST
+                self._rest, self._at, self._work = data, at, work
+                if not self._read_on(events):
+                    return events
+                data, at, work = self._rest, self._at, self._work
+        except _Failed as error:
+            self._stop(events, Failure(error.code, error.reason))
+        except UnicodeDecodeError as error:
+            self._stop(events, Failure(1007, error.reason))
+        except zlib.error as error:
+            # the code of a text that is not UTF-8: it must not matter which of the two is seen first
+            self._stop(events, Failure(1007, str(error)[:REASON_SIZE]))
+        return events
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the peer for later calls of `read`."""
+        if data and not self.stopped:
+            self._later += data
+            self.has_more = True
+
+    def _join(self, data: bytes) -> tuple[bytes, int]:
+        """Return the bytes that were not read, with these, and the place where they begin."""
+        if self.has_more:  # there may be megabytes of them: copied once, when these are needed
+            self._later += data
+            return self._rest, self._at
+        return self._rest[self._at :] + data, 0
+
+    def _stop(self, events: list[FrameEvent], event: Close | Failure) -> None:
+        events.append(event)
+        self.stopped, self.has_more = True, False
+        self._rest, self._later = b"", bytearray()
+        self._message = self._inflater = None
+
+    def _read_on(self, events: list[FrameEvent]) -> bool:
+        """Read frames of all kinds.
+
+        Returns:
+            Whether the next thing to read is a frame between messages; otherwise the call is over.
+        """
+        while self._step(events):
+            if self.stopped:
+                return False
+            if self._message is None and self._work > 0:
+                return True
+        return False
+
+    def _step(self, events: list[FrameEvent]) -> bool:
+        """Do the next piece of work, if its bytes are there and the slice is not over."""
+        message = self._message
+        if message is None or not self._in_frame:
+            return self._read_head(events)
+        if message.inflater is not None and message.inflater.is_waiting:
+            if self._is_out_of_work():
+                return False
+            self._inflate(message, message.inflater)
+        elif self._left:
+            if not self._has(1) or self._is_out_of_work():
+                return False
+            self._unmask(message)
+        else:
+            self._end_frame(message, events)
+        return True
+
+    def _is_out_of_work(self) -> bool:
+        self.has_more = self._work <= 0
+        return self.has_more
+
+    def _has(self, size: int) -> bool:
+        """Whether there are so many bytes to read."""
+        if len(self._rest) - self._at >= size:
+            return True
+        # the rest is short: many bytes that have been read are not held for it
+        self._rest = self._rest[self._at :] + self._later
+        self._at, self._later = 0, bytearray()
+        self.has_more = False
+        return len(self._rest) >= size
+
+    def _read_head(self, events: list[FrameEvent]) -> bool:
+        """Read the head of a data frame, or the whole of a control frame."""
+        if not self._has(2):
+            return False
+        first, second = self._rest[self._at], self._rest[self._at + 1]
+        opcode, length, size = first & 0xF, second & 0x7F, 6
+        self._check(first, second)
+        if length >= _TWO_BYTES:
+            size = 8 if length == _TWO_BYTES else 14
+            if not self._has(size - 4):
+                return False
+            length = _long_length(self._rest[self._at + 2 : self._at + size - 4])
+        if opcode < _CLOSE:
+            whole = size
+            self._check_size(first, length)
+        else:
+            whole = size + length
+        if not self._has(whole) or self._is_out_of_work():
+            return False
+        begin = self._at + size
+        self._mask = self._rest[begin - 4 : begin]
+        self._at += whole
+        self._work -= _FRAME_COST
+        if opcode < _CLOSE:
+            self._begin_frame(first, length)
+        else:
+            self._end_control(opcode, self._rest[begin : self._at], events)
+        return True
+
+    def _check(self, first: int, second: int) -> None:
+        """Check the first two bytes of a frame (RFC 6455 5.2, 5.4, 5.5)."""
+        opcode = first & 0xF
+        if opcode not in _OPCODES:
+            raise _Failed(1002, "invalid opcode")
+        if second < _MASKED:
+            raise _Failed(1002, "incorrect masking")
+        # RFC 7692 6: only the first frame of a message says that it is compressed
+        legal = _RSV1 if self._inflater is not None and _CONT < opcode < _CLOSE else 0
+        if first & _RESERVED & ~legal:
+            raise _Failed(1002, "reserved bits must be 0")
+        if opcode >= _CLOSE:
+            if first < _FIN:
+                raise _Failed(1002, "fragmented control frame")
+            if second - _MASKED > _CONTROL_SIZE:
+                raise _Failed(1002, "control frame too long")
+        elif (opcode == _CONT) != (self._message is not None):
+            wanted = "a new message" if opcode == _CONT else "a continuation"
+            raise _Failed(1002, f"{wanted} is expected")
+
+    def _check_size(self, first: int, length: int) -> None:
+        """Check the size that a message has with a frame, if that can be known from its head."""
+        message = self._message
+        if message is None:
+            known = 0 if first & _RSV1 else length
+        else:
+            known = message.size + (length if message.inflater is None else 0)
+        if known > self._max_size:
+            raise self._too_big()
+
+    def _begin_frame(self, first: int, length: int) -> None:
+        message = self._message
+        if message is None:
+            inflater = self._inflater if first & _RSV1 else None
+            if inflater is not None:
+                inflater.begin()
+            message = self._message = Payload(is_text=first & 0xF == _TEXT, inflater=inflater)
+        if message.inflater is None:
+            message.size += length
+        self._in_frame, self._is_last, self._left = True, first >= _FIN, length
+
+    def _end_frame(self, message: Payload, events: list[FrameEvent]) -> None:
+        self._in_frame = False
+        if self._is_last:
+            events.append(message.whole())
+            self._work -= message.size * _DELIVERY_COST
+            self._message = None
+
+    def _end_control(self, opcode: int, masked: bytes, events: list[FrameEvent]) -> None:
+        payload = apply_mask(masked, self._mask)
+        if opcode == _PING:
+            events.append(Ping(payload))
+        elif opcode == _PONG:
+            events.append(Pong(payload))
+        else:
+            # legal in the middle of a message, as every control frame (RFC 6455 5.4)
+            self._stop(events, _read_close(payload))
+
+    def _unmask(self, message: Payload) -> None:
+        """Read a piece of the payload of a frame."""
+        begin = self._at
+        size = min(self._left, len(self._rest) - begin, _PIECE)
+        piece = apply_mask(self._rest[begin : begin + size], self._mask)
+        turn = size % 4
+        self._mask = self._mask[turn:] + self._mask[:turn]
+        self._at += size
+        self._left -= size
+        self._work -= size
+        if message.inflater is None:
+            message.add(piece)
+        else:
+            message.inflater.feed(piece)
+
+    def _inflate(self, message: Payload, inflater: Inflater) -> None:
+        """Inflate a piece of what was unmasked."""
+        room = self._max_size - message.size
+        piece, cost = inflater.inflate(room)
+        self._work -= cost
+        if piece:
+            if not room:
+                raise self._too_big()
+            message.size += len(piece)
+            message.add(piece)
+
+    def _too_big(self) -> _Failed:
+        return _Failed(1009, f"a message has at most {self._max_size} bytes")
+
+
+def _make_inflater(extensions: Sequence[Extension]) -> Inflater | None:
+    if not extensions:
+        return None
+    [extension] = extensions
+    if not isinstance(extension, PerMessageDeflate):
+        raise TypeError(f"an extension must be permessage-deflate, got {extension!r}")
+    return Inflater(extension)
+
+
+def _long_length(data: bytes) -> int:
+    """Read a length of two or eight bytes (RFC 6455 5.2)."""
+    length = int.from_bytes(data, "big")
+    if not (_TWO_BYTES if len(data) == 2 else 2**16) <= length < 2**63:
+        raise _Failed(1002, "a length is not in the fewest bytes")
+    return length
+
+
+def _read_close(payload: bytes) -> Close:
+    """Read the payload of a Close frame (RFC 6455 5.5.1, 7.4)."""
+    if not payload:
+        return Close(1005, "")
+    if len(payload) == 1:
+        raise _Failed(1002, "close frame too short")
+    code = int.from_bytes(payload[:2], "big")
+    if code_fault(code):
+        raise _Failed(1002, "invalid status code")
+    return Close(code, payload[2:].decode())
