@@ -1,0 +1,7 @@
+"""`python -m tools.soak`."""
+
+import sys
+
+from tools.soak.cli import main
+
+sys.exit(main())

@@ -1,0 +1,169 @@
+"""A uvicorn in a process of its own: started, asked what it holds, stopped, and its log read."""
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import trustme
+
+from tools.soak.logs import CONFIG, Entry, parse
+from tools.soak.peer import Address, Peer
+from tools.soak.plan import PING_INTERVAL, Target
+from tools.soak.wire import MOST
+
+__all__ = ["ServerError", "SoakServer", "ask", "serving"]
+
+_ROOT: Final = Path(__file__).parent.parent.parent
+_STARTING: Final = 30.0  # seconds that it may take to listen
+_ANSWERING: Final = 40.0  # seconds that it may take to answer
+_STOPPING: Final = 30.0  # seconds until it is killed
+# an installed package comes first: the folder must not hide a file that it lacks
+_LAUNCH: Final = "import sys; sys.path.append(sys.argv.pop(1)); import uvicorn; uvicorn.main()"
+_LISTENS: Final = re.compile(r"running on (?:https?://[\d.]+:(\d+)|unix socket)")
+
+
+class ServerError(Exception):
+    """The server cannot be started, or does not answer."""
+
+
+async def ask(address: Address, path: str, **fields: str) -> Any:
+    """An answer of a server's application.
+
+    Args:
+        address: Where the server listens.
+        path: "/state" or "/report".
+        fields: The query.
+
+    Raises:
+        ServerError: There is none.
+    """
+    target = f"{path}?{urlencode(fields)}"
+    try:
+        peer = await Peer.reach(address)
+        try:
+            peer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            response = await peer.response(_ANSWERING)
+        finally:
+            peer.leave()
+        return json.loads(response["body"])
+    except (OSError, KeyError, ValueError) as error:
+        raise ServerError(f"{path} is not answered: {error!r}") from None
+
+
+class SoakServer:
+    """A server that runs.
+
+    Args:
+        process: Its process.
+        address: Where it listens.
+        log: Its log.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, address: Address, log: Path) -> None:
+        self._process = process
+        self._log = log
+        self.address = address
+
+    async def stop(self) -> tuple[float, int]:
+        """Stop it by SIGTERM; gives the seconds that it takes, and its exit status."""
+        start = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOPPING):
+                await self._process.wait()
+        if self._process.returncode is None:
+            self._process.kill()
+        status = await self._process.wait()
+        return time.monotonic() - start, status
+
+    def entries(self) -> list[Entry]:
+        """The entries of its log."""
+        return parse(_read(self._log))
+
+
+def _secrets(folder: Path) -> tuple[list[str], ssl.SSLContext]:
+    """Options of uvicorn for TLS, and what a client trusts."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    key, chain = folder / "key.pem", folder / "chain.pem"
+    certificate.private_key_pem.write_to_path(key)
+    for part in certificate.cert_chain_pems:
+        part.write_to_path(chain, append=True)
+    trusts = ssl.create_default_context()
+    authority.configure_trust(trusts)
+    return ["--ssl-keyfile", str(key), "--ssl-certfile", str(chain)], trusts
+
+
+def _options(target: Target, app: str, ws: str) -> list[str]:
+    pings = (str(PING_INTERVAL), "3") if target.pings else ("0", "0")
+    return [
+        *(app, "--ws", ws, "--loop", target.loop, "--http", target.http),
+        *("--ws-ping-interval", pings[0], "--ws-ping-timeout", pings[1]),
+        *("--ws-max-size", str(MOST), "--no-use-colors", "--lifespan", "on"),
+    ]
+
+
+@contextlib.asynccontextmanager
+async def serving(target: Target, app: str, ws: str, folder: Path) -> AsyncIterator[SoakServer]:
+    """Start a server, and kill it in the end if it was not stopped.
+
+    Args:
+        target: Its loop, transport and parser.
+        app: Its application, such as "tools.soak.application:app".
+        ws: Its class for WebSockets.
+        folder: Folder for its files.
+
+    Raises:
+        ServerError: It does not start.
+    """
+    config = folder / "logging.json"
+    config.write_text(json.dumps(CONFIG), encoding="utf-8")
+    options = [*_options(target, app, ws), "--log-config", str(config)]
+    trusts, path = None, ""
+    if target.transport == "unix":
+        path = str(folder / "soak.sock")
+        options += ["--uds", path]
+    else:
+        options += ["--host", "127.0.0.1", "--port", "0"]
+    if target.transport == "tls":
+        secrets, trusts = _secrets(folder)
+        options += secrets
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "default", "-c", _LAUNCH, str(_ROOT), *options),
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        port = await _listening(process, log)
+        yield SoakServer(process, Address(path, port, trusts), log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _listening(process: asyncio.subprocess.Process, log: Path) -> int:
+    """Wait until it listens; gives its port, or 0 if it has none."""
+    end = time.monotonic() + _STARTING
+    while (found := _LISTENS.search(words := _read(log))) is None:
+        if process.returncode is not None or time.monotonic() > end:
+            raise ServerError(f"the server does not start: {words[-2000:]}")
+        await asyncio.sleep(0.05)
+    return int(found[1] or 0)
+
+
+def _read(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
