@@ -22,6 +22,7 @@ from websockets.frames import Frame, Opcode
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Request, TextMessage
 
+from wsfsm.commands import SendClose
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame
 from wsfsm.server import ServerConnection
 from wsfsm.tables import SERVER
@@ -85,14 +86,15 @@ def one_event() -> dict[str, Step]:
 
 def message_in() -> dict[str, Step]:
     core, framed, wsproto, http = opened(), opened(), wsproto_opened(), h11_opened()
-    reader = FrameReader(framed)
+    reader = FrameReader()
 
     def with_core() -> None:
         core.receive_data(TEXT)
         core.next_message()
 
     def with_frames() -> None:
-        reader.feed(FRAME)
+        for event in reader.read(FRAME):
+            framed.receive_data(event)  # type: ignore[arg-type]  # it is a message
         framed.next_message()
 
     def with_wsproto() -> None:
@@ -135,9 +137,11 @@ def connection() -> dict[str, Step]:
 
     def with_frames() -> None:
         connection = opened()
-        for command in FrameReader(connection).feed(CLOSE):
-            if type(command).__name__ == "SendClose":
-                control_frame(command)  # type: ignore[arg-type]
+        for event in FrameReader().read(CLOSE):
+            commands = connection.receive_close(event.code, event.reason)  # type: ignore[union-attr]
+            for command in commands:
+                if isinstance(command, SendClose):
+                    control_frame(command)
         connection.next_message()
         connection.lost()
 

@@ -3,9 +3,10 @@
     python examples/minimal_server.py echo:app --app-dir examples
 
 Heads of HTTP are read and written by h11, frames by websockets (through wsfsm.integrations.frames);
-what may follow what, and what is to be done for it, comes from the core. docs/servers.md tells more,
-also of what is left out here: a turn for the application between frames and an error in them, a limit
-for clients that send Pings and read nothing, and waking who waits to send once all is over.
+the core decides what may follow what, and what is to be done for it. docs/servers.md says more. Left out
+here are: a turn for the application between frames and an error in them, a limit for clients that send
+Pings and read nothing, waking tasks that wait to send once all is over, waits between repeated reports of
+the disconnect, the progress of slow peers, and a valid end after an error of the server itself.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from websockets.utils import accept_key
 
 from wsfsm import commands as do
 from wsfsm.commands import Command, Timer
+from wsfsm.integrations import frames
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame
 from wsfsm.server import BadHandshake, Policies, ServerConnection
 from wsfsm.types import Message, Receive, Scope, Send
@@ -41,7 +43,7 @@ class Connection:
         self.app, self.reader, self.writer = app, reader, writer
         self.core = ServerConnection(Policies())
         self.http = h11.Connection(h11.SERVER)
-        self.frames = FrameReader(self.core, max_size=self.core.policies.max_message_size)
+        self.frames = FrameReader(max_size=self.core.policies.max_message_size)
         self.take: Callable[[bytes], None] = self.take_head
         self.timers: dict[Timer, asyncio.TimerHandle] = {}
         self.changed = asyncio.Event()  # something: whoever waits looks again
@@ -54,9 +56,11 @@ class Connection:
         with contextlib.suppress(ConnectionError):
             while data := await self.reader.read(2**16):
                 self.take(data)
-                while not self.core.wants_data:  # as long as that, the client has to wait
-                    await self.wait()
-                    self.do_frames(self.frames.resume())
+                await self.until_wanted()
+                while self.frames.has_more:
+                    await asyncio.sleep(0)  # it is somebody else's turn
+                    self.take_frames(b"")
+                    await self.until_wanted()
             self.do(self.core.receive_eof())
             self.writer.close()  # both sides are closed now, once all is written
             await self.writer.wait_closed()
@@ -84,13 +88,22 @@ class Connection:
         self.do(self.core.receive_early_data(data))
 
     def take_frames(self, data: bytes) -> None:
-        self.do_frames(self.frames.feed(data))
+        for event in self.frames.read(data):
+            match event:
+                case frames.Ping(payload):
+                    self.do(self.core.receive_ping(payload))
+                case frames.Pong(payload):
+                    self.do(self.core.receive_pong(payload))
+                case frames.Close(code, reason):
+                    self.do(self.core.receive_close(code, reason))
+                case frames.Failure(code, reason):
+                    self.do(self.core.receive_error(code, reason))
+                case message:
+                    self.do(self.core.receive_data(message))
 
-    def do_frames(self, commands: list[Command]) -> None:
-        self.do(commands)
-        if self.frames.error is not None:
-            self.do(self.core.receive_error(*self.frames.error))
-            self.frames.error = None
+    async def until_wanted(self) -> None:
+        while not self.core.wants_data:  # as long as that, the client has to wait
+            await self.wait()
 
     # From the application
 

@@ -32,6 +32,7 @@ from serving import in_time, running, until
 from wire import BINARY, CLOSE, HEADERS, PING, PONG, TEXT, Client, connecting, frame, request
 
 from wsfsm.integrations.uvicorn import WebSocketProtocol
+from wsfsm.server import ServerState
 from wsfsm.types import Message, Receive, Scope, Send
 
 RECEIVE: Final = object()
@@ -121,8 +122,9 @@ class Player:
         """Whether the server knows that the connection is over, or gone."""
         (state,) = self.states
         connections: set[Any] = state.connections
-        return not connections or (
-            not gone and all(connection._connection.is_over for connection in connections)
+        return all(
+            core.state is ServerState.DEAD if gone else core.is_over
+            for core in (connection._connection for connection in connections)
         )
 
     def has_seen(self, count: int) -> bool:

@@ -39,7 +39,7 @@ class TestReading:
         read = heads.read(data[20:])
 
         assert read is not None
-        assert (read.method, read.target, read.http_version) == (b"GET", b"/a?b", b"1.1")
+        assert (read.method, read.target, read.http_version) == (b"GET", b"/a?b", "1.1")
         assert list(read.headers) == list(HEADERS)
         assert heads.rest == b""
 
@@ -62,12 +62,77 @@ class TestReading:
 
         assert caught.value.status == 431
 
+    def test_the_limit_is_exact_however_a_head_is_cut(self) -> None:
+        data = request()
+        for size in (1, 2, 3, 7, 1000):
+            pieces = [data[at : at + size] for at in range(0, len(data), size)]
+            heads = Heads(max_size=len(data))
+            assert [heads.read(piece) for piece in pieces][-1] is not None
+
+            heads = Heads(max_size=len(data) - 1)
+            assert not any(map(heads.read, pieces[:-1]))
+            with pytest.raises(BadHandshake) as caught:
+                heads.read(pieces[-1])
+            assert caught.value.status == 431
+
+    def test_what_follows_a_head_does_not_count(self) -> None:
+        data = request()
+        heads = Heads(max_size=len(data))
+
+        assert heads.read(data + b"x" * 100_000) is not None
+        assert heads.rest == b"x" * 100_000
+
     def test_a_refusal_can_be_answered(self) -> None:
         heads = Heads()
         with pytest.raises(BadHandshake):
             heads.read(b"\x00\r\n\r\n")
 
         assert parsed(heads.response(SendResponse(400, (), b"no")))[::2] == (400, b"no")
+
+
+class TestTheTarget:
+    @pytest.mark.parametrize(
+        ("target", "path", "host"),
+        [
+            (b"/a?b", b"/a?b", b"127.0.0.1"),
+            (b"//a/b", b"//a/b", b"127.0.0.1"),
+            (b"/a?u=http://b/c", b"/a?u=http://b/c", b"127.0.0.1"),
+            (b"ws://example.org/a?b", b"/a?b", b"example.org"),
+            (b"WSS://example.org:81/a", b"/a", b"example.org:81"),
+            (b"http://example.org", b"/", b"example.org"),
+            (b"https://example.org?b", b"/?b", b"example.org"),
+            (b"http://example.org/a?", b"/a?", b"example.org"),
+            (b"http://user:pass@example.org/a;b%20c", b"/a;b%20c", b"example.org"),
+            (b"http://[::1]:80/", b"/", b"[::1]:80"),
+        ],
+    )
+    def test_it_is_a_path_and_a_host(self, target: bytes, path: bytes, host: bytes) -> None:
+        read = Heads().read(request(target=target))
+
+        assert read is not None
+        assert read.target == path
+        hosts = [value for name, value in read.headers if name == b"host"]
+        assert hosts == [dict(HEADERS)[b"host"] if target.startswith(b"/") else host]
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            b"*",
+            b"a",
+            b"example.org:80",
+            b"ftp://example.org/",
+            b"http:///a",
+            b"http:a",
+            b"http://user@/a",
+            b"http://:80/a",
+            b"http://[::1/a",
+            b"http://[x]/a",
+        ],
+    )
+    def test_anything_else_is_refused(self, target: bytes) -> None:
+        with pytest.raises(BadHandshake, match="must be a path or a URL") as caught:
+            Heads().read(request(target=target))
+        assert caught.value.status == 400
 
 
 class TestWriting:
@@ -141,6 +206,15 @@ class TestWriting:
 
     def test_a_status_without_a_phrase_is_written(self) -> None:
         assert parsed(asked().response(SendResponse(599, (), b"")))[0] == 599
+
+    def test_a_head_is_answered_without_a_body(self) -> None:
+        heads = Heads()
+        heads.read(request(method=b"HEAD"))
+        data = heads.response(SendResponse(405, (), b"nope"))
+
+        assert b"content-length: 4\r\n" in data
+        assert data.endswith(b"\r\n\r\n")
+        assert b"transfer-encoding" not in heads.start(StartResponse(403, ()))
 
     def test_there_is_one_date(self) -> None:
         command = SendResponse(403, ((b"date", b"tomorrow"), (b"server", b"mine")), b"")

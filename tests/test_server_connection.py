@@ -308,12 +308,26 @@ class TestKeepAlive:
         assert connection.timeout(Timer.PONG) == [*QUIET, SendClose(1011, reason), *LINGER]
         assert left(connection)["code"] == 1011
 
-    def test_unless_it_may_be_there_unread(self) -> None:
-        connection = opened(Policies(high_water=0, low_water=0, ping_timeout=5))
-        connection.timeout(Timer.PING)
-        connection.receive_data("x")
+    @pytest.mark.parametrize("progress", ["sending", "receiving"])
+    def test_unless_the_peer_makes_progress(self, progress: str) -> None:
+        connection = opened(Policies(ping_timeout=5))
+        first, _ = connection.timeout(Timer.PING)
+        ping, timer = connection.timeout(Timer.PONG, **{progress: True})
 
-        assert connection.timeout(Timer.PONG) == [StartTimer(Timer.PONG, 5)]
+        assert isinstance(ping, SendPing)
+        assert timer == StartTimer(Timer.PONG, 5)
+        assert ping != first
+        assert connection.timeout(Timer.PONG)[2] == SendClose(1011, "keepalive ping timeout")
+
+    def test_only_the_last_ping_is_to_be_answered(self) -> None:
+        connection = opened()
+        first, _ = connection.timeout(Timer.PING)
+        last, _ = connection.timeout(Timer.PONG, sending=True)
+        assert isinstance(first, SendPing)
+        assert isinstance(last, SendPing)
+
+        assert connection.receive_pong(first.payload) == []
+        assert connection.receive_pong(last.payload)
 
     def test_without_a_timeout_no_pong_is_awaited(self) -> None:
         connection = opened(Policies(ping_interval=7, ping_timeout=None))
@@ -368,24 +382,83 @@ class TestEnds:
         connection = opened()
         connection.receive_close(4000, "bye")
 
-        for message in (TEXT, ACCEPT, CLOSE, start(), body(b""), {"type": "no"}, {}, None):
+        for message in (TEXT, ACCEPT, start(), body(b""), {"type": "no"}, {}, None):
             with pytest.raises(ClientDisconnected, match=r"close code 4000 \(bye\)") as caught:
                 connection.send(message)  # type: ignore[arg-type]
             assert (caught.value.code, caught.value.reason) == (4000, "bye")
+
+    @pytest.mark.parametrize("close", [CLOSE, CLOSE | {"code": 0}, CLOSE | {"reason": ["no", 1]}])
+    def test_there_is_nothing_left_to_close_then(self, close: dict[str, Any]) -> None:
+        connection = opened()
+        connection.receive_close(4000, "bye")
+
+        assert connection.send(close) == []
+        assert left(connection) == {"type": "websocket.disconnect", "code": 4000, "reason": "bye"}
 
     def test_a_peer_that_does_not_answer_is_waited_for_only_so_long(self) -> None:
         connection = opened(Policies(close_timeout=3))
 
         assert connection.send(CLOSE)[-1] == StartTimer(Timer.CLOSE, 3)
         assert connection.timeout(Timer.CLOSE) == [AbortTransport()]
-        assert connection.lost() == [StopTimer(Timer.CLOSE)]
+        assert connection.lost() == [StopTimer(Timer.CLOSE), StopTimer(Timer.SHUTDOWN)]
+
+    @pytest.mark.parametrize("progress", ["sending", "receiving"])
+    def test_one_that_makes_progress_is_waited_for_longer(self, progress: str) -> None:
+        connection = opened(Policies(close_timeout=3))
+        connection.send(CLOSE)
+
+        for _ in range(3):
+            assert connection.timeout(Timer.CLOSE, **{progress: True}) == [
+                StartTimer(Timer.CLOSE, 3)
+            ]
+        assert connection.timeout(Timer.CLOSE) == [AbortTransport()]
+
+    def test_one_that_takes_the_last_data_is_waited_for_longer(self) -> None:
+        connection = opened(Policies(close_timeout=3))
+        connection.receive_close(1000)
+
+        assert connection.timeout(Timer.CLOSE, sending=True) == [StartTimer(Timer.CLOSE, 3)]
+        # nothing of what it could still say matters
+        assert connection.timeout(Timer.CLOSE, receiving=True) == [AbortTransport()]
 
     def test_a_server_stops_as_often_as_it_likes(self) -> None:
-        connection = opened(Policies(shutdown_code=1001))
+        connection = opened(Policies(shutdown_code=1001, shutdown_timeout=2))
+        soon = [StopTimer(Timer.SHUTDOWN), StartTimer(Timer.SHUTDOWN, 2)]
 
-        assert SendClose(1001) in connection.shutdown()
-        assert connection.shutdown() == [StopTimer(Timer.CLOSE), *LINGER]
+        commands = connection.shutdown()
+        assert SendClose(1001) in commands
+        assert commands[-1] == StartTimer(Timer.SHUTDOWN, 2)
+        assert connection.shutdown() == [StopTimer(Timer.CLOSE), CloseTransport(), *soon]
+        assert connection.shutdown() == soon
+        connection.lost()
         assert connection.shutdown() == []
+
+    def test_a_peer_is_waited_for_only_so_long_by_a_server_that_stops(self) -> None:
+        connection = opened(Policies(shutdown_timeout=2))
+        connection.shutdown()
+
+        # no progress counts: it is about the time that the server has
+        assert connection.timeout(Timer.SHUTDOWN, sending=True, receiving=True) == [
+            StopTimer(Timer.CLOSE),
+            AbortTransport(),
+        ]
+
+    def test_so_is_the_rest_of_a_denial(self) -> None:
+        held = asked(shutdown_timeout=2)
+        held.send(start())
+        half = asked(shutdown_timeout=2)
+        half.send(start())
+        half.send(body(b"a", more=True))
+
+        for connection in (held, half):
+            assert connection.shutdown()[-1] == StartTimer(Timer.SHUTDOWN, 2)
+        answer, *rest = held.timeout(Timer.SHUTDOWN)
+        assert isinstance(answer, SendResponse)
+        assert answer.status == 503
+        assert rest == [CloseTransport(), StartTimer(Timer.SHUTDOWN, 2)]
+        assert half.timeout(Timer.SHUTDOWN) == [AbortTransport()]
+        for connection in (held, half):
+            assert left(connection) == {"type": "websocket.disconnect", "code": 1006}
 
     def test_a_handshake_that_is_not_answered_then_has_a_status(self) -> None:
         for status in range(400, 600):
@@ -410,7 +483,7 @@ class TestEndsOfTheApplication:
         log = LogException("Exception in ASGI application", error)
 
         assert opened().application_raised(error) == [
-            *QUIET, SendClose(1011), log, StartTimer(Timer.CLOSE, 10.0),
+            *QUIET, log, SendClose(1011), StartTimer(Timer.CLOSE, 10.0),
         ]  # fmt: skip
         dropping = opened(Policies(on_exception="drop"))
         assert dropping.application_raised(error) == [*QUIET, log, *LINGER]
@@ -441,6 +514,19 @@ class TestEndsOfTheApplication:
             LogException("Exception in ASGI application", group)
         ]
 
+    def test_a_group_that_cannot_be_divided_is_looked_into_as_well(self) -> None:
+        class Whole(ExceptionGroup[Exception]):
+            def derive(self, _: Any) -> Any:
+                raise AssertionError("it is divided")
+
+        connection, gone = self.gone()
+        group = Whole("", [gone, ValueError()])
+
+        assert connection.application_raised(Whole("", [gone])) == []
+        assert connection.application_raised(group) == [
+            LogException("Exception in ASGI application", group)
+        ]
+
     def test_and_so_is_that_of_another_connection(self) -> None:
         connection, _ = self.gone()
         _, other = self.gone()
@@ -461,6 +547,6 @@ def test_what_a_server_does_wrong_is_told() -> None:
 
     with pytest.raises(IllegalTransition, match="refuses 'data message' in state IDLE"):
         connection.receive_data("x")
-    with pytest.raises(IllegalTransition, match="refuses 'close timeout' in state IDLE"):
+    with pytest.raises(IllegalTransition, match=r"refuses 'close timeout \[idle\]' in state IDLE"):
         connection.timeout(Timer.CLOSE)
     assert connection.state is ServerState.IDLE

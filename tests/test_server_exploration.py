@@ -92,12 +92,16 @@ BROKEN = {
     "it was taken after the end": changed("CLOSING", "websocket.send", Out.SEND_DATA),
     "a body without a head": changed("DENY_HEAD", str(tables.BODY_MORE), Out.SEND_BODY),
     "it waits for ever": changed("OPEN", "shutdown", *QUIET, Out.CLOSE_SHUTDOWN, Out.DISCONNECT),
-    "it never ends": changed("CLOSING", "close timeout"),
+    "it never ends": changed("CLOSING", "close timeout [idle]"),
     "a timer runs on": changed("DRAIN", "transport lost"),
     "runs already": changed("OPEN", "pong frame [not awaited]", Out.START_PING_TIMER),
     "it is not kept alive": changed("OPEN", "pong frame [awaited]", Out.STOP_PONG_TIMER),
     "after the end of the transport": changed("DRAIN", "ping frame", Out.SEND_PONG),
     "it may still send": changed("OPEN", "websocket.send", Out.RAISE_GONE),
+    "a message is lost": changed("UNREAD", "data message"),
+    "there is nothing to close": changed("CLOSING", "websocket.close", Out.ABORT_TRANSPORT),
+    "something is written to what is gone": changed("UNREAD", "ping frame", Out.SEND_PONG),
+    "the code has changed": changed("UNREAD", "close frame", Out.DISCONNECT),
     "refuses 'end of stream'": without("OPEN", "end of stream"),
     "what is legal is refused": without("CONNECTING", "websocket.close"),
 }
@@ -152,12 +156,12 @@ class Walk(RuleBasedStateMachine):
 
     @rule(message=ANYTHING)
     def send(self, message: Any) -> None:
-        if self.world.running:
+        if self.world.running and not self.world.broken:
             self.world.send_anything(message)
 
     @rule(payload=st.one_of(st.text(), st.binary(max_size=70_000)))
     def receive(self, payload: str | bytes) -> None:
-        if self.world.comes == "frames" and not self.world.lost:
+        if self.world.comes == "frames" and not (self.world.lost or self.world.broken):
             self.world.receive(payload)
 
 

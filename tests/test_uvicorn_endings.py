@@ -101,7 +101,7 @@ class TestLoss:
     def check(self, state: str, app: Application, end: Message) -> None:
         expected = CLOSED if state == "CLOSING" else end
         assert app.received == [expected]
-        assert app.after == [expected, expected, *["ClientDisconnected"] * 6]
+        assert app.after == [expected, expected, *["ClientDisconnected"] * 5]
 
     def test_fin(self, state: str) -> None:
         async def main() -> None:
@@ -168,7 +168,7 @@ class TestShutdown:
                 assert (await anything(client)).startswith(wire)
                 await app.done.wait()
                 assert app.received == [told]
-                assert app.after == [told, told, *["ClientDisconnected"] * 6]
+                assert app.after == [told, told, *["ClientDisconnected"] * 5]
 
         in_time(main)
 
@@ -263,7 +263,7 @@ class TestClosing:
                 assert await client.rest() == frame(CLOSE, payload, masked=False)
                 await app.done.wait()
                 assert app.received == [told]
-                assert app.after == [told, told, *["ClientDisconnected"] * 6]
+                assert app.after == [told, told, *["ClientDisconnected"] * 5]
 
         in_time(main)
 

@@ -137,7 +137,7 @@ def test_what_was_read_before_a_reset_is_received() -> None:
             async with connected(address) as client:
                 client.write(frame(TEXT, b"1"))
                 (connection,) = server.server_state.connections
-                await until(lambda: not connection._reading)  # type: ignore[union-attr]
+                await until(lambda: connection._inbound.held)  # type: ignore[union-attr]
                 client.reset()
                 there.set()
             await done.wait()
@@ -172,7 +172,7 @@ def test_a_receive_that_is_cancelled_takes_no_message() -> None:
     in_time(main)
 
 
-def test_a_client_that_pings_and_does_not_read_is_not_read_either() -> None:
+def test_a_client_that_pings_and_does_not_read_is_answered_in_a_bounded_room() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(ACCEPT)
@@ -183,19 +183,23 @@ def test_a_client_that_pings_and_does_not_read_is_not_read_either() -> None:
             async with connected(address) as client:
                 client.writer.transport.pause_reading()  # type: ignore[attr-defined]
                 (connection,) = server.server_state.connections
-                pings = frame(PING, b"p" * 125) * 500
-                while connection._reading:  # type: ignore[union-attr]
+                sock = connection._transport.get_extra_info("socket")  # type: ignore[union-attr]
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**12)
+                pings = frame(PING, b"p" * 125) * 50
+                while connection._is_writable:  # type: ignore[union-attr]
                     client.write(pings)
                     await asyncio.sleep(0)
+                for _ in range(20):
+                    client.write(pings)
+                    await client.writer.drain()
                 held = connection._transport.get_write_buffer_size()  # type: ignore[union-attr]
                 assert held < 2**20
                 client.writer.transport.resume_reading()  # type: ignore[attr-defined]
-                assert await client.frame() == (PONG, b"p" * 125)
-                # it goes on, to the last of them
+                client.write(frame(PING, b"last"))
+                while (answer := await client.frame()) != (PONG, b"last"):
+                    assert answer == (PONG, b"p" * 125)
                 client.write(frame(CLOSE, close_payload(4000)))
-                while (answer := await client.frame())[0] == PONG:
-                    pass
-                assert answer == (CLOSE, close_payload(4000))
+                assert await client.frame() == (CLOSE, close_payload(4000))
 
     in_time(main)
 
@@ -295,3 +299,32 @@ def test_what_a_transport_gives_that_is_gone_is_nothing() -> None:
 
     in_time(main)
     assert got == [{"type": "websocket.disconnect", "code": 1006}] * 2
+
+
+@pytest.mark.parametrize("ends", ["close", "return"])
+def test_the_answer_to_a_close_is_read_behind_messages_that_nobody_takes(ends: str) -> None:
+    go = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send(ACCEPT)
+        await go.wait()
+        if ends == "close":
+            await send({"type": "websocket.close"})
+            await asyncio.sleep(60)
+
+    async def main() -> None:
+        async with running(app, ws=WebSocketProtocol) as (server, address):
+            async with connected(address) as client:
+                client.write(frame(BINARY, b"x" * 2**17) * 3)
+                (connection,) = server.server_state.connections
+                await until(lambda: connection._inbound.held)  # type: ignore[union-attr]
+                go.set()
+                assert await client.close_frame() == (1000, "")
+                client.write(frame(CLOSE, close_payload(1000)))
+                async with asyncio.timeout(5):  # half of what a silent client is waited for
+                    assert await client.rest() == b""
+            for task in server.server_state.tasks:
+                task.cancel()
+
+    in_time(main)

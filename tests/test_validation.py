@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wsfsm.errors import MalformedMessage
 from wsfsm.messages import Accept, Close, ResponseBody, ResponseStart, Send
-from wsfsm.validation import outgoing
+from wsfsm.validation import clean_header, outgoing
 
 ACCEPT = "websocket.accept"
 CLOSE = "websocket.close"
@@ -68,6 +68,19 @@ class TestAccept:
 
         assert error.key == "subprotocol"
         assert text in str(error)
+
+    @pytest.mark.parametrize(("chosen", "written"), [("c", "c"), ("", None), (None, None)])
+    def test_where_it_may_be_any_it_is_a_token_or_none(
+        self, chosen: str | None, written: str | None
+    ) -> None:
+        assert outgoing({"type": ACCEPT, "subprotocol": chosen}, None) == Accept(written)
+
+    @pytest.mark.parametrize("chosen", ["a b", "a, b", "é", "a\r\nx: y", "\ud800"])
+    def test_what_a_header_cannot_hold_is_refused_in_any_case(self, chosen: str) -> None:
+        with pytest.raises(MalformedMessage, match="must be a token") as caught:
+            outgoing({"type": ACCEPT, "subprotocol": chosen}, None)
+        assert caught.value.key == "subprotocol"
+        assert refused({"type": ACCEPT, "subprotocol": chosen}, chosen).key == "subprotocol"
 
     def test_headers_are_written_in_lower_case_and_without_outer_blanks(self) -> None:
         headers = [(b"X-A", b" 1\t"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2; c")]
@@ -137,6 +150,69 @@ class TestHeaders:
             assert len(line.splitlines()) == 1
             assert line.count(b"\0") == 0
             assert name.strip() == name
+
+
+class TestBytesLike:
+    @pytest.mark.parametrize("made", [bytearray.copy, memoryview])
+    @pytest.mark.parametrize(
+        ("type_", "key", "record"),
+        [
+            ("websocket.send", "bytes", Send(bytes=b"abc")),
+            ("websocket.http.response.body", "body", ResponseBody(b"abc")),
+        ],
+    )
+    def test_they_are_copied(self, made: Any, type_: str, key: str, record: object) -> None:
+        data = bytearray(b"abc")
+        message = {"type": type_, key: made(data)}
+        given = message[key]
+        taken = outgoing(message, ())
+        given[0] = 0
+
+        assert taken == record
+        assert message[key] is given
+
+    def test_nothing_else_is(self) -> None:
+        for wrong in ([1, 2], "abc", 3):
+            assert refused({"type": "websocket.send", "bytes": wrong}).key == "bytes"
+        assert refused({"type": "websocket.send", "text": bytearray(b"abc")}).key == "text"
+
+    @pytest.mark.parametrize(
+        ("type_", "key"), [("websocket.send", "bytes"), ("websocket.http.response.body", "body")]
+    )
+    def test_a_view_that_was_released_is_refused(self, type_: str, key: str) -> None:
+        view = memoryview(b"abc")
+        view.release()
+
+        assert refused({"type": type_, key: view}).key == key
+
+    def test_of_many_dimensions_all_bytes_count(self) -> None:
+        view = memoryview(bytes(range(6))).cast("B", (2, 3))
+
+        assert outgoing({"type": "websocket.send", "bytes": view}, ()) == Send(
+            bytes=bytes(range(6))
+        )
+
+
+class TestCleanHeader:
+    @pytest.mark.parametrize(
+        ("name", "value", "written"),
+        [
+            (b"X-Frame-Options", b" DENY", (b"x-frame-options", b"DENY")),
+            (b"x", b"\t a  b \t", (b"x", b"a  b")),
+            (b"x", b"", (b"x", b"")),
+            (b"x", b"   ", (b"x", b"")),
+            (b"x", b"\xff", (b"x", b"\xff")),
+            (b"x y", b"a", None),
+            (b"", b"a", None),
+            (b"x:", b"a", None),
+            (b"x", b"a\r\nb: c", None),
+            (b"x", b"\0", None),
+        ],
+    )
+    def test_a_header_of_the_server(
+        self, name: bytes, value: bytes, written: tuple[bytes, bytes] | None
+    ) -> None:
+        assert clean_header(name, value) == written
 
 
 class TestSend:

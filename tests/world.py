@@ -13,12 +13,23 @@ import attrs
 from wire import HEADERS
 
 from wsfsm import commands as do
-from wsfsm.commands import Command, Timer
+from wsfsm.commands import Command, Output, Timer
 from wsfsm.engine import AnyEvent, Event
 from wsfsm.errors import IllegalTransition
 from wsfsm.handshake import BadHandshake
 from wsfsm.server import ClientDisconnected, Policies, ServerConnection, ServerState
-from wsfsm.tables import APPLICATION, CLIENT, DENIAL, LOST, RAISED, RETURNED, SERVER, event_of
+from wsfsm.tables import (
+    APPLICATION,
+    CLIENT,
+    DENIAL,
+    FAILED,
+    LOST,
+    LOST_UNREAD,
+    RAISED,
+    RETURNED,
+    SERVER,
+    event_of,
+)
 from wsfsm.types import Message
 
 ACCEPT: Message = {"type": "websocket.accept"}
@@ -27,7 +38,7 @@ CLOSE: Message = {"type": "websocket.close", "code": 4000, "reason": "ours"}
 START: Message = {"type": "websocket.http.response.start", "status": 404}
 MORE: Message = {"type": "websocket.http.response.body", "body": b"a", "more_body": True}
 LAST: Message = {"type": "websocket.http.response.body", "body": b"b"}
-MALFORMED: Message = {"type": "websocket.close", "code": 1005}
+MALFORMED: Message = {"type": "websocket.send", "text": 1}
 
 EARLY = b"early"
 POLICIES: dict[str, Any] = {"high_water": 150, "low_water": 0, "max_early_data": len(EARLY)}
@@ -35,6 +46,37 @@ POLICIES: dict[str, Any] = {"high_water": 150, "low_water": 0, "max_early_data":
 
 OVER = frozenset({ServerState.CLOSING, ServerState.DRAIN, ServerState.DEAD})
 """Where an application can do nothing any more."""
+
+ENDS = frozenset({Timer.CLOSE, Timer.SHUTDOWN})
+"""The timers that end a connection."""
+
+WRITES = frozenset(
+    {
+        do.SendHandshake,
+        do.SendResponse,
+        do.StartResponse,
+        do.SendBody,
+        do.SendText,
+        do.SendBytes,
+        do.SendPing,
+        do.SendPong,
+        do.SendClose,
+    }
+)
+"""The commands that write."""
+
+WRITING = frozenset(
+    (row.source, row.event)
+    for row in SERVER.table.rows
+    if any(isinstance(output, Output) and output.value.startswith("send ") for output in row.emits)
+)
+"""The states and events that lead to a write, or may."""
+
+MUTE = OVER | {ServerState.UNREAD}
+"""Where an application can send nothing any more."""
+
+PROGRESS = {"idle": {}, "sending": {"sending": True}, "receiving": {"receiving": True}}
+"""The arguments of ``timeout()`` for each guard of a timer."""
 
 
 @attrs.define
@@ -100,7 +142,10 @@ class World:
         self.armed: set[Timer] = set()
         self.running = self.started = False  # the application
         self.comes = "head"  # from the peer: then "early" data, then "frames"
-        self.eof = self.lost = False
+        self.eof = self.lost = self.unread = False
+        self.failing = self.failed = self.broken = (
+            False  # at the next write, ever, and not told yet
+        )
         self.ping: bytes | None = None  # the last that we sent
         self.end: Message | None = None  # what the application has been told
         self.first: tuple[int, str] | None = None  # Close frame of either side
@@ -128,6 +173,9 @@ class World:
             self.comes,
             self.eof,
             self.lost,
+            self.unread,
+            self.failed,
+            self.broken,
             self.ping is None,
             str(self.end),
             self.first,
@@ -138,17 +186,36 @@ class World:
             self.connection._effects.fits_early(EARLY),
         )
 
+    @property
+    def answered(self) -> bool:
+        """Whether it is too late for a response."""
+        return bool(self.wire.heads) or self.wire.over or self.failed
+
     # What can happen
 
     def actions(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
         """What can happen: the event of the table, None for what is none, and how it is done."""
+        yield FAILED["answered" if self.answered else "unanswered"], World.fail
+        if self.broken:
+            return
+        for event, act in self.of_everybody():
+            yield event, act
+            if (self.connection.state, event) in WRITING:
+                yield event, partial(World.do_and_fail, act=act)
+        if self.running and self.connection.state is ServerState.CONNECTING:
+            yield None, partial(World.do_and_fail, act=World.accept_and_close)
+
+    def of_everybody(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
+        """What can happen but for a failure of the server."""
         yield Event("shutdown", informal=True), lambda w: w.do(w.connection.shutdown())
         if not self.lost:
             yield LOST, World.lose
+            if self.comes == "frames":
+                yield LOST_UNREAD, partial(World.lose, unread=True)
         if not (self.eof or self.wire.aborted):  # also late, after the loss
             yield from self.of_the_peer()
         for timer in self.armed:
-            yield self.event_of_timer(timer), partial(World.fire, timer=timer)
+            yield from self.of_the_timer(timer)
         if self.running:
             yield from self.of_the_application()
 
@@ -178,16 +245,19 @@ class World:
             yield events["close frame"], lambda w: w.close(1001, "theirs")
             yield events["protocol error"], lambda w: w.do(w.connection.receive_error(1002, "bad"))
 
-    def event_of_timer(self, timer: Timer) -> AnyEvent:
-        """The event of the table that a timer is."""
-        policies, reading = self.connection.policies, self.connection.wants_data
-        name = {
-            Timer.HANDSHAKE: "handshake timeout",
-            Timer.PING: f"ping due [{'no ' if policies.ping_timeout is None else ''}pong expected]",
-            Timer.PONG: f"pong timeout [{'' if reading else 'not '}reading]",
-            Timer.CLOSE: "close timeout",
+    def of_the_timer(self, timer: Timer) -> Iterator[tuple[AnyEvent, Callable[["World"], None]]]:
+        """The events of the table that a timer can be."""
+        awaited = self.connection.policies.ping_timeout is not None
+        names = {
+            Timer.HANDSHAKE: {"handshake timeout": "idle"},
+            Timer.PING: {f"ping due [{'' if awaited else 'no '}pong expected]": "idle"},
+            Timer.PONG: {f"pong timeout [{guard}]": guard for guard in PROGRESS},
+            Timer.CLOSE: {f"close timeout [{guard}]": guard for guard in PROGRESS},
+            Timer.SHUTDOWN: {"shutdown timeout": "idle"},
         }[timer]
-        return next(event for event in SERVER.table.events if str(event) == name)
+        events = {str(event): event for event in SERVER.table.events}
+        for name, guard in names.items():
+            yield events[name], partial(World.fire, timer=timer, guard=guard)
 
     def of_the_application(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
         """What an application can do, right or wrong."""
@@ -198,7 +268,7 @@ class World:
         yield Event("malformed message", informal=True), World.send_malformed
         yield RETURNED[policies.on_return], World.finish
         yield RAISED[policies.on_exception], lambda w: w.raise_error(OSError("its own"))
-        if self.connection.state in OVER:
+        if self.connection.state in MUTE:
             yield Event("application raised", "ClientDisconnected", informal=True), World.raise_gone
         if self.connection.has_message:
             yield None, World.take_message
@@ -212,26 +282,40 @@ class World:
         else:
             self.do(self.connection.receive_bad_request(BadHandshake("no", status=405)))
 
-    def lose(self) -> None:
-        self.lost = True
-        self.do(self.connection.lost())
+    def lose(self, *, unread: bool = False) -> None:
+        self.lost, self.unread = True, unread
+        self.do(self.connection.lost(unread=unread))
         assert not self.armed, "a timer runs on after the end"
+
+    def do_and_fail(self, act: Callable[["World"], None]) -> None:
+        """Do something whose first write, if there is one, raises."""
+        self.failing = True
+        act(self)
+        self.failing = False
+
+    def fail(self) -> None:
+        """Report that the server itself has failed."""
+        answered, self.failed = self.answered, True
+        self.broken = False
+        logged = self.logged
+        self.do(self.connection.failed(ValueError("a bug"), answered=answered))
+        assert self.logged == logged + 1
 
     def half_close(self) -> None:
         self.eof = True
         self.do(self.connection.receive_eof())
 
-    def fire(self, timer: Timer) -> None:
+    def fire(self, timer: Timer, guard: str) -> None:
         self.armed.remove(timer)
-        self.do(self.connection.timeout(timer))
+        self.do(self.connection.timeout(timer, **PROGRESS[guard]))
 
     def receive(self, data: str | bytes) -> None:
-        if self.connection.state is ServerState.OPEN:
+        if self.connection.state in {ServerState.OPEN, ServerState.UNREAD}:
             self.told += 1
         self.do(self.connection.receive_data(data))
 
     def close(self, code: int, reason: str) -> None:
-        if self.connection.state is ServerState.OPEN:
+        if self.connection.state in {ServerState.OPEN, ServerState.UNREAD}:
             self.first = (code, reason)
         self.do(self.connection.receive_close(code, reason))
 
@@ -252,15 +336,15 @@ class World:
     def check_end(self, message: Message) -> None:
         """The peer's Close if it came first, else ours, else 1006."""
         code, reason = self.first or (1006, "")
-        assert message["code"] == code
+        assert message["code"] == code, "another code than that of the Close"
         assert message.get("reason", "") == reason
         # a reason that nobody has given is none
         shut = code == self.connection.policies.shutdown_code
         assert ("reason" in message) == (self.first is not None and not shut)
 
     def send(self, message: Message) -> None:
-        event, over = event_of(message), self.connection.state in OVER
-        before = self.connection.state
+        event, before = event_of(message), self.connection.state
+        over = before in MUTE
         told = ended = self.first or (1006, "")
         try:
             commands = self.connection.send(message)
@@ -273,10 +357,20 @@ class World:
             assert event not in self.application.moves, "what is legal is refused"
             assert self.connection.state is before
         else:
-            assert not over, "it was taken after the end"
-            self.application = self.application.step(event)
+            assert message is CLOSE or not over, "it was taken after the end"
+            if over:
+                assert not commands, "there is nothing to close"
+                self.application = self.application.moves.get(LOST, self.application)
+            else:
+                self.application = self.application.step(event)
             self.do(commands)
-        assert told == ended
+        assert told == ended, "the code has changed"
+
+    def accept_and_close(self) -> None:
+        """Send two messages, before the commands of the first are done."""
+        commands = self.connection.send(ACCEPT) + self.connection.send(CLOSE)
+        self.application = self.application.step(event_of(ACCEPT)).step(event_of(CLOSE))
+        self.do(commands)
 
     def send_anything(self, message: Any) -> None:
         """Send what may be no message at all: it is taken, or it changes nothing."""
@@ -284,17 +378,23 @@ class World:
         try:
             commands = self.connection.send(message)
         except ClientDisconnected:
-            assert before in OVER
+            assert before in MUTE
             assert self.connection.state is before
         except RuntimeError:
-            assert before not in OVER
+            assert before not in MUTE
             assert self.connection.state is before
         else:
-            self.application = self.application.step(event_of(message))
+            if before in MUTE:
+                assert message["type"] == "websocket.close"
+                assert not commands
+                self.application = self.application.moves.get(LOST, self.application)
+            else:
+                self.application = self.application.step(event_of(message))
             self.do(commands)
 
     def send_malformed(self) -> None:
-        over, before = self.connection.state in OVER, self.connection.state
+        before = self.connection.state
+        over = before in MUTE
         try:
             self.connection.send(MALFORMED)
         except RuntimeError:
@@ -326,14 +426,19 @@ class World:
 
     def do(self, commands: list[Command]) -> None:
         """Do commands as a server would, and check them."""
-        for command in commands:
+        for i, command in enumerate(commands):
+            if self.failing and type(command) in WRITES:
+                self.broken, self.failing = True, False
+                for forgotten in commands[i:]:
+                    self.note_close(forgotten)  # it counts for the application
+                return
             self.do_one(command)
         state, wire = self.connection.state, self.wire
         if state is ServerState.CLOSING:
             assert wire.close, "it waits for an answer to nothing"
-            assert Timer.CLOSE in self.armed, "it waits for ever"
+            assert self.armed & ENDS, "it waits for ever"
         if state is ServerState.DRAIN:
-            assert wire.aborted or (wire.closing and Timer.CLOSE in self.armed), "it never ends"
+            assert wire.aborted or (wire.closing and self.armed & ENDS), "it never ends"
             assert wire.aborted or not wire.body or self.eof, "nobody asked to end the body"
         if state in OVER:
             assert self.connection.has_message == self.started, "whoever receives waits for ever"
@@ -341,7 +446,7 @@ class World:
         if state is ServerState.OPEN and self.connection.policies.ping_interval is not None:
             assert len(self.armed & {Timer.PING, Timer.PONG}) == 1, "it is not kept alive"
         if self.lost:
-            assert state is ServerState.DEAD
+            assert state is ServerState.DEAD or (self.unread and state is ServerState.UNREAD)
 
     def do_one(self, command: Command) -> None:
         match command:
@@ -369,5 +474,8 @@ class World:
                 self.wire.write(command)
                 if isinstance(command, do.SendPing):
                     self.ping = command.payload
-                if isinstance(command, do.SendClose) and self.first is None:
-                    self.first = (command.code, command.reason)
+                self.note_close(command)
+
+    def note_close(self, command: Command) -> None:
+        if isinstance(command, do.SendClose) and self.first is None:
+            self.first = (command.code, command.reason)

@@ -45,6 +45,8 @@ class Timer(Enum):
     """The Pong to our Ping is missing."""
     CLOSE = "close"
     """The peer has not answered our Close, or not closed its side of the transport."""
+    SHUTDOWN = "shutdown"
+    """The server stops, and the connection is not over yet."""
 
 
 class Output(Enum):
@@ -80,6 +82,7 @@ class Output(Enum):
     CLOSE_RETURNED = "send close 1000"
     CLOSE_RAISED = "send close 1011"
     CLOSE_SILENT = "send close 1011 of keep-alive"
+    TAKE_CLOSE = "note close of peer"
 
     CLOSE_TRANSPORT = "close transport"
     ABORT_TRANSPORT = "abort transport"
@@ -92,9 +95,12 @@ class Output(Enum):
     STOP_PONG_TIMER = "stop pong timer"
     START_CLOSE_TIMER = "start close timer"
     STOP_CLOSE_TIMER = "stop close timer"
+    START_SHUTDOWN_TIMER = "start shutdown timer"
+    STOP_SHUTDOWN_TIMER = "stop shutdown timer"
 
     LOG_RETURNED = "log return"
     LOG_RAISED = "log exception"
+    LOG_FAILURE = "log failure"
 
 
 Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -285,7 +291,7 @@ class LogError:
 
 @attrs.frozen
 class LogException:
-    """Log an exception of the application, with its traceback.
+    """Log an exception of the application or of the server, with its traceback.
 
     Attributes:
         text: What to log.

@@ -60,6 +60,7 @@ class Effects:
     Attributes:
         policies: The server's choices.
         full: Whether too much waits for the application.
+        token: What its exceptions can be known by, without the connection.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class Effects:
         "_size",
         "full",
         "policies",
+        "token",
     )
 
     def __init__(self, policies: Policies) -> None:
@@ -88,6 +90,7 @@ class Effects:
         self._head = _NO_HEAD  # of a denial response
         self._remaining: int | None = None  # bytes of the body of a denial response
         self._awaited: bytes | None = None
+        self.token: object = None
 
     @property
     def has_message(self) -> bool:
@@ -98,6 +101,11 @@ class Effects:
     def is_over(self) -> bool:
         """Whether there is a last message."""
         return self._last is not None
+
+    @property
+    def ending(self) -> Close:
+        """The close code and reason with which the connection ended, so far as is known."""
+        return self._ending or _NO_CLOSE
 
     def next_message(self) -> Message | None:
         """The next message for the application, the last one again and again, or None."""
@@ -144,20 +152,21 @@ class Effects:
 
     @_makes(Output.DISCONNECT)
     def _disconnect(self, _: object) -> None:
-        ended = self._ending or _NO_CLOSE
+        ended = self.ending
         self._last = {"type": Disconnect.type, "code": ended.code}
         if self._reasoned:
             self._last["reason"] = ended.reason
 
     @_makes(Output.RAISE_GONE)
     def _gone(self, _: object) -> NoReturn:
-        ended = self._ending or _NO_CLOSE
+        ended = self.ending
+        self.token = self.token or object()
         raise ClientDisconnected(
             "Nothing can be sent any more: the connection is over, "
             f"with close code {ended.code}{f' ({ended.reason})' if ended.reason else ''}",
             code=ended.code,
             reason=ended.reason,
-            origin=self,
+            origin=self.token,
         )
 
     @_makes(Output.HOLD_DATA)
@@ -240,10 +249,14 @@ class Effects:
 
     @_makes(Output.CLOSE_AS_ASKED, Output.CLOSE_ECHO, Output.CLOSE_ERROR)
     def _send_close(self, close: Close) -> Command:
-        self._ending = close
-        self._reasoned = True
+        self._take_close(close)
         self.full = False  # the peer's answer is to be read, whatever waits for the application
         return do.SendClose(close.code, close.reason)
+
+    @_makes(Output.TAKE_CLOSE)
+    def _take_close(self, close: Close) -> None:
+        self._ending = close
+        self._reasoned = True
 
     @_makes(Output.CLOSE_SHUTDOWN)
     def _send_close_shutdown(self, _: object) -> Command:
@@ -259,6 +272,10 @@ class Effects:
     @_makes(Output.LOG_RAISED)
     def _log_raised(self, exception: BaseException) -> Command:
         return do.LogException("Exception in ASGI application", exception)
+
+    @_makes(Output.LOG_FAILURE)
+    def _log_failure(self, exception: BaseException) -> Command:
+        return do.LogException("Internal error on a WebSocket connection", exception)
 
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -277,6 +294,7 @@ _SECONDS: Final = {
     Timer.PING: "ping_interval",
     Timer.PONG: "ping_timeout",
     Timer.CLOSE: "close_timeout",
+    Timer.SHUTDOWN: "shutdown_timeout",
 }
 
 
@@ -310,6 +328,8 @@ _CONSTANT: Final[dict[Output, Maker]] = {
     Output.START_PONG_TIMER: _start(Timer.PONG),
     Output.START_CLOSE_TIMER: _start(Timer.CLOSE),
     Output.STOP_CLOSE_TIMER: _always(do.StopTimer(Timer.CLOSE)),
+    Output.START_SHUTDOWN_TIMER: _start(Timer.SHUTDOWN),
+    Output.STOP_SHUTDOWN_TIMER: _always(do.StopTimer(Timer.SHUTDOWN)),
     Output.LOG_RETURNED: _always(
         do.LogError("ASGI application returned without completing its answer to the handshake")
     ),

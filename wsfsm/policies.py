@@ -1,12 +1,17 @@
 """What a server may decide for itself, where the specifications leave it open."""
 
 import math
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from contextlib import suppress
+from types import NoneType
+from typing import Any, Final, Literal, Self, get_args
 
 import attrs
 from attrs.validators import in_, optional
 
 __all__ = ["Policies"]
+
+_NONE: Final = frozenset({"none", "off"})
 
 
 def _seconds(_: object, key: "attrs.Attribute[Any]", value: Any) -> None:
@@ -52,16 +57,24 @@ class Policies:
         shutdown_status: HTTP status for handshakes that are not answered when the server stops.
         handshake_timeout: Seconds that an application has to answer a handshake; then it is
             503. None: any time.
-        close_timeout: Seconds that a peer has to answer our Close, and to close its side of the
-            transport; then it is aborted.
+        close_timeout: Seconds that a peer may make no progress between our Close and the end of
+            the transport; then it is aborted. A peer that takes the data in front of our Close
+            makes progress, and so does one that is in the middle of a frame.
+        shutdown_timeout: Seconds that a peer has for the same when the server stops, whatever
+            progress it makes; then the transport is aborted.
         ping_interval: Seconds from the 101 to the first Ping, and from each Pong, or each Ping
             where none is awaited, to the next. None: there are no Pings.
-        ping_timeout: Seconds that a peer has to answer a Ping; then the connection is closed
-            with 1011. None: any time.
+        ping_timeout: Seconds that a peer may make no progress after a Ping; then the connection
+            is closed with 1011. A peer whose bytes arrive, or that takes the data in front of the
+            Ping, makes progress, and is sent another Ping. None: any time.
         max_message_size: Bytes that a message from the peer may have, all frames together and
             decompressed; one that has more is answered with Close 1009. None: any number.
+        max_head_size: Bytes that the head of the request may have; more is answered with 431.
         max_early_data: Bytes that are kept of what a client sends before the handshake is
             answered; more is answered with 400.
+        unoffered_subprotocol: Whether the application is ``"refuse"``d when it accepts with
+            a subprotocol that the client does not offer, with which clients fail the connection
+            (RFC 6455 4.1), or whether the server ``"send"``s it.
         high_water: Bytes of messages that wait for the application at which reading stops.
         low_water: Bytes at which it goes on.
 
@@ -80,10 +93,15 @@ class Policies:
     shutdown_status: int = attrs.field(default=503, validator=_status)
     handshake_timeout: float | None = attrs.field(default=None, validator=_SECONDS)
     close_timeout: float = attrs.field(default=10.0, validator=_seconds)
+    shutdown_timeout: float = attrs.field(default=5.0, validator=_seconds)
     ping_interval: float | None = attrs.field(default=20.0, validator=_SECONDS)
     ping_timeout: float | None = attrs.field(default=20.0, validator=_SECONDS)
     max_message_size: int | None = attrs.field(default=2**24, validator=_SIZE)
+    max_head_size: int = attrs.field(default=2**16, validator=_size)
     max_early_data: int = attrs.field(default=2**16, validator=_size)
+    unoffered_subprotocol: Literal["refuse", "send"] = attrs.field(
+        default="refuse", validator=in_(("refuse", "send"))
+    )
     high_water: int = attrs.field(default=2**16, validator=_size)
     low_water: int = attrs.field(default=2**14, validator=_size)
 
@@ -92,3 +110,39 @@ class Policies:
             raise ValueError(
                 f"low_water must not be above high_water, got {self.low_water} and {self.high_water}"
             )
+
+    def with_environment(self, environ: Mapping[str, str], prefix: str = "WSFSM_SERVER_") -> Self:
+        """The same policies, with those that the environment sets.
+
+        ``WSFSM_SERVER_CLOSE_TIMEOUT=5`` sets `close_timeout`; ``none`` or ``off`` stands for None.
+
+        Args:
+            environ: The environment, such as `os.environ`.
+            prefix: What the names of its variables begin with.
+
+        Raises:
+            ValueError: A variable names no policy, or has a value that its policy cannot have.
+        """
+        names = {prefix + name.upper(): name for name in attrs.fields_dict(type(self))}
+        given = {key: text for key, text in environ.items() if key.startswith(prefix)}
+        unknown = sorted(given.keys() - names.keys())
+        if unknown:
+            raise ValueError(f"{unknown[0]} must be one of {', '.join(names)}")
+        try:
+            return attrs.evolve(self, **{names[k]: _read(names[k], t) for k, t in given.items()})
+        except ValueError as error:
+            settings = " ".join(f"{key}={text}" for key, text in given.items())
+            raise ValueError(f"{error.args[0]} (set by {settings})") from None
+
+
+def _read(name: str, text: str) -> Any:
+    """The value of a policy from its text; one that cannot be read stays a text, to be refused."""
+    kind = attrs.fields_dict(Policies)[name].type
+    kinds = get_args(kind) or (kind,)
+    if NoneType in kinds and text.strip().lower() in _NONE:
+        return None
+    for number in (int, float):
+        if number in kinds:
+            with suppress(ValueError):
+                return number(text)
+    return text

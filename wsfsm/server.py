@@ -1,30 +1,30 @@
-"""The server's side of a WebSocket without I/O: tell it what happens, do what it commands.
+"""The server's side of a WebSocket without I/O: pass in what happens, do the commands.
 
-A server embeds one `ServerConnection` a connection. Whatever happens is one call: the request, a
-frame, a message of the application, the end of the transport, a timer. The call steps the table
+A server embeds one `ServerConnection` a connection. Each thing that happens is one call: the request,
+a frame, a message of the application, the end of the transport, a timer. The call steps the table
 `wsfsm.tables.SERVER` and returns a list of commands (`wsfsm.commands`), to be done in order::
 
     connection = ServerConnection()
     for command in connection.receive_request("GET", headers):
         do(command)
 
-Messages for the application wait in the connection: `ServerConnection.next_message`. What an
-application may not send raises, out of `ServerConnection.send`, what it should raise into the
-application. There are no sockets, tasks, clocks or frames in here; the guide in ``docs/`` tells
-what a server adds.
+Messages for the application wait in the connection: `ServerConnection.next_message`. For a message
+that an application may not send, `ServerConnection.send` raises the exception that is to be raised
+into the application. There are no sockets, tasks, clocks or frames in here; the guide in ``docs/``
+says what a server adds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, NoReturn
 
 from wsfsm import commands as do
 from wsfsm import tables as on
-from wsfsm.commands import Command, Timer
+from wsfsm.commands import Command, Output, Timer
 from wsfsm.effects import MAKERS, Effects, Maker
 from wsfsm.engine import AnyEvent, Node
 from wsfsm.errors import ClientDisconnected, MalformedMessage
 from wsfsm.handshake import BadHandshake, Handshake, read_handshake
-from wsfsm.messages import Close, ResponseBody, ResponseStart, Send
+from wsfsm.messages import MESSAGES, Close, ResponseBody, ResponseStart, Send, type_of
 from wsfsm.policies import Policies
 from wsfsm.states import ServerState
 from wsfsm.types import Message
@@ -45,29 +45,36 @@ __all__ = [
 class ServerConnection:
     """One WebSocket, as a server sees it.
 
-    Methods called ``receive_...`` and `lost` tell what comes from the peer; `send`,
-    `application_returned` and `application_raised` what comes from the application; `shutdown`
-    and `timeout` what comes from the server. All return the commands that follow.
+    Methods called ``receive_...`` and `lost` are for what the peer does; `send`,
+    `application_returned` and `application_raised` for what the application does; `shutdown`,
+    `timeout` and `failed` for what the server does. All return the commands that follow.
 
     Args:
         policies: The server's choices.
 
     Attributes:
-        policies: The server's choices.
-        handshake: What the request asked for; None before it came.
+        handshake: The request for a WebSocket; None before it was received.
 
     Raises:
         IllegalTransition: Out of any method: this cannot happen in this state. From `send`, the
             application is to blame; from the others, the server is.
     """
 
-    __slots__ = ("_effects", "_node", "handshake", "policies")
+    __slots__ = ("_effects", "_node", "handshake")
 
     def __init__(self, policies: Policies = Policies()) -> None:  # noqa: B008 - it is frozen
-        self.policies = policies
         self.handshake: Handshake | None = None
         self._node: Node[ServerState] = on.SERVER.initial
         self._effects = Effects(policies)
+
+    @property
+    def policies(self) -> Policies:
+        """The server's choices; they may be changed, for what is decided from then on."""
+        return self._effects.policies
+
+    @policies.setter
+    def policies(self, policies: Policies) -> None:
+        self._effects.policies = policies
 
     @property
     def state(self) -> ServerState:
@@ -79,6 +86,11 @@ class ServerConnection:
         """Whether the application has been given its disconnect, taken or not."""
         return self._effects.is_over
 
+    @property
+    def ending(self) -> Close:
+        """The close code and reason with which the connection ended; 1006 before its end."""
+        return self._effects.ending
+
     # What comes from the peer
 
     def receive_request(
@@ -87,7 +99,7 @@ class ServerConnection:
         headers: Iterable[tuple[bytes, bytes]],
         http_version: str = "1.1",
     ) -> list[Command]:
-        """The request for a WebSocket has come (RFC 6455 4.2.1); a bad one is refused.
+        """Take the request for a WebSocket (RFC 6455 4.2.1); a bad one is refused.
 
         Args:
             method: Its method.
@@ -101,7 +113,7 @@ class ServerConnection:
         return self._take(_COLUMNS[on.REQUEST])
 
     def receive_bad_request(self, error: BadHandshake) -> list[Command]:
-        """Something has come that is no request for a WebSocket, or not even HTTP.
+        """Take bytes that are not a request for a WebSocket, or not even HTTP.
 
         Args:
             error: What is wrong, with the response to give (RFC 6455 4.2.2).
@@ -109,7 +121,7 @@ class ServerConnection:
         return self._take(_COLUMNS[on.BAD_REQUEST], error)
 
     def receive_early_data(self, data: bytes) -> list[Command]:
-        """Bytes have come behind the request, before the command ReadFrames.
+        """Take bytes behind the request, before the command ReadFrames.
 
         They are held until then, up to the limit of the policies (RFC 6455 4.1: a client waits).
 
@@ -120,7 +132,7 @@ class ServerConnection:
         return self._take(_COLUMNS[on.EARLY if fits else on.FLOOD], data)
 
     def receive_data(self, data: str | bytes) -> list[Command]:
-        """A whole message has come, of one frame or more (RFC 6455 5.4, 5.6).
+        """Take a whole message, of one frame or more (RFC 6455 5.4, 5.6).
 
         Args:
             data: A str for a text, or bytes.
@@ -128,7 +140,7 @@ class ServerConnection:
         return self._take(_DATA, data)
 
     def receive_ping(self, payload: bytes) -> list[Command]:
-        """A Ping frame has come (RFC 6455 5.5.2).
+        """Take a Ping frame (RFC 6455 5.5.2).
 
         Args:
             payload: Its payload, of at most 125 bytes.
@@ -136,7 +148,7 @@ class ServerConnection:
         return self._take(_COLUMNS[on.PING], payload)
 
     def receive_pong(self, payload: bytes) -> list[Command]:
-        """A Pong frame has come (RFC 6455 5.5.3).
+        """Take a Pong frame (RFC 6455 5.5.3).
 
         Args:
             payload: Its payload, of at most 125 bytes.
@@ -145,40 +157,46 @@ class ServerConnection:
         return self._take(_COLUMNS[on.PONG if awaited else on.STRAY_PONG])
 
     def receive_close(self, code: int = 1005, reason: str = "") -> list[Command]:
-        """A Close frame has come (RFC 6455 5.5.1).
+        """Take a Close frame (RFC 6455 5.5.1).
 
         Args:
-            code: Its code, one that may be in a frame: who reads frames checks that. 1005 if it
-                has none (RFC 6455 7.1.5).
+            code: Its code, one that may be in a frame, which the reader of frames checks. 1005 if
+                it has none (RFC 6455 7.1.5).
             reason: Its reason, of at most 123 bytes in UTF-8.
         """
         return self._take(_COLUMNS[on.CLOSE], Close(code, reason))
 
     def receive_error(self, code: int, reason: str = "") -> list[Command]:
-        """Something has come that is no WebSocket (RFC 6455 7.1.7).
+        """Take an error of the peer: bytes that break the protocol or a limit (RFC 6455 7.1.7).
 
         Args:
-            code: 1002 for a protocol error, 1007 for text that is not UTF-8, 1009 for a message
-                that is too big.
-            reason: What was wrong, in at most 123 bytes of UTF-8.
+            code: Close code to answer with: 1002 for a protocol error, 1007 for text that is not
+                UTF-8, 1009 for a message that is too big.
+            reason: A description, in at most 123 bytes of UTF-8.
         """
         return self._take(_COLUMNS[on.ERROR], Close(code, reason))
 
     def receive_eof(self) -> list[Command]:
-        """The peer has closed its side of the transport: FIN (RFC 6455 7.1.5)."""
+        """Take the end of the stream, FIN: the peer has closed its side (RFC 6455 7.1.5)."""
         return self._take(_COLUMNS[on.EOF])
 
-    def lost(self) -> list[Command]:
-        """The transport is gone, for whatever reason. Nothing comes from the peer any more."""
-        return self._take(_COLUMNS[on.LOST])
+    def lost(self, *, unread: bool = False) -> list[Command]:
+        """Take the loss of the transport, for any reason. Nothing can be sent any more.
+
+        Args:
+            unread: Whether there are frames that arrived before and that you have not passed on
+                yet, because `wants_data` is False. Pass them on when it is True again, and call
+                `receive_eof` after the last of them.
+        """
+        return self._take(_COLUMNS[on.LOST_UNREAD if unread else on.LOST])
 
     # What comes from the application
 
     def send(self, message: Message) -> list[Command]:
-        """The application sends a message.
+        """Take a message of the application.
 
         Args:
-            message: What it has passed to ``send()``, whatever that is.
+            message: The argument of its ``send()``, of any type.
 
         Raises:
             MalformedMessage: It is not a message, or holds what cannot go on the wire. Nothing
@@ -193,7 +211,7 @@ class ServerConnection:
                 try:
                     return self._take(_SEND, do.SendText(text.encode()))
                 except UnicodeEncodeError:
-                    pass  # told below, where all that is malformed is
+                    pass  # reported below, with all that is malformed
             elif type(data) is bytes and text is None:
                 return self._take(_SEND, do.SendBytes(data))
         try:
@@ -205,14 +223,14 @@ class ServerConnection:
         return self._take(_COLUMNS[self._event(record)], record)
 
     def application_returned(self) -> list[Command]:
-        """The application has returned."""
+        """Take the return of the application."""
         return self._take(_COLUMNS[on.RETURNED[self.policies.on_return]])
 
     def application_raised(self, exception: BaseException) -> list[Command]:
-        """The application has raised (ASGI specification, Error Handling).
+        """Take an exception of the application (ASGI specification, Error Handling).
 
         Args:
-            exception: What it has raised, alone or in groups.
+            exception: The exception, alone or in groups.
         """
         own = self._is_own(exception)
         event = on.RAISED_GONE if own else on.RAISED[self.policies.on_exception]
@@ -221,23 +239,47 @@ class ServerConnection:
     # What comes from the server
 
     def shutdown(self) -> list[Command]:
-        """The server stops; any number of times, in any state."""
+        """Take a stop of the server; any number of times, in any state."""
         return self._take(_COLUMNS[on.SHUTDOWN])
 
-    def timeout(self, timer: Timer) -> list[Command]:
-        """A timer has fired that was started and not stopped.
+    def timeout(
+        self, timer: Timer, *, sending: bool = False, receiving: bool = False
+    ) -> list[Command]:
+        """Take a timer that has fired, that is, was started and not stopped.
+
+        The two facts matter for `Timer.PONG` and `Timer.CLOSE`, which are about a peer that makes
+        no progress.
 
         Args:
             timer: Which one.
+            sending: Whether our Ping or Close waited behind other data when the timer was
+                started, and the peer has taken some of it since.
+            receiving: Whether bytes of the peer have arrived since then; for `Timer.CLOSE`, of
+                a frame that is not complete yet.
         """
         awaits = self.policies.ping_timeout is not None
+        progress = "sending" if sending else "receiving" if receiving else "idle"
         event = {
             Timer.HANDSHAKE: on.HANDSHAKE_TIMEOUT,
             Timer.PING: on.PING_DUE if awaits else on.PING_DUE_ONLY,
-            Timer.PONG: on.PONG_TIMEOUT if self.wants_data else on.PONG_UNREAD,
-            Timer.CLOSE: on.CLOSE_TIMEOUT,
+            Timer.PONG: on.PONG_TIMEOUT[progress],
+            Timer.CLOSE: on.CLOSE_TIMEOUT[progress],
+            Timer.SHUTDOWN: on.SHUTDOWN_TIMEOUT,
         }[timer]
         return self._take(_COLUMNS[event])
+
+    def failed(self, exception: BaseException, *, answered: bool) -> list[Command]:
+        """Take a failure of the server itself, for example while it did a command.
+
+        Commands that are not done yet are to be forgotten.
+
+        Args:
+            exception: The error, which is logged.
+            answered: Whether it is too late for an HTTP response: a part of one was written, the
+                transport was closed, or another failure was passed on before.
+        """
+        event = on.FAILED["answered" if answered else "unanswered"]
+        return self._take(_COLUMNS[event], exception)
 
     # What goes to the application
 
@@ -270,10 +312,18 @@ class ServerConnection:
         return commands
 
     def _checked(self, message: Message) -> Sendable:
-        record = outgoing(message, self.handshake.subprotocols if self.handshake else ())
+        if self._node not in _WRITES_CLOSE and type_of(message, MESSAGES) == Close.type:
+            return Close()  # neither its code nor its reason goes on the wire
+        record = outgoing(message, self._subprotocols())
         if isinstance(record, ResponseBody) and (text := self._effects.misfit(record)):
             raise MalformedMessage(f'{record.type}: "body": {text}', key="body", message=message)
         return record
+
+    def _subprotocols(self) -> Collection[str] | None:
+        """The subprotocols that may be accepted, or None for any."""
+        if self.policies.unoffered_subprotocol == "send":
+            return None
+        return self.handshake.subprotocols if self.handshake else ()
 
     def _event(self, record: Sendable) -> AnyEvent:
         if isinstance(record, ResponseStart):
@@ -285,11 +335,15 @@ class ServerConnection:
     def _is_own(self, exception: BaseException) -> bool:
         """Whether it is nothing but our own ClientDisconnected, also out of task groups."""
 
-        def ours(exc: BaseException) -> bool:
-            return isinstance(exc, ClientDisconnected) and exc.origin is self._effects
+        def ours(exc: BaseException | None) -> bool:
+            if type(exc).__name__ == "WebSocketDisconnect":  # frameworks raise theirs out of ours
+                exc = exc.__cause__ or exc.__context__  # type: ignore[union-attr]
+            token = self._effects.token
+            return isinstance(exc, ClientDisconnected) and exc.origin is token is not None
 
+        # not by split(): a group of the application's own may refuse to be divided
         if isinstance(exception, BaseExceptionGroup):
-            return exception.split(ours)[1] is None
+            return all(map(self._is_own, exception.exceptions))
         return ours(exception)
 
 
@@ -310,3 +364,8 @@ class _Column(dict[Node[ServerState], tuple[Node[ServerState], tuple[Maker, ...]
 _COLUMNS: Final = {event: _Column(event) for event in on.SERVER.table.events}
 _DATA: Final = _COLUMNS[on.DATA]
 _SEND: Final = _COLUMNS[Send.type]
+_WRITES_CLOSE: Final = frozenset(
+    node
+    for node, step in on.SERVER.column(Close.type).items()
+    if Output.CLOSE_AS_ASKED in step.emits
+)

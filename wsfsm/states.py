@@ -31,6 +31,8 @@ class ServerState(Enum):
     """It denies the handshake: the head is sent, the body is not complete."""
     OPEN = "open"
     """The handshake is complete, and no Close frame was sent or received."""
+    UNREAD = "unread"
+    """The transport is gone, and not all that arrived before is read."""
     CLOSING = "closing"
     """Our Close is sent, the peer's is awaited."""
     DRAIN = "drain"

@@ -2,28 +2,27 @@
 
 The typed records of `messages` check types; what is checked here is what a frame or a head can
 hold. A message that does not pass has changed nothing. Two things are checked elsewhere: whether
-the body of a denial has the length that its head has told, which `effects` keeps count of; and data
+the body of a denial has the length that its head has, of which `effects` keeps count; and data
 of the very types that it should have, nearly every message, takes a shorter way in `server`.
 """
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import attrs
 
+from wsfsm.closing import code_fault, reason_fault
 from wsfsm.errors import MalformedMessage, shown
 from wsfsm.handshake import TOKEN
 from wsfsm.messages import Accept, Close, ResponseBody, ResponseStart, Send, type_of
 
-__all__ = ["Sendable", "outgoing"]
+__all__ = ["Sendable", "clean_header", "outgoing"]
 
 Sendable: TypeAlias = Accept | Send | Close | ResponseStart | ResponseBody
 """The record of a message that an application sends."""
-
-REASON_SIZE: Final = 123
-"""Bytes of UTF-8 that a Close frame has for its reason (RFC 6455 5.5, 5.5.1)."""
 
 # RFC 9110 5.5: visible characters, obs-text, and blanks between them
 _VALUE: Final = re.compile(rb"[\x21-\x7e\x80-\xff]+([ \t]+[\x21-\x7e\x80-\xff]+)*|")
@@ -48,18 +47,22 @@ _OVERRULED: Final = frozenset({b"connection", b"transfer-encoding"})
 """Headers of a denial response that the server writes by itself (ASGI 2.5, Response Start)."""
 
 
-def outgoing(message: Any, subprotocols: Collection[str]) -> Sendable:
+def outgoing(message: Any, subprotocols: Collection[str] | None) -> Sendable:
     """The record of a message that may be sent.
 
     Args:
         message: What the application has passed to ``send()``.
-        subprotocols: The subprotocols that the client offers.
+        subprotocols: The subprotocols that may be accepted, or None for any token.
 
     Raises:
         MalformedMessage: It is of no type that an application sends, a key is missing or has
             a wrong type, or a value that must not or cannot go on the wire.
     """
     kind = _SENDABLE[type_of(message, _SENDABLE)]
+    key = _PAYLOADS.get(kind)
+    if key is not None and isinstance(message.get(key), (bytearray, memoryview)):
+        with suppress(ValueError):  # of a view that was released, which is refused below
+            message = {**message, key: bytes(message[key])}  # a copy, which cannot change any more
     record = kind.from_message(message)
     try:
         return _CHECKS[kind](record, subprotocols)
@@ -79,45 +82,41 @@ def _utf8(record: Sendable, key: str, text: str) -> bytes:
         raise _wrong(record, key, f"has no form in UTF-8, got {shown(text)}") from None
 
 
-def _accept(record: Accept, subprotocols: Collection[str]) -> Accept:
+def _accept(record: Accept, subprotocols: Collection[str] | None) -> Accept:
     chosen = record.subprotocol
-    if chosen is not None and chosen not in subprotocols:
+    if subprotocols is None:
+        chosen = chosen or None  # uvicorn's own classes take an empty one for none
+    if chosen is not None and subprotocols is not None and chosen not in subprotocols:
         offers = f"offers {', '.join(subprotocols)}" if subprotocols else "offers none"
         raise _wrong(
             record,
             "subprotocol",
             f"must be one of the client's, which {offers}, got {shown(chosen)}",
         )
+    if chosen is not None and not TOKEN.fullmatch(chosen.encode("utf-8", "replace")):
+        raise _wrong(record, "subprotocol", f"must be a token, got {shown(chosen)}")
     headers = _headers(record, record.headers)
     for name, _ in headers:
         if name in _OWNED:
             raise _wrong(record, "headers", f"must not have {shown(name)}: the server writes it")
-    return attrs.evolve(record, headers=headers)
+    return attrs.evolve(record, subprotocol=chosen, headers=headers)
 
 
-def _send(record: Send, _: Collection[str]) -> Send:
+def _send(record: Send, _: object) -> Send:
     if record.text is not None:
         _utf8(record, "text", record.text)
     return record
 
 
-def _close(record: Close, _: Collection[str]) -> Close:
-    # RFC 6455 7.4: defined or registered, and not one of those that are never on the wire
-    if not (
-        1000 <= record.code <= 1003 or 1007 <= record.code <= 1014 or 3000 <= record.code <= 4999
-    ):
-        raise _wrong(
-            record, "code", f"must be 1000-1003, 1007-1014 or 3000-4999, got {shown(record.code)}"
-        )
-    size = len(_utf8(record, "reason", record.reason))
-    if size > REASON_SIZE:
-        raise _wrong(
-            record, "reason", f"must have at most {REASON_SIZE} bytes in UTF-8, got {size}"
-        )
+def _close(record: Close, _: object) -> Close:
+    if fault := code_fault(record.code):
+        raise _wrong(record, "code", fault)
+    if fault := reason_fault(record.reason):
+        raise _wrong(record, "reason", fault)
     return record
 
 
-def _start(record: ResponseStart, _: Collection[str]) -> ResponseStart:
+def _start(record: ResponseStart, _: object) -> ResponseStart:
     # an interim response, above all 101, would not be the end of it
     if not 200 <= record.status <= 599:
         raise _wrong(record, "status", f"must be 200-599, got {shown(record.status)}")
@@ -133,20 +132,23 @@ def _start(record: ResponseStart, _: Collection[str]) -> ResponseStart:
     return attrs.evolve(record, headers=kept)
 
 
-def _body(record: ResponseBody, _: Collection[str]) -> ResponseBody:
+def _body(record: ResponseBody, _: object) -> ResponseBody:
     return record
 
 
-_CHECKS: Final[MappingProxyType[type[Sendable], Callable[[Any, Collection[str]], Sendable]]] = (
-    MappingProxyType(
-        {Accept: _accept, Send: _send, Close: _close, ResponseStart: _start, ResponseBody: _body}
-    )
+_CHECKS: Final[
+    MappingProxyType[type[Sendable], Callable[[Any, Collection[str] | None], Sendable]]
+] = MappingProxyType(
+    {Accept: _accept, Send: _send, Close: _close, ResponseStart: _start, ResponseBody: _body}
 )
 
 
 _SENDABLE: Final[MappingProxyType[str, type[Sendable]]] = MappingProxyType(
     {kind.type: kind for kind in _CHECKS}
 )
+
+_PAYLOADS: Final = MappingProxyType({Send: "bytes", ResponseBody: "body"})
+"""Keys whose value may be any bytes-like object."""
 
 
 def _headers(
@@ -155,12 +157,24 @@ def _headers(
     """The headers as they are written: names in lower case, values without outer blanks."""
     checked = []
     for name, value in headers:
-        if not TOKEN.fullmatch(name):  # a pseudo header, with its colon, is none either
+        if not TOKEN.fullmatch(name):  # a pseudo header, with its colon, is not one either
             raise _wrong(record, "headers", f"must have tokens as names, got {shown(name)}")
-        stripped = value.strip(b" \t")
-        if not _VALUE.fullmatch(stripped):
+        header = clean_header(name, value)
+        if header is None:
             raise _wrong(
                 record, "headers", f"must have no control characters in values, got {shown(value)}"
             )
-        checked.append((name.lower(), stripped))
+        checked.append(header)
     return tuple(checked)
+
+
+def clean_header(name: bytes, value: bytes) -> tuple[bytes, bytes] | None:
+    """A header as it is written: its name in lower case, its value without outer blanks.
+
+    Returns:
+        The header, or None if HTTP has no form for it (RFC 9110 5.1, 5.5).
+    """
+    stripped = value.strip(b" \t")
+    if not (TOKEN.fullmatch(name) and _VALUE.fullmatch(stripped)):
+        return None
+    return name.lower(), stripped

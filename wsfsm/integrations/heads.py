@@ -1,45 +1,75 @@
-"""Heads of HTTP/1.1, and the bodies of responses, by the library ``h11``."""
+"""Heads of HTTP/1.1: requests by the library ``h11``, responses from what was checked before."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
+import attrs
 import h11
 from websockets.utils import accept_key
 
 from wsfsm.commands import SendBody, SendHandshake, SendResponse, StartResponse
 from wsfsm.server import BadHandshake, Handshake
 
-__all__ = ["Heads"]
+__all__ = ["Heads", "Request"]
 
 Pair = tuple[bytes, bytes]
 
-_SIZE: Final = 2**20  # bytes of a head; the server in front of this has a limit of its own
+_END: Final = b"\r\n\r\n"
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CLOSE: Final = (b"connection", b"close")
+_CHUNKED: Final = (b"transfer-encoding", b"chunked")
 _UNSIZED: Final = (204, 304)  # a length would promise a body (RFC 9110 8.6)
+
+
+@attrs.frozen
+class Request:
+    """The head of a request.
+
+    Attributes:
+        method: Its method.
+        target: Its target in origin-form, for example ``b"/chat?room=1"``.
+        headers: Its headers, with names in lower case.
+        http_version: Its HTTP version, such as ``"1.1"``.
+    """
+
+    method: bytes
+    target: bytes
+    headers: list[Pair]
+    http_version: str
 
 
 class Heads:
     """Reads the request for a WebSocket, and writes what answers it.
 
     Args:
-        own: Headers that the server gives to each response.
+        own: Headers that the server gives to each response, checked.
+        max_size: Bytes that the head of the request may have.
     """
 
-    __slots__ = ("_asks_for_head", "_http", "_own")
+    __slots__ = ("_chunked", "_http", "_left", "_own", "_tail", "_without_body")
 
-    def __init__(self, own: Iterable[Pair] = ()) -> None:
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_SIZE)
+    def __init__(self, own: Iterable[Pair] = (), max_size: int = 2**16) -> None:
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=max_size)
         self._own = own
-        self._asks_for_head = False
+        self._left = max_size
+        self._tail = b""
+        self._without_body = self._chunked = False
 
-    def read(self, data: bytes) -> h11.Request | None:
-        """Take bytes from the peer; the request, once its head is complete.
+    def read(self, data: bytes) -> Request | None:
+        """Take bytes from the peer, and return the request once its head is complete.
 
         Raises:
-            BadHandshake: This is not HTTP/1.1.
+            BadHandshake: This is not HTTP/1.1, or its head is too big.
         """
+        seen = self._tail + data
+        at = seen.find(_END)
+        size = (len(seen) if at < 0 else at + len(_END)) - len(self._tail)
+        if size > self._left:
+            raise BadHandshake("The head of the request is too big", status=431)
+        self._left -= size
+        self._tail = seen[-3:]
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
@@ -47,12 +77,13 @@ class Heads:
             raise BadHandshake(str(error), status=error.error_status_hint) from None
         if not isinstance(event, h11.Request):
             return None
-        self._asks_for_head = event.method == b"HEAD"
-        return event
+        self._without_body = event.method == b"HEAD"  # RFC 9110 9.3.2
+        target, headers = _origin_form(event.target, list(event.headers))
+        return Request(event.method, target, headers, event.http_version.decode())
 
     @property
     def rest(self) -> bytes:
-        """What has come behind the request."""
+        """The bytes behind the request."""
         return bytes(self._http.trailing_data[0])
 
     def handshake(
@@ -68,40 +99,61 @@ class Heads:
             headers.append((b"sec-websocket-protocol", command.subprotocol.encode()))
         if extensions is not None:
             headers.append((b"sec-websocket-extensions", extensions.encode()))
-        return self._write(
-            h11.InformationalResponse(
-                status_code=101, reason=_PHRASES[101], headers=headers + self._all(command.headers)
-            )
-        )
+        return self._head(101, [*headers, *self._dated(command.headers), *command.headers])
 
     def response(self, command: SendResponse) -> bytes:
         """A whole response."""
         headers = command.headers
-        if command.status not in _UNSIZED and all(n != b"content-length" for n, _ in headers):
+        if command.status not in _UNSIZED and not _has(headers, b"content-length"):
             headers += ((b"content-length", str(len(command.body)).encode()),)
-        start = self.start(StartResponse(command.status, headers))
-        body = b"" if self._asks_for_head else command.body  # RFC 9110 9.3.2
-        return start + self.body(SendBody(body, more_body=False))
+        body = b"" if self._without_body else command.body
+        return self.start(StartResponse(command.status, headers)) + body
 
     def start(self, command: StartResponse) -> bytes:
         """The head of a response; its body is chunked if it has no content-length."""
-        return self._write(
-            h11.Response(
-                status_code=command.status,
-                reason=_PHRASES.get(command.status, b""),
-                headers=[*self._all(command.headers), _CLOSE],
-            )
-        )
+        headers = command.headers
+        self._without_body |= command.status in _UNSIZED
+        self._chunked = not self._without_body and not _has(headers, b"content-length")
+        framing = [_CHUNKED] if self._chunked else []
+        return self._head(command.status, [*self._dated(headers), *headers, *framing, _CLOSE])
 
     def body(self, command: SendBody) -> bytes:
         """A part of the body of a response."""
-        part = self._write(h11.Data(data=command.body))
-        return part if command.more_body else part + self._write(h11.EndOfMessage())
+        if not self._chunked:
+            return command.body
+        part = b"%x\r\n%b\r\n" % (len(command.body), command.body) if command.body else b""
+        return part if command.more_body else part + b"0\r\n\r\n"
 
-    def _all(self, headers: Sequence[Pair]) -> list[Pair]:
+    def _dated(self, headers: Iterable[Pair]) -> list[Pair]:
         # one Date a response (RFC 9110 6.6.1): the application's, if it has one
-        dated = any(name == b"date" for name, _ in headers)
-        return [*(own for own in self._own if not (dated and own[0] == b"date")), *headers]
+        dated = _has(headers, b"date")
+        return [own for own in self._own if not (dated and own[0] == b"date")]
 
-    def _write(self, event: h11.Event) -> bytes:
-        return self._http.send(event) or b""
+    def _head(self, status: int, headers: Iterable[Pair]) -> bytes:
+        lines = [b"%b: %b\r\n" % pair for pair in headers]
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, _PHRASES.get(status, b""), b"".join(lines))
+
+
+def _has(headers: Iterable[Pair], wanted: bytes) -> bool:
+    return any(name == wanted for name, _ in headers)
+
+
+def _origin_form(target: bytes, headers: list[Pair]) -> tuple[bytes, list[Pair]]:
+    """The target as a path, and headers whose Host says what the target said (RFC 9112 3.2.2).
+
+    Raises:
+        BadHandshake: The target is neither a path nor a URL.
+    """
+    if target.startswith(b"/"):
+        return target, headers
+    try:
+        scheme, host, path, query, _ = urlsplit(target)
+    except ValueError:
+        scheme = host = b""
+    host = host.rpartition(b"@")[2]
+    if scheme.lower() not in (b"http", b"https", b"ws", b"wss") or host[:1] in (b"", b":"):
+        raise BadHandshake("The target of the request must be a path or a URL")
+    if b"?" in target:
+        query = b"?" + query
+    headers = [(b"host", host) if name == b"host" else (name, value) for name, value in headers]
+    return (path or b"/") + query, headers

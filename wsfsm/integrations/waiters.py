@@ -1,12 +1,13 @@
 """Tasks that wait for something to change, each of which looks by itself whether it has."""
 
 import asyncio
+from collections import OrderedDict
 
-__all__ = ["Waiters"]
+__all__ = ["Gate", "Waiters"]
 
 
-class Waiters(list[asyncio.Future[None]]):
-    """Tasks that wait, all to be woken together.
+class Waiters(OrderedDict[asyncio.Future[None], None]):
+    """Tasks that wait, woken one after the other: the one that is woken wakes the next if it may.
 
     Args:
         loop: Their loop.
@@ -21,16 +22,64 @@ class Waiters(list[asyncio.Future[None]]):
     async def wait(self) -> None:
         """Wait to be woken."""
         waiter = self._loop.create_future()
-        self.append(waiter)
+        self[waiter] = None
         try:
             await waiter
-        finally:
-            if waiter in self:  # it was cancelled
-                self.remove(waiter)
+        except asyncio.CancelledError:
+            if waiter in self:
+                del self[waiter]
+            else:  # it was woken, and so it is another's turn
+                self.wake()
+            raise
 
     def wake(self) -> None:
-        """Wake all who wait."""
-        for waiter in self:
+        """Wake the first task that waits."""
+        while self:
+            waiter, _ = self.popitem(last=False)
             if not waiter.done():
                 waiter.set_result(None)
-        self.clear()
+                return
+
+
+class Gate:
+    """Lets tasks through in the order in which they arrive, one a turn of the loop, while it is open.
+
+    Args:
+        loop: Their loop.
+
+    Attributes:
+        is_shut: Whether a task has to wait, because the gate is closed or others wait already.
+    """
+
+    __slots__ = ("_closed", "_count", "_first", "_lock", "_loop", "is_shut")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock: asyncio.Lock | None = None  # which the first of those that wait has
+        self._first: asyncio.Future[None] | None = None  # which it waits for
+        self._count = 0  # of those that wait
+        self._closed = self.is_shut = False
+
+    def close(self) -> None:
+        """Close it."""
+        self._closed = self.is_shut = True
+
+    def open(self) -> None:
+        """Open it."""
+        self._closed, self.is_shut = False, self._count > 0
+        if self._first is not None and not self._first.done():
+            self._first.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait until it is open and those that came before are through."""
+        self._lock = self._lock or asyncio.Lock()
+        self._count += 1
+        self.is_shut = True
+        try:
+            async with self._lock:
+                while self._closed:
+                    self._first = self._loop.create_future()
+                    await self._first
+        finally:
+            self._count -= 1
+            self.is_shut = self._closed or self._count > 0

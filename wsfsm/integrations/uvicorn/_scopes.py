@@ -7,14 +7,14 @@ from urllib.parse import unquote
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 
+from wsfsm.integrations.heads import Request
 from wsfsm.types import Scope
 
 __all__ = ["make_scope"]
 
 
 def make_scope(
-    target: bytes,
-    headers: list[tuple[bytes, bytes]],
+    request: Request,
     transport: asyncio.Transport,
     config: Config,
     state: dict[str, Any],
@@ -22,13 +22,12 @@ def make_scope(
     """The scope (ASGI 2.5, WebSocket Connection Scope), all but its subprotocols.
 
     Args:
-        target: Target of the request.
-        headers: Its headers, for the application to keep.
-        transport: What it has come by.
+        request: The head of the request, whose headers are the application's from now on.
+        transport: The transport.
         config: uvicorn's options.
         state: State of the lifespan.
     """
-    raw_path, _, query_string = target.partition(b"?")
+    raw_path, _, query_string = request.target.partition(b"?")
     return {
         "type": "websocket",
         "asgi": {"version": config.asgi_version, "spec_version": "2.5"},
@@ -40,7 +39,7 @@ def make_scope(
         "path": config.root_path + unquote(raw_path.decode("ascii")),
         "raw_path": config.root_path.encode("ascii") + raw_path,
         "query_string": query_string,
-        "headers": headers,
+        "headers": request.headers,
         "state": state.copy(),
         "extensions": {"websocket.http.response": {}},
     }

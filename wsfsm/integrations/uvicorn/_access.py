@@ -1,0 +1,91 @@
+"""The lines of uvicorn's log about WebSockets: those of its own classes, at the same levels."""
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+from uvicorn.logging import TRACE_LOG_LEVEL
+from uvicorn.protocols.utils import (
+    get_client_addr,
+    get_path_with_query_string,
+    get_remote_addr,
+)
+
+from wsfsm.messages import Close
+from wsfsm.types import Scope  # noqa: TC001 - all imports are real
+
+__all__ = ["AccessLog"]
+
+_logger: Final = logging.getLogger("uvicorn.error")
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
+class AccessLog:
+    """Logs what becomes of a connection. A line that cannot be logged changes nothing else.
+
+    Args:
+        transport: Its transport.
+    """
+
+    __slots__ = ("_open", "_transport", "scope")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._open = False
+        self.scope: Scope = {}
+
+    def accepted(self) -> None:
+        """The application has accepted."""
+        self._answered("[accepted]")
+        self._open = True
+        log(logging.INFO, "connection open")
+
+    def responded(self, status: int, text: bytes = b"") -> None:
+        """The handshake was answered with an HTTP response.
+
+        Args:
+            status: Its status code.
+            text: Why, where the server itself has refused the request.
+        """
+        if self.scope:
+            self._answered(str(status))
+        else:
+            phrase, why = _PHRASES.get(status, ""), text.decode("utf-8", "replace")
+            log(logging.INFO, "connection rejected (%d %s): %s", status, phrase, why)
+
+    def closed(self, ending: Close) -> None:
+        """The connection is over, and its transport is gone; this is logged once.
+
+        Args:
+            ending: The code and reason with which the connection ended.
+        """
+        if self._open:
+            self._open = False
+            reason = f" {ending.reason}" if ending.reason else ""
+            log(logging.INFO, "connection closed (%d%s)", ending.code, reason)
+
+    def trace(self, text: str) -> None:
+        """Log a line for the level "trace"."""
+        if _logger.isEnabledFor(TRACE_LOG_LEVEL):
+            client = get_remote_addr(self._transport)
+            prefix = f"{client[0]}:{client[1]} - " if client else ""
+            log(TRACE_LOG_LEVEL, "%s%s", prefix, text)
+
+    def _answered(self, answer: str) -> None:
+        try:
+            scope = cast("Any", self.scope)
+            client, path = get_client_addr(scope), get_path_with_query_string(scope)
+        except Exception:  # noqa: BLE001 - the scope is the application's, and may hold anything
+            client, path = str(get_remote_addr(self._transport) or ""), "(unknown)"
+        log(logging.INFO, '%s - "WebSocket %s" %s', client, path, answer)
+
+
+def log(level: int, text: str, *args: object, exception: BaseException | None = None) -> None:
+    """Log a line, whatever filters and handlers make of it."""
+    try:
+        _logger.log(level, text, *args, exc_info=exception)
+    except Exception:  # noqa: BLE001 - a log that fails must not end a connection
+        logging.lastResort and logging.lastResort.handleError(  # type: ignore[func-returns-value]
+            _logger.makeRecord(_logger.name, level, "", 0, text, args, None)
+        )
