@@ -380,14 +380,27 @@ def hangs_after_the_end(app: ASGIApp) -> ASGIApp:
     """Before ASGI 2.4, what is sent after the end never returns."""
 
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        over = False
+
+        async def telling() -> Message:
+            nonlocal over
+            message = await receive()
+            over = over or message["type"] == DISCONNECT
+            return message
+
         async def hanging(message: Message) -> None:
+            nonlocal over
+            closes = message.get("type") == "websocket.close"
             try:
+                if over and closes:  # it would be a no-op
+                    raise OSError  # noqa: TRY301 - to hang as others do
+                over = over or closes
                 await send(message)
             except OSError:
                 await asyncio.Event().wait()
 
         asgi = {"version": "3.0", "spec_version": "2.3"}
-        await app({**scope, "asgi": asgi}, receive, hanging)
+        await app({**scope, "asgi": asgi}, telling, hanging)
 
     return broken
 

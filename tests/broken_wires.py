@@ -1,6 +1,7 @@
 """Servers that read or write wrong bytes: what stands between is the transport or the protocol."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from wsfsm.integrations.uvicorn import WebSocketProtocol
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING = 0, 1, 2, 8, 9
 FIN: Final = 0x80
+WHOLE: Final = re.compile(rb"\w+ \S+ HTTP/1.*\r\n\r\n", re.DOTALL)  # head of a request
 
 
 @attrs.frozen
@@ -62,19 +64,25 @@ def build(frame: Frame) -> bytes:
 
 
 def mending(make: Callable[[], Mend]) -> type[WebSocketProtocol]:
-    """The protocol class, with frames that are changed before it reads them, or swallowed."""
+    """The protocol class, with frames that are changed before it reads them, or swallowed.
+
+    From a read on that does not end with a frame, nothing is changed.
+    """
 
     class Mending(WebSocketProtocol):
         def connection_made(self, transport: Any) -> None:
             self.mend: Mend | None = None
+            self.whole = True
             super().connection_made(transport)
 
         def data_received(self, data: bytes) -> None:
             if self.mend is None:  # the head
                 self.mend = make()
-            elif frames := parse(data):
+            elif self.whole and (frames := parse(data)):
                 mended = [self.mend(frame) for frame in frames]
                 data = b"".join(build(frame) for frame in mended if frame is not None)
+            else:
+                self.whole = False
             super().data_received(data)
 
     return Mending
@@ -106,16 +114,17 @@ def head(rewrite: Callable[[bytes], bytes]) -> type[H11Protocol]:
 
     class Head(H11Protocol):
         def data_received(self, data: bytes) -> None:
-            super().data_received(rewrite(bytes(data)))
+            if changed := rewrite(bytes(data)):  # nothing would be the end
+                super().data_received(changed)
 
     return Head
 
 
 def given(name: bytes, line: bytes) -> Callable[[bytes], bytes]:
-    """Adds a header to requests that do not have it."""
+    """Adds a header to requests that do not have it, if they come in one read."""
     return lambda data: (
         data
-        if b"\r\n" + name in data.lower()
+        if b"\r\n" + name in data.lower() or not WHOLE.match(data)
         else data.replace(b"\r\n", b"\r\n" + line + b"\r\n", 1)
     )
 
@@ -135,7 +144,7 @@ class StaysOpen(WebSocketProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(Leaky(transport, bytes, closes=False))  # type: ignore[arg-type]
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:
         super().eof_received()
         return True
 

@@ -6,7 +6,10 @@ import sys
 import time
 from typing import Any
 
+from broken_servers import Leaky
+
 from wsfsm.conformance.player import app
+from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.types import Message, Receive, Scope, Send
 
 
@@ -137,3 +140,54 @@ async def tires(scope: Scope, receive: Receive, send: Send) -> None:
     if globals()["CALLS"] > 3:
         os._exit(4)
     await app(scope, receive, send)
+
+
+async def forgets_messages(scope: Scope, receive: Receive, send: Send) -> None:
+    """Of more than a hundred messages, the rest is lost."""
+    count = 0
+
+    async def forgetting() -> Message:
+        nonlocal count
+        while (message := await receive())["type"] == "websocket.receive" and count >= 100:
+            pass
+        count += 1
+        return message
+
+    await app(scope, forgetting, send)
+
+
+async def forgets_codes(scope: Scope, receive: Receive, send: Send) -> None:
+    """The code of the client's Close is lost."""
+
+    async def forgetting() -> Message:
+        message = await receive()
+        return {**message, "code": 1006} if message.get("code") == 4001 else message
+
+    await app(scope, forgetting, send)
+
+
+async def sends_little(scope: Scope, receive: Receive, send: Send) -> None:
+    """Messages that are long are not sent."""
+
+    async def sparing(message: Message) -> None:
+        if len(message.get("bytes") or b"") < 100_000:
+            await send(message)
+
+    await app(scope, receive, sparing)
+
+
+async def never_connects(scope: Scope, receive: Receive, send: Send) -> None:
+    """The application waits for its first message in vain, where the server speaks TLS."""
+
+    async def silent() -> Message:
+        while True:
+            await receive()
+
+    await app(scope, silent if scope.get("scheme") == "wss" else receive, send)
+
+
+class StaysOpen(WebSocketProtocol):
+    """Transports are never closed."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(Leaky(transport, bytes, closes=False))  # type: ignore[arg-type]

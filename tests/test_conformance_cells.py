@@ -21,6 +21,7 @@ CASES = load_folder("server")
 FACADE_CASES = load_folder("facade")
 APPLICATION, CLIENT, SERVER = spec("application"), spec("client"), spec("server")
 LOST = "transport lost"
+UNREAD = "transport lost [unread data]"
 
 
 def cells(spec: dict[str, Any], *, refused: bool) -> list[Cell]:
@@ -137,15 +138,29 @@ TIMED: Mapping[Cell, str] = {
     ("CONNECTING", "handshake timeout"): "connect.unanswered",
     ("OPEN", "ping due [pong expected]"): "keepalive.ping",
     ("OPEN", "pong frame [awaited]"): "keepalive.pong",
-    ("OPEN", "pong timeout [reading]"): "keepalive.no-pong",
-    ("OPEN", "pong timeout [not reading]"): "keepalive.unread",
-    ("CLOSING", "close timeout"): "close.unanswered",
+    ("OPEN", "pong timeout [idle]"): "keepalive.no-pong",
+    ("OPEN", "pong timeout [sending]"): "keepalive.slow-client",
+    ("OPEN", "pong timeout [receiving]"): "keepalive.long-frame",
+    ("CLOSING", "close timeout [idle]"): "close.unanswered",
+    ("CLOSING", "close timeout [sending]"): "flow.sent-before-close",
+    ("CLOSING", "close timeout [receiving]"): "close.inside-a-frame",
+    ("DENY_HEAD", "shutdown timeout"): "shutdown.denying",
+    ("DENY_BODY", "shutdown timeout"): "shutdown.streaming",
+    ("CLOSING", "shutdown timeout"): "shutdown.unanswered",
 }
 """What comes of time alone: the case that waits for it."""
 
 NOT_BROUGHT_ABOUT: Mapping[Cell, str] = {
     ("OPEN", "ping due [no pong expected]"): "whether a Pong is waited for is configured",
-    ("DRAIN", "close timeout"): "the transport is closed already: nobody sees when it is dropped",
+    **{
+        cell: "the transport is closed already: nobody sees when it is dropped"
+        for cell in HELD
+        if cell[0] == "DRAIN" and "timeout" in cell[1]
+    },
+    **dict.fromkeys(
+        product(["CLOSING", "DRAIN"], [UNREAD]), "what comes is discarded at once: nothing waits"
+    ),
+    **{cell: "no case makes a server fail" for cell in HELD if cell[1].startswith("server failed")},
     ("DRAIN", EARLY[1]): "what comes is discarded, and not held: there is no limit",
     **dict.fromkeys(product(["DRAIN"], REQUESTS), "a client that asks again connects again"),
     **dict.fromkeys(
@@ -170,8 +185,11 @@ class Way:
     def _begin(self) -> None:
         self._state: str = SERVER["initial"]
         self._accepted = False
+        self._compressed = False  # permessage-deflate is agreed to
         self._inside = False  # of a message in fragments
         self._early = 0  # bytes before the accept
+        self._unread = 0  # bytes that the application has not received
+        self._waiting: list[str] = []  # events behind more of them than a server reads
 
     def cells(self, step: Step) -> Iterator[Cell]:
         """The cells that a step comes through."""
@@ -186,15 +204,38 @@ class Way:
             yield sent_as(message(step.arguments["message"]))
         if (step.side, step.action) == ("client", "request"):
             self._begin()
+            self._compressed = "permessage-deflate" in str(step.arguments)
             yield from asked_by(step.arguments)
-        yield from self._read(step.arguments.get("frames", []))
+        if step.side == "client":
+            yield from self._read(step.arguments.get("frames", []), step.arguments.get("times", 1))
+        if (step.side, step.action) == ("client", "reset") and self._unread > Policies().high_water:
+            yield [UNREAD]
+            return
+        if (step.side, step.action) in {("app", "receive"), ("app", "receive all")}:
+            yield from self._received(step.action)
         # a client that has read the end closes its socket
         if step.action != "end" or step.need or step.expect:
             yield from SIMPLE.get((step.side, step.action), [])
 
-    def _read(self, tables: list[dict[str, Any]]) -> Iterator[list[str]]:
+    def _received(self, action: str) -> Iterator[list[str]]:
+        taken = len(self._waiting) if action == "receive all" else 1
+        waiting, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        self._unread = len(self._waiting) and self._unread
+        if self._state in {"OPEN", "UNREAD"}:
+            yield from ([name] for name in waiting)
+        if action == "receive all" and self._state == "UNREAD":
+            yield ["end of stream"]
+
+    def _read(self, tables: list[dict[str, Any]], times: int) -> Iterator[list[str]]:
         if self._accepted:
-            yield from ([name] for name in map(self._name_of, tables) if name)
+            sizes = [len(frames([table])) for table in tables]
+            for table, size in list(zip(tables, sizes, strict=True)) * times:
+                name = self._name_of(table)
+                if name and self._unread > Policies().high_water:
+                    self._waiting.append(name)
+                elif name:
+                    yield [name]
+                self._unread += size
         elif tables:
             self._early += len(frames(tables))
             yield [EARLY[self._early > Policies().max_early_data]]
@@ -203,13 +244,16 @@ class Way:
         """The event that a frame is, or "" for one that more are to follow."""
         kind = next(iter(table))
         final = table.get("fin", True)
-        if kind == "opcode" or {*table} - {kind, "fin", "reason"}:
+        known = {kind, "fin", "reason"}
+        if self._compressed and kind in {"text", "binary"}:
+            known.add("rsv")
+        if kind == "opcode" or {*table} - known:
             return "protocol error"  # a reserved one, or wrong in its form
         if kind in {"ping", "pong", "close"}:
             long = kind != "close" and len(value(table[kind])) > 125
             wrong = long or not final or table[kind] == 1005
             return "protocol error" if wrong else CONTROL[kind]
-        if self._inside != (kind == "continuation") or table[kind] == {"hex": "ff"}:
+        if self._inside != (kind == "continuation") or table[kind] in NO_TEXTS:
             return "protocol error"
         self._inside = not final
         return "data message" if final else ""
@@ -224,6 +268,7 @@ SIMPLE: Mapping[tuple[str, str], list[list[str]]] = {
     ("app", "raise"): [["application raised [close]", "application raised [drop]"]],
     ("app", "raise again"): [["application raised [ClientDisconnected]"]],
 }
+NO_TEXTS = [{"hex": "ff"}, {"hex": "fa0f00"}, {"hex": "ffffff"}]  # as such, and compressed
 CONTROL = {"ping": "ping frame", "pong": "pong frame [not awaited]", "close": "close frame"}
 
 

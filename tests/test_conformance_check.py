@@ -26,7 +26,7 @@ from wsfsm.conformance import (
     TargetError,
     Verdict,
     load_folder,
-    servers,
+    profiles,
 )
 
 pytestmark = pytest.mark.usefixtures("wide")
@@ -228,11 +228,13 @@ class TestServers:
 
     def test_a_command_has_its_variants(self, asked: list[Asked]) -> None:
         limit, ping = ("--variant", "limit=--max '64 KiB'"), ("--variant", "keepalive=--ping=1")
+        tls = ("--variant", "tls=--cert {cert} --key {key}")
 
-        assert main(server(*limit, *ping, *ONE, "--", "x", "{port}")) == 0
+        assert main(server(*limit, *ping, *tls, *ONE, "--", "x", "{port}")) == 0
         assert asked[0].target.variants == {
             "limit": ("--max", "64 KiB"),
             "keepalive": ("--ping=1",),
+            "tls": ("--cert", "{cert}", "--key", "{key}"),
         }
 
     def test_it_is_called_as_is_said(self, asked: list[Asked]) -> None:
@@ -292,7 +294,7 @@ class TestNotChecked:
         self, monkeypatch: Patch, capsys: Capture
     ) -> None:
         missing = CommandTarget(name="x", command=(), packages=("wsfsm-no-such-package",))
-        monkeypatch.setattr(servers, "PROFILES", {"x": missing})
+        monkeypatch.setattr(profiles, "PROFILES", {"x": missing})
 
         assert failed(server("x"), capsys) == "wsfsm-no-such-package is not installed"
 

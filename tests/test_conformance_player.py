@@ -117,6 +117,64 @@ class TestObservations:
 
         play(main)
 
+    def test_all_that_comes_is_counted_until_it_is_no_data(self) -> None:
+        coming = [
+            {"type": "websocket.receive", "text": "abc"},
+            {"type": "websocket.receive", "bytes": b"de"},
+            {"type": "websocket.receive", "text": ""},
+            {"type": "websocket.disconnect", "code": 1000},
+        ]
+
+        async def receive() -> Any:
+            return coming.pop(0)
+
+        async def main(remote: Remote, _task: Any) -> None:
+            seen = await remote.do({"do": "receive all", "pause": 0}, 1)
+            assert seen == {
+                "message": {"type": "websocket.disconnect", "code": 1000},
+                "count": 3,
+                "size": 5,
+            }
+
+        play(main, receive=receive)
+
+    def test_a_send_that_waits_can_be_cancelled(self) -> None:
+        sent = []
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+            if message["type"] == "a":
+                await never()
+
+        async def main(remote: Remote, _task: Any) -> None:
+            assert await remote.do({"do": "cancel"}, 1) == {"returns": True}  # there is none
+            first = {"do": "send", "message": {"type": "a"}, "times": 2}
+            assert await remote.do(first, 0.01) == {"waits": True}
+            assert await remote.do({"do": "cancel"}, 1) == {"cancelled": True}
+            second = {"do": "send", "message": {"type": "b"}, "times": 1}
+            assert await remote.do(second, 1) == {"returns": True}
+            assert sent == ["a", "b"]
+
+        play(main, send=send)
+
+    def test_it_holds_the_loop_up_after_what_it_sends(self) -> None:
+        turns: list[int] = []
+        sent = []
+
+        async def send(message: Any) -> None:
+            sent.append((message["type"], len(turns)))
+            asyncio.get_running_loop().call_soon(turns.append, 1)
+            if len(sent) == 2:
+                raise ConnectionResetError  # which nobody sees
+
+        async def main(remote: Remote, _task: Any) -> None:
+            work = {"do": "work", "message": {"type": "a"}, "times": 3, "seconds": 0.01}
+            assert await remote.tell(work) == {"told": True}
+            assert await remote.do({"do": "finish"}, 1) == {"returns": True}
+            assert sent == [("a", 0)] * 3
+
+        play(main, send=send)
+
 
 class TestEnds:
     @pytest.mark.parametrize(
@@ -124,7 +182,7 @@ class TestEnds:
     )
     def test_it_ends_as_it_is_told(self, how: str, error: type[BaseException] | None) -> None:
         async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
-            assert await remote.tell(how) == {"told": True}
+            assert await remote.tell({"do": how}) == {"told": True}
             await asyncio.wait([task])
             assert type(task.exception()) is (error or type(None))
             assert await remote.ended(1) == {"gone": True}
@@ -137,7 +195,7 @@ class TestEnds:
 
         async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
             await remote.do({"do": "send", "message": {}, "times": 1}, 1)
-            await remote.tell("raise again")
+            await remote.tell({"do": "raise again"})
             await asyncio.wait([task])
             assert isinstance(task.exception(), KeyError)
 
@@ -172,7 +230,7 @@ class TestEnds:
 
         async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
             assert await remote.do({"do": "receive"}, 0.01) == {"waits": True}
-            await remote.tell("return")
+            await remote.tell({"do": "return"})
             await asyncio.wait([task])
             await cancelled.wait()
 
@@ -249,7 +307,7 @@ class TestChannel:
         monkeypatch.setattr("wsfsm.conformance.control._GRACE", 0.01)
 
         async def main() -> None:
-            assert await Remote().tell("return") == {"gone": True}
+            assert await Remote().tell({"do": "return"}) == {"gone": True}
 
         in_time(main)
 

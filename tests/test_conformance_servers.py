@@ -25,6 +25,7 @@ from wsfsm.conformance import (
     check_server,
     load_folder,
     profile,
+    profiles,
     server_runner,
     servers,
 )
@@ -63,7 +64,7 @@ class TestProfiles:
 
     def test_what_is_not_installed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         missing = CommandTarget(name="x", command=(), packages=("wsfsm-no-such-package",))
-        monkeypatch.setattr(servers, "PROFILES", {"x": missing})
+        monkeypatch.setattr(profiles, "PROFILES", {"x": missing})
 
         with pytest.raises(TargetError, match="wsfsm-no-such-package is not installed"):
             profile("x")
@@ -252,6 +253,19 @@ class TestSteps:
             "CONNECTED/DISCONNECTED",
             "CONNECTED/CONNECTED",
         ]
+
+    def test_all_that_comes_is_waited_for_in_vain_where_there_is_no_end(self) -> None:
+        result = self.play(
+            with_steps(
+                {"client": "request"},
+                {"app": "receive"},
+                {"app": "receive all", "within": 0.1, "expect": {"waits": True}},
+                {"client": "reset"},
+                {"app": "receive all", "expect": {"count": 0, "size": 0}},
+            )
+        )
+        assert result.verdict is Verdict.PASS, result
+        assert [e.state.partition("/")[0] for e in result.trace[2:]] == ["CONNECTED"] * 2 + ["DISCONNECTED"]  # fmt: skip
 
     def test_raise_again_raises_something_in_any_case(self) -> None:
         result = self.play(

@@ -23,6 +23,8 @@ class TestValues:
             ({"none": True}, None),
             ({"code_points": [0xD800, 97]}, "\ud800a"),
             ({"array": [{"bytes": "x"}]}, [b"x"]),
+            ({"bytearray": "a\u00ff"}, bytearray(b"a\xff")),
+            ({"memoryview": "a\u00ff"}, memoryview(b"a\xff")),
         ],
     )
     def test_a_table_stands_for_what_toml_lacks(self, raw: Any, meant: Any) -> None:
@@ -48,6 +50,8 @@ class TestValues:
             {"code_points": [0x110000]},
             {"code_points": [10**30]},
             {"code_points": ["a"]},
+            {"bytearray": "€"},
+            {"memoryview": 1},
         ],
         ids=repr,
     )
@@ -62,13 +66,30 @@ class TestValues:
         assert message(raw) == {"type": "websocket.send", "bytes": b"x", "text": None}
 
     @pytest.mark.parametrize(
-        "plain", ["\ud800", b"\xff", None, 1, 1.5, True, [b"a", (1,)], {"a": {"b": (b"c", None)}}]
+        "plain",
+        [
+            "\ud800",
+            b"\xff",
+            bytearray(b"\xff"),
+            None,
+            1,
+            1.5,
+            True,
+            [b"a", (1,)],
+            {"a": {"b": (b"c", None)}},
+        ],
     )
     def test_what_travels_arrives(self, plain: Any) -> None:
         arrived = from_json(to_json(plain))
 
         assert arrived == plain
         assert repr(arrived) == repr(plain)
+
+    def test_so_does_a_memoryview(self) -> None:
+        arrived = from_json(to_json(memoryview(b"\xff")))
+
+        assert type(arrived) is memoryview
+        assert bytes(arrived) == b"\xff"
 
     def test_what_is_of_no_type_of_asgi_arrives_as_a_text(self) -> None:
         assert from_json(to_json({"state": object()})) == {"state": "<class 'object'>"}

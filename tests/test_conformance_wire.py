@@ -163,6 +163,44 @@ class TestFrames:
         in_time(main)
         assert answers[0][:2] == b"\x8a\x81"
 
+    @pytest.mark.parametrize(
+        ("until", "seen"),
+        [
+            ({"text": "c"}, {"opcode": "text", "fin": True, "text": "c", "passed": 5}),
+            ({"opcode": "ping"}, {"ends": "FIN", "passed": 6}),
+        ],
+        ids=["it comes", "it does not"],
+    )
+    def test_others_than_the_one_that_is_looked_for_are_passed_over(
+        self, until: Any, seen: Any
+    ) -> None:
+        written = b"\x82\x02aa\x89\x00\x81\x03\xc3\xa9b\x81\x01c"
+
+        assert seen_of(written, lambda client: client.frame(1, until=until)) == seen
+
+    def test_it_is_told_when_it_does_not_come_in_time(self) -> None:
+        def look(client: Client) -> Any:
+            return client.frame(0.05, until={"text": "x"})
+
+        assert seen_of(b"\x82\x02aa", look, stays=True) == {"waits": True, "passed": 2}
+
+    def test_compressed_frames_are_inflated_once_it_is_agreed_to(self) -> None:
+        async def look(client: Client) -> Any:
+            return await client.response(1), await client.frame(1)
+
+        head = HEAD.replace(b"X-A: 1", b"Sec-WebSocket-Extensions: permessage-deflate; a=1")
+        response, seen = seen_of(head + b"\xc1\x07" + bytes.fromhex("f248cdc9c90700"), look)
+        assert response["extensions"] == {"permessage-deflate": {"a": "1"}}
+        assert seen == {"opcode": "text", "fin": True, "compressed": True, "text": "Hello"}
+
+    def test_bytes_are_found_wherever_they_are(self) -> None:
+        async def look(client: Client) -> Any:
+            return await client.find(b"bc", 1), await client.nothing(1)
+
+        assert seen_of(b"abcd", look) == ({"found": True}, {"bytes": b"abcd"})
+        assert seen_of(b"abd", lambda c: c.find(b"bc", 1)) == {"ends": "FIN", "bytes": b"abd"}
+        assert seen_of(b"abd", lambda c: c.find(b"bc", 0.05), stays=True) == {"waits": True}
+
 
 class TestEnds:
     def test_the_end_is_told(self) -> None:
@@ -225,6 +263,38 @@ class TestWriting:
 
         assert data == frame(opcode, payload, masked=False)
         assert (data[0] & 0x0F, data[2:]) == (opcode, payload)
+
+    def test_it_is_written_in_pieces(self) -> None:
+        reads: list[bytes] = []
+
+        async def talk(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(100):
+                reads.append(data)
+
+        async def main() -> None:
+            async with client_of(talk) as client:
+                await client.write_pieces(b"abcdefg", 3)
+                client.half_close()
+                await client.end(1)
+
+        in_time(main)
+        assert reads == [b"abc", b"def", b"g"]
+
+    def test_nothing_is_written_to_a_connection_that_is_over(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readexactly(1)
+            Client(reader, writer).reset()
+
+        async def main() -> None:
+            async with client_of(talk) as client:
+                client.write(b"x")
+                await client.end(1)
+                await client.write_pieces(b"x" * 10, 1)
+
+        in_time(main)
+        assert not caplog.records
 
     def test_it_can_be_wrong(self) -> None:
         (data,) = [frames([{"text": "x", "fin": False, "rsv": 4, "length_bytes": 2}])]

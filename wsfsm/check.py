@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["declare", "parse"]
 
-_VARIANTS: Final = ("keepalive", "limit")
+_VARIANTS: Final = ("keepalive", "limit", "tls")
 _FORMS: Final = ("html", "json", "junit", "markdown")
 _COULD_NOT: Final = 2
 _INTERRUPTED: Final = 130  # 128 and the number of SIGINT, as shells have it
@@ -99,7 +99,8 @@ def _declare_server(kinds: Any) -> None:
         default=[],
         metavar="NAME=ARGUMENTS",
         help="what a COMMAND is started with for the cases about pings (keepalive: one each second, "
-        "and a second for the answer) or about long messages (limit: 65536 bytes)",
+        "and a second for the answer), about long messages (limit: 65536 bytes) or about TLS (tls: "
+        "{cert} and {key} are the files of a certificate)",
     )
     parser.set_defaults(run=_check_server, kind="server", refuse=parser.error)
 

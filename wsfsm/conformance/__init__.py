@@ -4,15 +4,9 @@ from wsfsm.conformance.cases import Case, Level, Step, load, load_folder, select
 from wsfsm.conformance.facade_runner import check_facade
 from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target
 from wsfsm.conformance.frameworks import FACADES, facade_target
+from wsfsm.conformance.profiles import PROFILES, profile
 from wsfsm.conformance.server_runner import check_server, play_cases
-from wsfsm.conformance.servers import (
-    PROFILES,
-    CommandTarget,
-    FactoryTarget,
-    ServerTarget,
-    TargetError,
-    profile,
-)
+from wsfsm.conformance.servers import CommandTarget, FactoryTarget, ServerTarget, TargetError
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
 

@@ -61,12 +61,12 @@ class Remote:
         self._writer.write(line.encode() + b"\n")
         return await self._answer(within)
 
-    async def tell(self, do: str) -> dict[str, Any]:
-        """Tell it to end, in one way or the other."""
+    async def tell(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Tell it what to do, such as to end, without waiting for what comes of it."""
         if not await self.is_there(_GRACE):
             return {"gone": True}
         assert self._writer is not None  # noqa: S101 - it has arrived
-        self._writer.write(json.dumps(to_json({"do": do})).encode() + b"\n")
+        self._writer.write(json.dumps(to_json(command)).encode() + b"\n")
         return {"told": True}
 
     async def ended(self, within: float) -> dict[str, Any]:

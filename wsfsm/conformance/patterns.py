@@ -34,7 +34,7 @@ _KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
     "dict": Mapping,
 }
 _TAGS: Final = {"one_of", "between", "is", "begins", "absent", "unset", "has", "lacks"}
-_VALUES: Final = {"bytes", "hex", "text", "none", "code_points", "array"}
+_VALUES: Final = {"bytes", "hex", "text", "none", "code_points", "array", "bytearray", "memoryview"}
 
 
 class _Missing:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
@@ -129,15 +130,29 @@ class Player:
                     raise OnPurpose("on purpose")
                 case "raise again":
                     raise self._raised or OnPurpose("nothing was raised before")
-                case "receive":
-                    seen = await self._try("receive", self._receive, command["within"])
-                case "send":
-                    messages = [command["message"]] * command["times"]
-                    send = partial(self._send_all, messages, self._pending.pop("send", None))
-                    seen = await self._try("send", send, command["within"])
-                case _:  # finish
-                    seen = await self._try("send", partial(self._send_all, []), command["within"])
-            self._tell(writer, seen)
+                case "work":  # an answer would come after the work
+                    await self._work(command["message"], command["times"], command["seconds"])
+                case _:
+                    self._tell(writer, await self._operate(command))
+
+    async def _operate(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Do an operation; what is seen of it."""
+        sending = self._pending.get("send")
+        name = "send"
+        call: Callable[[], Awaitable[Any]] = partial(self._send_all, [])
+        match command["do"]:
+            case "receive":
+                name, call = "receive", self._receive
+            case "receive all":
+                name, call = "receive all", partial(self._receive_all, command["pause"])
+            case "send":
+                messages = [command["message"]] * command["times"]
+                call = partial(self._send_all, messages, self._pending.pop("send", None))
+            case "cancel" if sending is not None:
+                sending.cancel()
+            case _:  # "finish"
+                pass
+        return await self._try(name, call, command["within"])
 
     async def _send_all(
         self, messages: list[Message], before: "asyncio.Task[Any] | None" = None
@@ -148,8 +163,24 @@ class Player:
         for message in messages:
             await self._send(message)
 
+    async def _receive_all(self, pause: float) -> dict[str, Any]:
+        """Receive until what comes is no data, and wait in between."""
+        count = size = 0
+        while (message := await self._receive())["type"] == "websocket.receive":
+            count += 1
+            size += len(message.get("bytes") or message.get("text") or "")
+            await asyncio.sleep(pause)
+        return {"message": message, "count": count, "size": size}
+
+    async def _work(self, message: Message, times: int, seconds: float) -> None:
+        """Send messages, and hold the event loop after each, as an application that computes."""
+        for _ in range(times):
+            with contextlib.suppress(Exception):  # it is not seen by the client then
+                await self._send(message)
+            time.sleep(seconds)  # noqa: ASYNC251 - that is what it is about
+
     async def _try(
-        self, name: str, call: Callable[[], Awaitable[Message | None]], within: float
+        self, name: str, call: Callable[[], Awaitable[Any]], within: float
     ) -> dict[str, Any]:
         """Do an operation, or go on with the one that has not ended; what is seen of it."""
         task = self._pending.get(name)
@@ -166,10 +197,16 @@ class Player:
             self._raised = error
             kinds = [kind.__name__ for kind in type(error).__mro__]
             return {"raises": kinds, "text": _text_of(error)}
-        return {"message": task.result()} if name == "receive" else {"returns": True}
+        match name:
+            case "receive":
+                return {"message": task.result()}
+            case "receive all":
+                told: dict[str, Any] = task.result()
+                return told
+        return {"returns": True}
 
 
-async def _call(call: Callable[[], Awaitable[Message | None]]) -> Message | None:
+async def _call(call: Callable[[], Awaitable[Any]]) -> Any:
     # granian's receive() gives a future, and no coroutine, which no task takes
     return await call()
 

@@ -18,7 +18,8 @@ from wsfsm.conformance.cases import Kind
 from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target
 from wsfsm.conformance.frameworks import facade_target
 from wsfsm.conformance.packages import versions
-from wsfsm.conformance.servers import CommandTarget, ServerTarget, TargetError, profile
+from wsfsm.conformance.profiles import profile
+from wsfsm.conformance.servers import CommandTarget, ServerTarget, TargetError
 from wsfsm.conformance.values import CaseError
 
 __all__ = ["facade", "named", "named_server", "refused", "server"]

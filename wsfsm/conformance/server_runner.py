@@ -19,7 +19,7 @@ from wsfsm.conformance.control import Control
 from wsfsm.conformance.observing import Record
 from wsfsm.conformance.player import CONTROL, RUN
 from wsfsm.conformance.server_steps import Run
-from wsfsm.conformance.servers import APPLICATION, STOP, ServerTarget, Serving, TargetError
+from wsfsm.conformance.servers import APPLICATION, AS_USUAL, ServerTarget, Serving, TargetError
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.conformance.wire import Client, request
@@ -372,7 +372,7 @@ class _Session:
         name = str(next(self.runs))
         with self.control.expecting(name) as remote:
             try:
-                client = await Client.connect(serving.host, serving.port)
+                client = await Client.connect(serving.host, serving.port, serving.tls)
             except OSError:
                 return False
             client.write(request((RUN, name.encode())))
@@ -394,8 +394,8 @@ class _Session:
 
 
 def _as_started(variant: str) -> str:
-    """The variant by whose arguments a server is started: one that is told to stop has no own."""
-    return "" if variant == STOP else variant
+    """The variant by whose arguments a server is started: some have no own."""
+    return "" if variant in AS_USUAL else variant
 
 
 async def _until_it_died(serving: Serving) -> None:

@@ -121,6 +121,24 @@ class Run:
             self._record.states.received(seen["message"])
         return seen
 
+    async def _app_receive_all(self, step: Step, within: float) -> Mapping[str, Any]:
+        pause = float(step.arguments.get("pause", 0))
+        seen = await self._remote.do({"do": "receive all", "pause": pause}, within)
+        if "message" in seen:
+            self._messages.append(seen["message"])
+            self._record.states.received(seen["message"])
+        return seen
+
+    async def _app_work(self, step: Step, _within: float) -> Mapping[str, Any]:
+        sent = message(step.arguments["message"])
+        times, seconds = step.arguments.get("times", 1), float(step.arguments["seconds"])
+        self._record.states.sent(sent)
+        command = {"do": "work", "message": sent, "times": times, "seconds": seconds}
+        return await self._remote.tell(command)
+
+    async def _app_cancel(self, _step: Step, within: float) -> Mapping[str, Any]:
+        return await self._remote.do({"do": "cancel"}, within)
+
     async def _app_send(self, step: Step, within: float) -> Mapping[str, Any]:
         sent = message(step.arguments["message"])
         times = step.arguments.get("times", 1)
@@ -151,13 +169,13 @@ class Run:
         return {"scope": scope} if headers is None else {"scope": scope, "headers": headers}
 
     async def _app_return(self, _step: Step, _within: float) -> Mapping[str, Any]:
-        return await self._remote.tell("return")
+        return await self._remote.tell({"do": "return"})
 
     async def _app_raise(self, _step: Step, _within: float) -> Mapping[str, Any]:
-        return await self._remote.tell("raise")
+        return await self._remote.tell({"do": "raise"})
 
     async def _app_raise_again(self, _step: Step, _within: float) -> Mapping[str, Any]:
-        return await self._remote.tell("raise again")
+        return await self._remote.tell({"do": "raise again"})
 
     async def _app_ends(self, _step: Step, within: float) -> Mapping[str, Any]:
         return await self._remote.ended(within)
@@ -183,13 +201,23 @@ class Run:
             self._remote.renew()
             self._record.states = States()
         try:
-            self._client = await Client.connect(self._serving.host, self._serving.port)
+            self._client = await self._connect()
         except OSError as error:
             self._client, self._refused = None, type(error).__name__
             return {"raises": [kind.__name__ for kind in type(error).__mro__]}
         self._requests += 1
-        self._client.write(data)
+        await self._write(data, given)
         return {"done": True}
+
+    async def _connect(self) -> Client:
+        serving = self._serving
+        return await Client.connect(serving.host, serving.port, serving.tls)
+
+    async def _write(self, data: bytes, given: Mapping[str, Any]) -> None:
+        if "piece" in given:
+            await self._connected().write_pieces(data, given["piece"])
+        else:
+            self._connected().write(data)
 
     def _connected(self) -> Client:
         if self._client is None and self._refused:
@@ -199,11 +227,12 @@ class Run:
         return self._client
 
     async def _client_send(self, step: Step, _within: float) -> Mapping[str, Any]:
-        self._connected().write(frames(step.arguments["frames"]))
+        data = frames(step.arguments["frames"]) * step.arguments.get("times", 1)
+        await self._write(data, step.arguments)
         return {"done": True}
 
     async def _client_write(self, step: Step, _within: float) -> Mapping[str, Any]:
-        self._connected().write(_bytes(step.arguments["data"]))
+        await self._write(_bytes(step.arguments["data"]), step.arguments)
         return {"done": True}
 
     async def _client_fin(self, _step: Step, _within: float) -> Mapping[str, Any]:
@@ -226,7 +255,12 @@ class Run:
         return await self._connected().response(within)
 
     async def _client_frame(self, step: Step, within: float) -> Mapping[str, Any]:
-        return await self._connected().frame(within, pings=step.arguments.get("pings", False))
+        given = step.arguments
+        pings, until = given.get("pings", False), given.get("until")
+        return await self._connected().frame(within, pings=pings, until=until)
+
+    async def _client_find(self, step: Step, within: float) -> Mapping[str, Any]:
+        return await self._connected().find(_bytes(step.arguments["data"]), within)
 
     async def _client_end(self, _step: Step, within: float) -> Mapping[str, Any]:
         return await self._connected().end(within)
@@ -239,7 +273,7 @@ class Run:
     async def _neighbour_opens(self, _step: Step, within: float) -> Mapping[str, Any]:
         name = f"{self._name}.neighbour"
         remote = self._ending.enter_context(self._control.expecting(name))
-        client = await Client.connect(self._serving.host, self._serving.port)
+        client = await self._connect()
         self._ending.callback(client.leave)
         self._neighbour = client, remote
         client.write(request((RUN, name.encode())))
@@ -259,6 +293,9 @@ class Run:
     async def _neighbour_reset(self, _step: Step, _within: float) -> Mapping[str, Any]:
         self._beside()[0].reset()
         return {"done": True}
+
+    async def _neighbour_app_receive(self, _step: Step, within: float) -> Mapping[str, Any]:
+        return await self._beside()[1].do({"do": "receive"}, within)
 
     async def _neighbour_app_send(self, step: Step, within: float) -> Mapping[str, Any]:
         sent = message(step.arguments["message"])

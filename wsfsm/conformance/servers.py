@@ -7,35 +7,39 @@ import os
 import random
 import signal
 import socket
+import ssl
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO, Final, Protocol
 
 import attrs
 
+from wsfsm.conformance.certificates import Certificate, can_be_made, certificate
 from wsfsm.conformance.orphans import forget, hire, watch
-from wsfsm.conformance.packages import version, versions
+from wsfsm.conformance.packages import versions
 from wsfsm.conformance.player import CONTROL, player_for
 from wsfsm.types import ASGIApp
 
 __all__ = [
-    "PROFILES",
     "CommandTarget",
     "FactoryTarget",
     "ServerTarget",
     "Serving",
     "TargetError",
-    "profile",
 ]
 
 APPLICATION: Final = "wsfsm.conformance.player:app"
 """What a server has to serve."""
 
-STOP: Final = "stop"
-"""The variant of a server that is told to stop in the midst of a case."""
+AS_USUAL: Final = frozenset({"stop", "apart"})
+"""The variants of a process of its own that is started as usual: it is told to stop in the midst of a
+case, or its event loop is held up."""
+
+TLS: Final = "tls"
+"""The variant of a server that is started with a certificate."""
 
 _HOST: Final = "127.0.0.1"
 _STARTING: Final = 30.0  # seconds that a server may take to listen
@@ -56,12 +60,14 @@ class Serving(Protocol):
         port: Port where it listens.
         stopped: Whether it was told to stop.
         apart: Whether it is a process of its own, which can die.
+        tls: Whom a client trusts; None if the server speaks no TLS.
     """
 
     host: str
     port: int
     stopped: bool
     apart: bool
+    tls: ssl.SSLContext | None
 
     def died(self) -> str:
         """How it has died without being told to; "" if it lives."""
@@ -122,6 +128,7 @@ class _Process:
     port: int
     process: asyncio.subprocess.Process
     output: IO[bytes]
+    tls: ssl.SSLContext | None = None
     stopped: bool = False
     apart: bool = True
 
@@ -181,7 +188,8 @@ class CommandTarget:
             by where it has to listen, and the application that it has to serve. Without `{app}`
             it has to serve `wsfsm.conformance.player:app` by itself.
         variants: More arguments by the name of a variant: `keepalive` (a Ping once a second, and
-            a Pong awaited for a second) and `limit` (messages of at most 64 KiB).
+            a Pong awaited for a second), `limit` (messages of at most 64 KiB) and `tls`, in whose
+            arguments `{cert}` and `{key}` are replaced by the files of a certificate.
         packages: Packages whose versions are told, if they are installed; the first is the server.
             Without any it is not known what runs the command, and no version is told.
     """
@@ -198,17 +206,21 @@ class CommandTarget:
 
     def has(self, variant: str) -> bool:
         """Whether it has the variant; it can always be told to stop."""
-        return variant in ("", STOP) or variant in self.variants
+        if variant == TLS and not can_be_made():
+            return False
+        return not variant or variant in AS_USUAL or variant in self.variants
 
     @contextlib.asynccontextmanager
     async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:
         """Start it, and stop it in the end."""
         hire()
         port = _free_port()
-        with tempfile.TemporaryFile() as output:
-            process = await self._start(port, variant, control, output)
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(tempfile.TemporaryFile())
+            made = stack.enter_context(certificate(_HOST)) if variant == TLS else None
+            process = await self._start(port, variant, control, output, made)
             watch(process.pid)
-            serving = _Process(_HOST, port, process, output)
+            serving = _Process(_HOST, port, process, output, made.trust if made else None)
             try:
                 await self._until_it_listens(serving)
                 yield serving
@@ -216,9 +228,11 @@ class CommandTarget:
                 await serving.end()
 
     async def _start(
-        self, port: int, variant: str, control: str, output: IO[bytes]
+        self, port: int, variant: str, control: str, output: IO[bytes], made: Certificate | None
     ) -> asyncio.subprocess.Process:
         given = {"host": _HOST, "port": str(port), "app": APPLICATION}
+        if made is not None:
+            given |= {"cert": str(made.chain), "key": str(made.key)}
         if not self.command:
             raise TargetError(f"{self.name} has no command")
         words = (*self.command, *self.variants.get(variant, ()))
@@ -295,6 +309,7 @@ class _InProcess:
     port: int
     stopped: bool = False
     apart: bool = False
+    tls: ssl.SSLContext | None = None
 
     def died(self) -> str:
         return ""
@@ -333,70 +348,3 @@ class FactoryTarget:
         """Start it, and stop it in the end."""
         async with self.factory(player_for(control)) as (host, port):
             yield _InProcess(host, port)
-
-
-def _uvicorn(name: str, ws: str) -> CommandTarget:
-    return CommandTarget(
-        name=name,
-        command=(
-            *_module("uvicorn", "{app}", "--interface", "asgi3", "--log-level", "warning"),
-            *("--host", "{host}", "--port", "{port}", "--ws", ws),
-        ),
-        variants={
-            "keepalive": ("--ws-ping-interval", "1", "--ws-ping-timeout", "1"),
-            "limit": ("--ws-max-size", "65536"),
-        },
-        packages=("uvicorn", "websockets", "wsproto", "h11", "httptools", "uvloop", "wsfsm"),
-    )
-
-
-def _module(name: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", name, *arguments)
-
-
-PROFILES: Final[Mapping[str, CommandTarget]] = {
-    "uvicorn": _uvicorn("uvicorn", "auto"),
-    "wsfsm": _uvicorn("wsfsm in uvicorn", "wsfsm.integrations.uvicorn:WebSocketProtocol"),
-    "wsfsm-compat": _uvicorn(
-        "wsfsm-compat in uvicorn", "wsfsm.integrations.uvicorn:CompatWebSocketProtocol"
-    ),
-    "hypercorn": CommandTarget(
-        name="hypercorn",
-        command=_module("hypercorn", "{app}", "--bind", "{host}:{port}"),
-        variants={"keepalive": ("--websocket-ping-interval", "1")},
-        packages=("hypercorn", "wsproto"),
-    ),
-    "daphne": CommandTarget(
-        name="daphne",
-        command=_module("daphne", "-b", "{host}", "-p", "{port}", "{app}"),
-        variants={
-            "keepalive": ("--ping-interval", "1", "--ping-timeout", "1"),
-            "limit": ("--websocket-max-message-size", "65536"),
-        },
-        packages=("daphne", "autobahn", "twisted"),
-    ),
-    "granian": CommandTarget(
-        name="granian",
-        command=_module(
-            "granian", "--interface", "asgi", "--host", "{host}", "--port", "{port}", "{app}"
-        ),
-        packages=("granian",),
-    ),
-}
-"""The servers that are known by a name."""
-
-
-def profile(name: str, arguments: Sequence[str] = ()) -> CommandTarget:
-    """A server that is known by its name, with more arguments.
-
-    Raises:
-        TargetError: There is none of this name, or it is not installed.
-    """
-    if name not in PROFILES:
-        raise TargetError(f"no server is known as {name!r}, only {', '.join(PROFILES)}")
-    target = PROFILES[name]
-    package = target.packages[0]
-    if not version(package):
-        raise TargetError(f"{package} is not installed")
-    called = " ".join((target.name, *arguments))
-    return attrs.evolve(target, name=called, command=(*target.command, *arguments))

@@ -10,6 +10,7 @@ TOML has no byte strings and no None. In a case, a table with one of these keys 
 | `{ none = true }` | None |
 | `{ code_points = [0xd800] }` | text of these code points, which no file can hold as such |
 | `{ array = [...] }` | a list whose items are values again |
+| `{ bytearray = "a" }`, `{ memoryview = "a" }` | the same bytes as one of these types |
 """
 
 import base64
@@ -43,7 +44,7 @@ def value(raw: Any) -> Any:
         raise CaseError(f"no value is written like this: {dict(raw)}") from None
 
 
-def _tagged(raw: Mapping[str, Any]) -> Any:
+def _tagged(raw: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - one return a tag
     tags = dict(raw)
     times = tags.pop("times", 1)
     if type(times) is not int or times < 0:
@@ -61,6 +62,10 @@ def _tagged(raw: Mapping[str, Any]) -> Any:
             return "".join(map(chr, points))
         case {"array": list(items)} if len(raw) == 1:
             return [value(item) for item in items]
+        case {"bytearray": str(text)} if len(raw) == 1:
+            return bytearray(text.encode("latin-1"))
+        case {"memoryview": str(text)} if len(raw) == 1:
+            return memoryview(text.encode("latin-1"))
     raise TypeError("no key of it stands for a value")
 
 
@@ -81,8 +86,8 @@ def to_json(python: Any) -> Any:
     What is of no type that ASGI has (an object in the state of a lifespan, say) goes as a text.
     """
     match python:
-        case bytes():
-            return {"bytes": base64.b64encode(python).decode()}
+        case bytes() | bytearray() | memoryview():
+            return {type(python).__name__: base64.b64encode(python).decode()}
         case tuple() | list():
             kind = "list" if isinstance(python, list) else "tuple"
             return {kind: [to_json(item) for item in python]}
@@ -93,11 +98,15 @@ def to_json(python: Any) -> Any:
     return {"other": repr(type(python))}
 
 
-def from_json(travelled: Any) -> Any:
+def from_json(travelled: Any) -> Any:  # noqa: PLR0911 - one return a type
     """The value again; a tuple is a tuple, and what was of no type of ASGI a text."""
     match travelled:
         case {"bytes": data}:
             return base64.b64decode(data)
+        case {"bytearray": data}:
+            return bytearray(base64.b64decode(data))
+        case {"memoryview": data}:
+            return memoryview(base64.b64decode(data))
         case {"list": items}:
             return [from_json(item) for item in items]
         case {"tuple": items}:

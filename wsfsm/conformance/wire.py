@@ -5,12 +5,15 @@ import contextlib
 import hashlib
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 import h11
 
+from wsfsm.conformance.patterns import Pattern, mismatch
+from wsfsm.conformance.received import CLOSE, OPCODES, Frames, extensions_of
 from wsfsm.conformance.values import CaseError, value
 
 __all__ = ["CLOSE", "HEADERS", "KEY", "OPCODES", "Client", "frame", "frames", "request"]
@@ -23,13 +26,11 @@ HEADERS: Final = (
     (b"sec-websocket-key", KEY),
     (b"sec-websocket-version", b"13"),
 )
-OPCODES: Final = {"continuation": 0, "text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
-CLOSE: Final = OPCODES["close"]
-_NAMES: Final = {code: name for name, code in OPCODES.items()}
 _CHUNK: Final = 65_536  # bytes that are read at a time
 _MOST: Final = 2**26  # bytes that are read at all: more than any case asks for
 _CONNECTING: Final = 3.0  # seconds that it may take to connect
 _STATUS: Final = re.compile("[0-9]{3}")
+_GAP: Final = 0.005  # seconds between pieces: each is a read of its own for the server
 
 
 def request(
@@ -146,12 +147,18 @@ class Client:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
+        self._frames = Frames()
         self._ends = ""
         self.seen = bytearray()
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> Self:
+    async def connect(cls, host: str, port: int, tls: ssl.SSLContext | None = None) -> Self:
         """Connect.
+
+        Args:
+            host: Host of the server.
+            port: Its port.
+            tls: Whom to trust, or None if the server speaks no TLS.
 
         Raises:
             OSError: Nobody listens there, or nobody accepts it in time.
@@ -160,15 +167,30 @@ class Client:
         reader = asyncio.StreamReader()
         protocol = _Protocol(reader)
         async with asyncio.timeout(_CONNECTING):
-            transport, _ = await loop.create_connection(lambda: protocol, host, port)
+            transport, _ = await loop.create_connection(lambda: protocol, host, port, ssl=tls)
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def write(self, data: bytes) -> None:
-        """Send bytes."""
-        self._writer.write(data)
+        """Send bytes, as long as there is a connection."""
+        if not self._writer.transport.is_closing():
+            self._writer.write(data)
+
+    async def write_pieces(self, data: bytes, size: int) -> None:
+        """Send bytes in pieces, a moment apart.
+
+        Args:
+            data: The bytes.
+            size: Bytes of a piece.
+        """
+        for start in range(0, len(data), size):
+            self.write(data[start : start + size])
+            await asyncio.sleep(_GAP)
 
     def half_close(self) -> None:
-        """Send FIN, and go on reading."""
+        """Send FIN, and go on reading; over TLS send close_notify, and read no more."""
+        if not self._writer.can_write_eof():
+            self._writer.close()
+            return
         with contextlib.suppress(OSError):  # the server may have reset the connection already
             self._writer.write_eof()
 
@@ -215,9 +237,12 @@ class Client:
         for line in lines[1:]:
             name, _, item = line.partition(":")
             headers.setdefault(name.strip().lower(), []).append(item.strip())
-        seen = {"status": int(words[1]), "headers": headers}
+        seen: dict[str, Any] = {"status": int(words[1]), "headers": headers}
         if seen["status"] == 101:
             self._buffer[:] = rest
+            if "sec-websocket-extensions" in headers:
+                seen["extensions"] = extensions_of(headers["sec-websocket-extensions"])
+                self._frames.agree(seen["extensions"])
             return seen
         return seen | self._unless_reset(await self._read_body())
 
@@ -249,30 +274,51 @@ class Client:
         except h11.RemoteProtocolError as error:
             return {"body": body.decode("latin-1"), "complete": False, "error": str(error)}
 
-    async def frame(self, within: float, *, pings: bool = False) -> dict[str, Any]:
+    async def frame(
+        self, within: float, *, pings: bool = False, until: Pattern | None = None
+    ) -> dict[str, Any]:
         """The next frame.
 
         Args:
             within: Seconds that it may take.
             pings: Whether a Ping is given too; if not, it is answered.
+            until: Pattern of the frame that is looked for. Others are passed over, and what is
+                seen says how many bytes of payload they had (`passed`).
         """
+        passed = {"passed": 0} if until is not None else {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while True:
                     seen = await self._read_frame()
-                    if seen.get("opcode") != "ping" or pings:
-                        return seen
-                    self.write(frame(OPCODES["pong"], seen["payload"]))
-        return {"waits": True}
+                    if seen.get("opcode") == "ping" and not pings:
+                        self.write(frame(OPCODES["pong"], seen["payload"]))
+                    elif until is None or "ends" in seen or not mismatch(until, seen):
+                        return seen | passed
+                    else:
+                        passed["passed"] += len(_payload(seen.get("text", seen.get("payload", ""))))
+        return {"waits": True} | passed
 
     async def _read_frame(self) -> dict[str, Any]:
         # nothing is taken before all of it is there: who waits can be interrupted
-        while (found := _first_frame(self._buffer)) is None:
+        while (seen := self._frames.take(self._buffer)) is None:
             if not await self._more():
                 return self._ended()
-        size, seen = found
-        del self._buffer[:size]
         return seen
+
+    async def find(self, data: bytes, within: float) -> dict[str, Any]:
+        """Bytes, anywhere in what comes next; nothing is taken.
+
+        Args:
+            data: The bytes.
+            within: Seconds that it may take.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while data not in self._buffer:
+                    if not await self._more():
+                        return self._ended()
+                return {"found": True}
+        return {"waits": True}
 
     def _ended(self) -> dict[str, Any]:
         seen: dict[str, Any] = {"ends": self._ends}
@@ -324,35 +370,3 @@ class Client:
         if not data:
             self._ends = "FIN"
         return bool(data)
-
-
-def _first_frame(data: bytearray) -> tuple[int, dict[str, Any]] | None:
-    """The frame that bytes begin with, and its size; None if it is not complete."""
-    if len(data) < 2:
-        return None
-    first, second = data[:2]
-    extended = {126: 2, 127: 8}.get(second & 0x7F, 0)
-    start = 2 + extended + (4 if second & 0x80 else 0)
-    if len(data) < start:
-        return None
-    length = int.from_bytes(data[2 : 2 + extended], "big") if extended else second & 0x7F
-    if len(data) < start + length:
-        return None
-    opcode = first & 0x0F
-    seen: dict[str, Any] = {"opcode": _NAMES.get(opcode, opcode), "fin": first >= 0x80}
-    if first & 0x70:
-        seen["rsv"] = first >> 4 & 7
-    if second & 0x80:
-        seen["masked"] = True
-    return start + length, seen | _content(opcode, bytes(data[start : start + length]))
-
-
-def _content(opcode: int, payload: bytes) -> dict[str, Any]:
-    if opcode == CLOSE:
-        code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
-        reason = payload[2:].decode("utf-8", "replace")
-        valid = reason.encode() == payload[2:]
-        return {"code": code, "reason": reason, "length": len(payload), "valid": valid}
-    if opcode == OPCODES["text"]:
-        return {"text": payload.decode("utf-8", "replace")}
-    return {"payload": payload}
