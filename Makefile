@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PYTHON27 ?= python2.7
 HOST ?= 127.0.0.1
 PORT ?= 8000
+SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check autobahn conformance bench bench-server diagrams clean
+.PHONY: help run test check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server diagrams clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -27,11 +28,23 @@ test: $(VENV)/test ## Run linter, type checker and tests with coverage
 check: $(VENV)/test ## Run the tests on every Python that is at hand
 	$(BIN)/nox $(CHECK)
 
+newer: ## Run the tests on CPython 3.14 and 3.15 of Debian unstable (root on a Debian)
+	tools/newer_pythons $(NEWER)
+
 autobahn: $(VENV)/test ## Run Autobahn|Testsuite against the class in uvicorn (needs Python 2.7)
 	$(BIN)/python tests/autobahn_suite.py --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
 
+uvicorn-suite: $(VENV)/test ## Run uvicorn's own WebSocket tests on CompatWebSocketProtocol
+	$(BIN)/python -m tools.uvicorn_suite
+
+framework-suites: $(VENV)/test ## Run Starlette's and FastAPI's own WebSocket tests on the facade
+	$(BIN)/python -m tools.framework_suites
+
 conformance: $(VENV)/bench $(VENV)/test ## Play all conformance cases on all targets, and write specs/RESULTS.*
 	$(BIN)/python tests/conformance_results.py $(CONFORMANCE)
+
+soak: $(VENV)/bench $(VENV)/test ## Play random conversations on real servers, and check all of it (SECONDS=, SEED=)
+	$(BIN)/python -m tools.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results

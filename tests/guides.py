@@ -40,9 +40,13 @@ class Guide:
         return [line.strip("|").split("|")[0].strip(" `") for line in table.splitlines()[2:]]
 
     def prints_what_it_says(self) -> bool:
-        """Whether its code prints the text that stands below it."""
-        code, printed = re.findall(r"```(?:python|text)\n(.*?)```", self.text, re.DOTALL)
-        out = io.StringIO()
+        """Whether its code runs, and prints the text that follows it."""
+        blocks = re.findall(r"```(python|text)\n(.*?)```", self.text, re.DOTALL)
+        out, printed = io.StringIO(), ""
         with contextlib.redirect_stdout(out):
-            exec(compile(code, str(self.path), "exec"), {})  # noqa: S102 - our own
-        return out.getvalue() == str(printed)
+            for kind, block in blocks:
+                if kind == "text":
+                    printed += block
+                else:
+                    exec(compile(block, str(self.path), "exec"), {})  # noqa: S102 - our own
+        return bool(printed) and out.getvalue() == printed

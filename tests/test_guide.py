@@ -20,8 +20,8 @@ def test_its_code_prints_what_it_says() -> None:
 
 
 def test_every_call_is_there() -> None:
-    told = [cell.split("(")[0] for cell in GUIDE.first_cells("What you tell")]
-    second = GUIDE.section("What you tell").split("What can be read from it:")[1]
+    told = [cell.split("(")[0] for cell in GUIDE.first_cells("What you pass in")]
+    second = GUIDE.section("What you pass in").split("What can be read from it:")[1]
     read = re.findall(r"^\| `(\w+)(?:\(\))?` \|", second, re.MULTILINE)
     names = [name for name in vars(ServerConnection) if not name.startswith("_")]
 
@@ -29,7 +29,7 @@ def test_every_call_is_there() -> None:
     assert set(told + read) == {*names}
 
 
-@pytest.mark.parametrize("cell", GUIDE.first_cells("What you tell"))
+@pytest.mark.parametrize("cell", GUIDE.first_cells("What you pass in"))
 def test_a_call_has_these_arguments(cell: str) -> None:
     name, arguments = re.fullmatch(r"(\w+)\((.*)\)", cell).groups()  # type: ignore[union-attr]
     code = getattr(ServerConnection, name).__code__
