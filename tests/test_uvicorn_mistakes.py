@@ -119,6 +119,19 @@ class TestAnApplicationThatTurnsForEver:
         assert seconds < 12
 
 
+async def left_and_stopped(app: Any) -> Link:
+    """A connection whose client has left, and whose server stops a second later."""
+    link = Link(app)
+    link.ask()
+    await turns()
+    link.receive(BYE)
+    link.end()
+    await asyncio.sleep(1)
+    for connection in list(link.state.connections):
+        connection.shutdown()
+    return link
+
+
 class TestWhoIsNotStopped:
     def test_an_application_that_cleans_up_after_the_disconnect(self) -> None:
         done: list[str] = []
@@ -139,14 +152,7 @@ class TestWhoIsNotStopped:
             done.append("clean")
 
         async def main() -> None:
-            link = Link(app)
-            link.ask()
-            await turns()
-            link.receive(BYE)
-            link.end()
-            await asyncio.sleep(1)
-            for connection in list(link.state.connections):
-                connection.shutdown()
+            link = await left_and_stopped(app)
             await asyncio.sleep(60)
             assert link.is_clean()
 
@@ -214,14 +220,7 @@ class TestWhoIsNotStopped:
                 await receive()
 
         async def main() -> None:
-            link = Link(app)
-            link.ask()
-            await turns()
-            link.receive(BYE)
-            link.end()
-            await asyncio.sleep(1)
-            for connection in list(link.state.connections):
-                connection.shutdown()
+            link = await left_and_stopped(app)
             await asyncio.sleep(10)
             assert link.is_clean()
 

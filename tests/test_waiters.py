@@ -12,10 +12,6 @@ from wsfsm.integrations.waiters import Gate, Waiters
 from wsfsm.types import Receive, Scope, Send
 
 
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    in_virtual_time(main)
-
-
 class TestWaiters:
     def test_they_are_woken_in_the_order_of_their_arrival_one_by_one(self) -> None:
         async def main() -> None:
@@ -34,7 +30,7 @@ class TestWaiters:
             waiting.wake()  # nobody
             await asyncio.gather(*tasks)
 
-        run(main)
+        in_virtual_time(main)
 
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_one_that_is_cancelled_keeps_nobody_else_waiting(self, when: str) -> None:
@@ -52,7 +48,7 @@ class TestWaiters:
             assert second.done()
             assert not waiting
 
-        run(main)
+        in_virtual_time(main)
 
     def test_one_that_is_cancelled_leaves_nothing(self) -> None:
         async def main() -> None:
@@ -62,7 +58,7 @@ class TestWaiters:
                     await asyncio.wait_for(waiting.wait(), 1)
             assert not waiting
 
-        run(main)
+        in_virtual_time(main)
 
 
 class TestTheGate:
@@ -86,7 +82,7 @@ class TestTheGate:
             await asyncio.gather(*tasks)
             assert (through, gate.is_shut) == ([0, 1, 2, 3, 4], False)
 
-        run(main)
+        in_virtual_time(main)
 
     def test_it_can_be_closed_again_before_all_are_through(self) -> None:
         async def main() -> None:
@@ -108,7 +104,7 @@ class TestTheGate:
             await asyncio.gather(*tasks)
             assert (through, gate.is_shut) == ([0, 1, 2, 3], False)
 
-        run(main)
+        in_virtual_time(main)
 
     @pytest.mark.parametrize("number", [0, 1, 2])
     def test_one_that_is_cancelled_keeps_nobody_else_waiting(self, number: int) -> None:
@@ -124,7 +120,7 @@ class TestTheGate:
             assert [task.cancelled() for task in tasks] == [at == number for at in range(3)]
             assert not gate.is_shut
 
-        run(main)
+        in_virtual_time(main)
 
     def test_it_opens_for_one_that_is_cancelled_at_the_same_time(self) -> None:
         async def main() -> None:
@@ -139,7 +135,7 @@ class TestTheGate:
             assert second.done()
             assert not gate.is_shut
 
-        run(main)
+        in_virtual_time(main)
 
 
 class Counting(asyncio.Future[None]):
@@ -304,4 +300,4 @@ def test_a_close_passes_by_those_that_wait_in_send() -> None:
         assert saw == ["closed", *["ClientDisconnected"] * 3]
         assert transport.data.endswith(frame(CLOSE, close_payload(1013), masked=False))
 
-    run(main)
+    in_virtual_time(main)

@@ -18,6 +18,7 @@ from wsfsm.types import Scope  # noqa: TC001 - all imports are real
 __all__ = ["AccessLog"]
 
 _logger: Final = logging.getLogger("uvicorn.error")
+_fallback: Final = logging.Handler()
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -86,6 +87,4 @@ def log(level: int, text: str, *args: object, exception: BaseException | None = 
     try:
         _logger.log(level, text, *args, exc_info=exception)
     except Exception:  # noqa: BLE001 - a log that fails must not end a connection
-        logging.lastResort and logging.lastResort.handleError(  # type: ignore[func-returns-value]
-            _logger.makeRecord(_logger.name, level, "", 0, text, args, None)
-        )
+        _fallback.handleError(_logger.makeRecord(_logger.name, level, "", 0, text, args, None))

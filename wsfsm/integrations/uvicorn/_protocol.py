@@ -30,7 +30,7 @@ from wsfsm.types import Message, Scope
 
 __all__ = ["WebSocketProtocol"]
 
-_MANY: Final = 100  # refused messages in a row, of an application that does not look
+_MANY: Final = 100  # refused messages, after which an application does not seem to look
 _PATIENCE: Final = 3  # times that the disconnect is reported while the server stops
 _LOOK: Final = 0.1  # seconds between looks at data that the peer has not taken
 _FAILURES: Final = 3  # of a connection, after which it is aborted
@@ -288,7 +288,7 @@ class WebSocketProtocol(asyncio.Protocol):
         await self._pause(0.001 if self._refusals > _MANY else 0)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait before a call that leads to nothing ends, lest the application turns for ever."""
+        """Wait before a call that leads to nothing ends, so that no application loops without end."""
         if self._stopping and max(self._ends, self._refusals / _MANY) > _PATIENCE:
             self._is_dismissed = True
             cast("asyncio.Task[None]", self._task).cancel()
@@ -338,11 +338,12 @@ class WebSocketProtocol(asyncio.Protocol):
             except Exception as error:  # noqa: BLE001 - of whatever does a command
                 self._doing = None
                 self.fail(error)
-            self._doing = None
+            finally:  # also where a KeyboardInterrupt comes through
+                self._doing = None
         if self._receivers and self._connection.has_message:
             self._receivers.wake()
         if self._gate.is_shut and self._connection.is_over:
-            self._gate.open()  # to be told so
+            self._gate.open()  # so that the tasks that wait see the end
         if self._inbound is not None and self._inbound.held:
             self._inbound.resume()  # after a close all is read, whatever waits for the application
 
@@ -448,11 +449,11 @@ class WebSocketProtocol(asyncio.Protocol):
             except OSError:  # the peer is gone already
                 self._transport.abort()
 
+    @_guarded
     def _close_when_taken(self) -> None:
         """Close both sides, once the peer has taken nearly all: a close of TLS has its own limit."""
-        if (
-            self._transport.is_closing()
-        ):  # a transport of TLS cannot be aborted if it is closed twice
+        # a transport of TLS cannot be aborted if it is closed twice
+        if self._transport.is_closing():
             return
         if self.look()[0].waiting > IN_FLIGHT:
             self._loop.call_later(_LOOK, self._close_when_taken)
