@@ -51,6 +51,14 @@ class TestASubprotocolThatWasNotOffered:
         assert saw == ["ok"]
         assert b"sec-websocket-protocol: c\r\n" in data
 
+    def test_is_sent_if_it_stands_in_the_headers(self) -> None:
+        headers = [(b"Sec-WebSocket-Protocol", b"c"), (b"content-length", b"0"), (b"x-a", b"1")]
+        data, saw = play(CompatWebSocketProtocol, message("accept", headers=headers), offers=b"c")
+        assert saw == ["ok"]
+        assert data.count(b"sec-websocket-protocol: c\r\n") == 1
+        assert b"x-a: 1\r\n" in data
+        assert b"content-length" not in data
+
     @pytest.mark.parametrize("none", ["", None])
     def test_is_none_if_it_is_empty(self, none: str | None) -> None:
         data, saw = play(CompatWebSocketProtocol, message("accept", subprotocol=none))

@@ -24,7 +24,7 @@ from wsfsm.server import Policies
         ("max_message_size", [None, 0, 1]),
         ("max_head_size", [0, 1]),
         ("max_early_data", [0, 1]),
-        ("unoffered_subprotocol", ["refuse", "send"]),
+        ("wrong_accept", ["refuse", "mend"]),
         ("high_water", [2**14, 2**20]),
         ("low_water", [0, 2**16]),
     ],
@@ -49,7 +49,7 @@ def test_what_a_policy_can_be(name: str, values: list[Any]) -> None:
         ("ping_timeout", [0, -1, float("inf"), "5", True]),
         ("max_message_size", [-1, 0.5, "1", True]),
         ("max_head_size", [None, -1, 0.5]),
-        ("unoffered_subprotocol", ["", "drop", None]),
+        ("wrong_accept", ["", "send", None]),
         ("max_early_data", [None, -1, 0.5]),
         ("high_water", [None, -1, 0.5]),
         ("low_water", [None, -1, 0.5]),
@@ -83,7 +83,7 @@ class TestTheEnvironment:
             ("MAX_MESSAGE_SIZE", "NONE", None),
             ("SHUTDOWN_CODE", "1001", 1001),
             ("ON_RETURN", "drop", "drop"),
-            ("UNOFFERED_SUBPROTOCOL", "send", "send"),
+            ("WRONG_ACCEPT", "mend", "mend"),
         ],
     )
     def test_a_variable_sets_a_policy(self, name: str, text: str, value: Any) -> None:

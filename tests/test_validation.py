@@ -70,15 +70,33 @@ class TestAccept:
         assert text in str(error)
 
     @pytest.mark.parametrize(("chosen", "written"), [("c", "c"), ("", None), (None, None)])
-    def test_where_it_may_be_any_it_is_a_token_or_none(
+    def test_where_it_is_mended_it_is_any_token_or_none(
         self, chosen: str | None, written: str | None
     ) -> None:
-        assert outgoing({"type": ACCEPT, "subprotocol": chosen}, None) == Accept(written)
+        message = {"type": ACCEPT, "subprotocol": chosen}
+        assert outgoing(message, ("a",), mend=True) == Accept(written)
+
+    @pytest.mark.parametrize(
+        ("chosen", "in_headers", "written"),
+        [
+            (None, [b"b"], "b"),
+            ("", [b"b"], "b"),
+            ("a", [b"b"], "a"),
+            (None, [b" b ", b"c"], "b"),
+            (None, [b""], None),
+        ],
+    )
+    def test_where_it_is_mended_it_may_stand_in_the_headers(
+        self, chosen: str | None, in_headers: list[bytes], written: str | None
+    ) -> None:
+        headers = [(b"x-a", b"1"), *((b"Sec-WebSocket-Protocol", value) for value in in_headers)]
+        message = {"type": ACCEPT, "subprotocol": chosen, "headers": headers}
+        assert outgoing(message, (), mend=True) == Accept(written, ((b"x-a", b"1"),))
 
     @pytest.mark.parametrize("chosen", ["a b", "a, b", "é", "a\r\nx: y", "\ud800"])
     def test_what_a_header_cannot_hold_is_refused_in_any_case(self, chosen: str) -> None:
         with pytest.raises(MalformedMessage, match="must be a token") as caught:
-            outgoing({"type": ACCEPT, "subprotocol": chosen}, None)
+            outgoing({"type": ACCEPT, "subprotocol": chosen}, (), mend=True)
         assert caught.value.key == "subprotocol"
         assert refused({"type": ACCEPT, "subprotocol": chosen}, chosen).key == "subprotocol"
 
@@ -107,6 +125,11 @@ class TestAccept:
 
         assert error.key == "headers"
         assert "the server writes it" in str(error)
+
+    def test_what_the_handshake_owns_is_left_out_where_it_is_mended(self) -> None:
+        headers = [(b"Content-Length", b"0"), (b"x-a", b"1"), (b"upgrade", b"h2c")]
+        message = {"type": ACCEPT, "headers": headers}
+        assert outgoing(message, (), mend=True) == Accept(headers=((b"x-a", b"1"),))
 
 
 @pytest.mark.parametrize("message", [{"type": ACCEPT}, {"type": START, "status": 404}])

@@ -72,9 +72,10 @@ class Policies:
         max_head_size: Bytes that the head of the request may have; more is answered with 431.
         max_early_data: Bytes that are kept of what a client sends before the handshake is
             answered; more is answered with 400.
-        unoffered_subprotocol: Whether the application is ``"refuse"``d when it accepts with
-            a subprotocol that the client does not offer, with which clients fail the connection
-            (RFC 6455 4.1), or whether the server ``"send"``s it.
+        wrong_accept: ``"refuse"`` an accept with a subprotocol that the client does not offer, with
+            which clients fail the connection (RFC 6455 4.1), or with headers that are the server's,
+            or ``"mend"`` it: that subprotocol is sent, one that stands in the headers is taken if
+            the accept names no other, and other headers that are the server's are left out.
         high_water: Bytes of messages that wait for the application at which reading stops.
         low_water: Bytes at which it goes on.
 
@@ -99,8 +100,8 @@ class Policies:
     max_message_size: int | None = attrs.field(default=2**24, validator=_SIZE)
     max_head_size: int = attrs.field(default=2**16, validator=_size)
     max_early_data: int = attrs.field(default=2**16, validator=_size)
-    unoffered_subprotocol: Literal["refuse", "send"] = attrs.field(
-        default="refuse", validator=in_(("refuse", "send"))
+    wrong_accept: Literal["refuse", "mend"] = attrs.field(
+        default="refuse", validator=in_(("refuse", "mend"))
     )
     high_water: int = attrs.field(default=2**16, validator=_size)
     low_water: int = attrs.field(default=2**14, validator=_size)

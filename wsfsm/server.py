@@ -14,7 +14,7 @@ into the application. There are no sockets, tasks, clocks or frames in here; the
 says what a server adds.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from wsfsm import commands as do
@@ -314,16 +314,11 @@ class ServerConnection:
     def _checked(self, message: Message) -> Sendable:
         if self._node not in _WRITES_CLOSE and type_of(message, MESSAGES) == Close.type:
             return Close()  # neither its code nor its reason goes on the wire
-        record = outgoing(message, self._subprotocols())
+        offered = self.handshake.subprotocols if self.handshake else ()
+        record = outgoing(message, offered, mend=self.policies.wrong_accept == "mend")
         if isinstance(record, ResponseBody) and (text := self._effects.misfit(record)):
             raise MalformedMessage(f'{record.type}: "body": {text}', key="body", message=message)
         return record
-
-    def _subprotocols(self) -> Collection[str] | None:
-        """The subprotocols that may be accepted, or None for any."""
-        if self.policies.unoffered_subprotocol == "send":
-            return None
-        return self.handshake.subprotocols if self.handshake else ()
 
     def _event(self, record: Sendable) -> AnyEvent:
         if isinstance(record, ResponseStart):

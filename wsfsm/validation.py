@@ -29,14 +29,16 @@ _VALUE: Final = re.compile(rb"[\x21-\x7e\x80-\xff]+([ \t]+[\x21-\x7e\x80-\xff]+)
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
 
+_SUBPROTOCOL: Final = b"sec-websocket-protocol"
+
 _OWNED: Final = frozenset(
     {
         b"connection",
         b"content-length",  # RFC 9110 8.6: not in a response 101
         b"sec-websocket-accept",
         b"sec-websocket-extensions",
-        b"sec-websocket-protocol",
         b"sec-websocket-version",
+        _SUBPROTOCOL,
         b"transfer-encoding",
         b"upgrade",
     }
@@ -47,12 +49,13 @@ _OVERRULED: Final = frozenset({b"connection", b"transfer-encoding"})
 """Headers of a denial response that the server writes by itself (ASGI 2.5, Response Start)."""
 
 
-def outgoing(message: Any, subprotocols: Collection[str] | None) -> Sendable:
+def outgoing(message: Any, subprotocols: Collection[str], *, mend: bool = False) -> Sendable:
     """The record of a message that may be sent.
 
     Args:
         message: What the application has passed to ``send()``.
-        subprotocols: The subprotocols that may be accepted, or None for any token.
+        subprotocols: The subprotocols that the client offers.
+        mend: Whether to mend an accept that is wrong: see `Policies.wrong_accept`.
 
     Raises:
         MalformedMessage: It is of no type that an application sends, a key is missing or has
@@ -65,7 +68,9 @@ def outgoing(message: Any, subprotocols: Collection[str] | None) -> Sendable:
             message = {**message, key: bytes(message[key])}  # a copy, which cannot change any more
     record = kind.from_message(message)
     try:
-        return _CHECKS[kind](record, subprotocols)
+        if isinstance(record, Accept):
+            return _accept(record, subprotocols, mend=mend)
+        return _CHECKS[kind](record)
     except MalformedMessage as error:
         error.message = message
         raise
@@ -82,11 +87,13 @@ def _utf8(record: Sendable, key: str, text: str) -> bytes:
         raise _wrong(record, key, f"has no form in UTF-8, got {shown(text)}") from None
 
 
-def _accept(record: Accept, subprotocols: Collection[str] | None) -> Accept:
-    chosen = record.subprotocol
-    if subprotocols is None:
-        chosen = chosen or None  # uvicorn's own classes take an empty one for none
-    if chosen is not None and subprotocols is not None and chosen not in subprotocols:
+def _accept(record: Accept, subprotocols: Collection[str], *, mend: bool) -> Accept:
+    chosen, headers = record.subprotocol, _headers(record, record.headers)
+    if mend:
+        in_headers = [value.decode("latin-1") for name, value in headers if name == _SUBPROTOCOL]
+        chosen = chosen or (in_headers[0] if in_headers else None) or None
+        headers = tuple(pair for pair in headers if pair[0] not in _OWNED)
+    elif chosen is not None and chosen not in subprotocols:
         offers = f"offers {', '.join(subprotocols)}" if subprotocols else "offers none"
         raise _wrong(
             record,
@@ -95,20 +102,19 @@ def _accept(record: Accept, subprotocols: Collection[str] | None) -> Accept:
         )
     if chosen is not None and not TOKEN.fullmatch(chosen.encode("utf-8", "replace")):
         raise _wrong(record, "subprotocol", f"must be a token, got {shown(chosen)}")
-    headers = _headers(record, record.headers)
     for name, _ in headers:
         if name in _OWNED:
             raise _wrong(record, "headers", f"must not have {shown(name)}: the server writes it")
     return attrs.evolve(record, subprotocol=chosen, headers=headers)
 
 
-def _send(record: Send, _: object) -> Send:
+def _send(record: Send) -> Send:
     if record.text is not None:
         _utf8(record, "text", record.text)
     return record
 
 
-def _close(record: Close, _: object) -> Close:
+def _close(record: Close) -> Close:
     if fault := code_fault(record.code):
         raise _wrong(record, "code", fault)
     if fault := reason_fault(record.reason):
@@ -116,7 +122,7 @@ def _close(record: Close, _: object) -> Close:
     return record
 
 
-def _start(record: ResponseStart, _: object) -> ResponseStart:
+def _start(record: ResponseStart) -> ResponseStart:
     # an interim response, above all 101, would not be the end of it
     if not 200 <= record.status <= 599:
         raise _wrong(record, "status", f"must be 200-599, got {shown(record.status)}")
@@ -132,19 +138,16 @@ def _start(record: ResponseStart, _: object) -> ResponseStart:
     return attrs.evolve(record, headers=kept)
 
 
-def _body(record: ResponseBody, _: object) -> ResponseBody:
+def _body(record: ResponseBody) -> ResponseBody:
     return record
 
 
-_CHECKS: Final[
-    MappingProxyType[type[Sendable], Callable[[Any, Collection[str] | None], Sendable]]
-] = MappingProxyType(
-    {Accept: _accept, Send: _send, Close: _close, ResponseStart: _start, ResponseBody: _body}
+_CHECKS: Final[MappingProxyType[type[Sendable], Callable[[Any], Sendable]]] = MappingProxyType(
+    {Send: _send, Close: _close, ResponseStart: _start, ResponseBody: _body}
 )
 
-
 _SENDABLE: Final[MappingProxyType[str, type[Sendable]]] = MappingProxyType(
-    {kind.type: kind for kind in _CHECKS}
+    {kind.type: kind for kind in (Accept, *_CHECKS)}
 )
 
 _PAYLOADS: Final = MappingProxyType({Send: "bytes", ResponseBody: "body"})

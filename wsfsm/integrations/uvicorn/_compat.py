@@ -22,7 +22,8 @@ class CompatWebSocketProtocol(WebSocketProtocol):
 
     There is no Close frame when the application ends, the head of a denial response is flushed
     at once, handshakes that are not answered when the server stops are answered with 500, and an
-    application may accept with a subprotocol that the client does not offer.
+    application may accept with a subprotocol that the client does not offer, and with headers that
+    are the server's.
 
     Attributes:
         policies: The server's choices, as in `WebSocketProtocol`.
@@ -34,7 +35,7 @@ class CompatWebSocketProtocol(WebSocketProtocol):
             on_exception="drop",
             denial="flush",
             shutdown_status=500,
-            unoffered_subprotocol="send",
+            wrong_accept="mend",
         )
     )
 
