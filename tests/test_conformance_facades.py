@@ -4,7 +4,7 @@ import asyncio
 import platform
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -396,6 +396,16 @@ class TestOddFacades:
 
         assert result.verdict is Verdict.CRASH
         assert result.reason.startswith(why)
+
+    def test_an_iteration_without_end_is_told_in_part(self) -> None:
+        class Endless(WebSocket):
+            async def iter_text(self) -> AsyncIterator[str]:
+                while True:
+                    yield "again"
+
+        iterate = {"call": "iterate", "expect": {"returns": ["again"] * 100}}
+        target = class_target("endless", Endless, {})
+        assert play(OPENS, CONNECT, ACCEPT, iterate, target=target).verdict is Verdict.PASS
 
     def test_states_that_cannot_be_had_are_told(self) -> None:
         class Stateless(WebSocket):
