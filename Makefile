@@ -8,7 +8,7 @@ PORT ?= 8000
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server diagrams clean
+.PHONY: help run test test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server diagrams clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -21,9 +21,12 @@ test: $(VENV)/test ## Run linter, type checker and tests with coverage
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -m "not long"
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-all: test ## The same, and the tests that take long
+	$(BIN)/python -m pytest -m long
 
 check: $(VENV)/test ## Run the tests on every Python that is at hand
 	$(BIN)/nox $(CHECK)

@@ -1,6 +1,6 @@
 """Broken servers: each is caught by the cases that are about what is broken, and by no others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,16 +29,21 @@ from broken_servers import (
 )
 
 from wsfsm.conformance import Level, Verdict, check_server, load_folder, select
+from wsfsm.conformance.cases import Case
 from wsfsm.errors import ClientDisconnected
 from wsfsm.types import Message
 
 BROKEN = [
-    pytest.mark.mutants,
     pytest.mark.usefixtures("swept"),
     # what is broken leaves things behind
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 """Marks of tests of broken servers."""
+
+AGAINST = pytest.mark.parametrize(
+    "others", [False, pytest.param(True, marks=pytest.mark.long)], ids=["alone", "among all"]
+)
+"""Whether a broken server plays only the cases that it is to fail, or all that demand something."""
 
 pytestmark = BROKEN
 
@@ -65,18 +70,22 @@ NO_CLOSE = {
 LEFT = {f"disconnect.code-{code}" for code in (1000, 1001, 1011, 3000, 4000, 4999)}
 
 
-def failures(name: str, mutant: Mutant = unchanged, **more: Any) -> set[str]:
-    """The cases that a broken server fails."""
-    report = check_server(broken_server(name, mutant, **more), DEMANDED, jobs=40, servers=20)
+def failures(
+    name: str, mutant: Mutant = unchanged, *, cases: Sequence[Case] = DEMANDED, **more: Any
+) -> set[str]:
+    """The cases that a broken server fails, of some."""
+    report = check_server(broken_server(name, mutant, **more), cases, jobs=40, servers=20)
     return {result.case.id for result in report.failures()}
 
 
-def settled(run: Callable[[], set[str]], caught: set[str]) -> set[str]:
+def settled(run: Callable[..., set[str]], caught: set[str], *, others: bool) -> set[str]:
     """What a broken server fails: what is not expected must fail twice, as machines are busy."""
-    failed = run()
+    about_it = tuple(case for case in DEMANDED if case.id in caught)
+    cases = DEMANDED if others or not caught else about_it
+    failed = run(cases=cases)
     if failed == caught:
         return failed
-    again = run()
+    again = run(cases=cases)
     return ((failed | again) & caught) | (failed & again)
 
 
@@ -160,15 +169,17 @@ BYTES = {
 # fmt: on
 
 
+@AGAINST
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_broken_server_fails_what_is_about_it(name: str) -> None:
+def test_a_broken_server_fails_what_is_about_it(name: str, *, others: bool) -> None:
     mutant, caught = MUTANTS[name]
 
-    assert settled(partial(failures, name, mutant), caught) == caught
+    assert settled(partial(failures, name, mutant), caught, others=others) == caught
 
 
+@AGAINST
 @pytest.mark.parametrize("name", BYTES)
-def test_a_server_that_writes_nonsense_fails_what_is_about_it(name: str) -> None:
+def test_a_server_that_writes_nonsense_fails_what_is_about_it(name: str, *, others: bool) -> None:
     protocol, caught = BYTES[name]
 
-    assert settled(partial(failures, name, protocol=protocol), caught) == caught
+    assert settled(partial(failures, name, protocol=protocol), caught, others=others) == caught

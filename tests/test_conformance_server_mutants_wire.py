@@ -3,7 +3,7 @@
 As in ``test_conformance_server_mutants``; the last test counts what all of them leave.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -43,10 +43,19 @@ from broken_wires import (
     masked,
     mending,
 )
-from test_conformance_server_mutants import BROKEN, BYTES, DEMANDED, MUTANTS, failures, settled
+from test_conformance_server_mutants import (
+    AGAINST,
+    BROKEN,
+    BYTES,
+    DEMANDED,
+    MUTANTS,
+    failures,
+    settled,
+)
 from test_conformance_server_mutants_streams import CAUGHT as STREAMS
 
 from wsfsm.conformance import check_server
+from wsfsm.conformance.cases import Case
 from wsfsm.types import Message, Scope
 
 ACCEPT = "websocket.accept"
@@ -199,16 +208,17 @@ NOT_CAUGHT = {
 
 pytestmark = BROKEN
 
-SCOPE = [case for case in DEMANDED if case.id.startswith("scope.")]
 
-
-def scope_failures(name: str, change: Callable[[Scope], Mapping[str, Any]]) -> set[str]:
+def scope_failures(
+    name: str, change: Callable[[Scope], Mapping[str, Any]], *, cases: Sequence[Case]
+) -> set[str]:
     """The cases about the scope that a server with another one fails."""
-    report = check_server(broken_server(name, scoped(change)), SCOPE)
+    about_scopes = [case for case in cases if case.id.startswith("scope.")]
+    report = check_server(broken_server(name, scoped(change)), about_scopes)
     return {result.case.id for result in report.failures()}
 
 
-RUNS: Mapping[str, Callable[[], set[str]]] = {
+RUNS: Mapping[str, Callable[..., set[str]]] = {
     **{
         n: partial(failures, n, m, http=Refusing)
         for n, (m, _) in (APPLICATIONS | NEIGHBOURS).items()
@@ -221,9 +231,10 @@ RUNS: Mapping[str, Callable[[], set[str]]] = {
 CAUGHT = {name: caught for name, (_, caught) in (*APPLICATIONS.items(), *NEIGHBOURS.items(), *READ.items(), *WRITTEN.items(), *HEADS.items(), *SCOPES.items())}  # fmt: skip
 
 
+@AGAINST
 @pytest.mark.parametrize("name", CAUGHT)
-def test_a_broken_server_fails_what_is_about_it(name: str) -> None:
-    assert settled(RUNS[name], CAUGHT[name]) == CAUGHT[name]
+def test_a_broken_server_fails_what_is_about_it(name: str, *, others: bool) -> None:
+    assert settled(RUNS[name], CAUGHT[name], others=others) == CAUGHT[name]
 
 
 def test_each_case_that_demands_something_is_failed_by_a_broken_server() -> None:

@@ -54,7 +54,6 @@ class TestServers:
         assert {name for name, verdict in verdicts(report).items() if verdict == "pass"} == PASSED
         assert not report.failures()
 
-    @pytest.mark.mutants
     @pytest.mark.parametrize(
         ("app", "caught"),
         [
@@ -67,7 +66,6 @@ class TestServers:
     def test_a_broken_server_fails_what_is_about_it(self, app: str, caught: set[str]) -> None:
         assert failures(uvicorn(app, variants=TLS)) == caught
 
-    @pytest.mark.mutants
     def test_so_does_one_that_never_closes_a_transport(self) -> None:
         command = tuple(word.replace(*STAYS) for word in UVICORN)
         command = (*command, "--app-dir", "tests", "conformance_app:app")

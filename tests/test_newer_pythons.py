@@ -225,7 +225,7 @@ class TestRunning:
                 f"{folder}/bin/pip install -qq .[demo] --group test",
                 f"{folder}/bin/python -VV",
                 (
-                    f"{folder}/bin/python -P -m pytest -m not mutants and not browser"
+                    f"{folder}/bin/python -P -m pytest -m not long and not browser"
                     " -x tests/test_cli.py"
                 ),
             ]
