@@ -8,7 +8,7 @@ PORT ?= 8000
 SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server diagrams clean
+.PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server diagrams clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -25,8 +25,10 @@ test: $(VENV)/test ## Run linter, type checker and tests with coverage
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-all: test ## The same, and the tests that take long
+test-long: $(VENV)/test ## Run the tests that take long, and that `make test` leaves out
 	$(BIN)/python -m pytest -m long
+
+test-all: test test-long ## Run all tests
 
 check: $(VENV)/test ## Run the tests on every Python that is at hand
 	$(BIN)/nox $(CHECK)
