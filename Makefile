@@ -19,6 +19,7 @@ run: $(VENV)/run ## Start the demo and print its address (HOST=, PORT=)
 test: $(VENV)/test ## Run linter, type checker and tests with coverage
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m "not long"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from wsfsm.conformance.pytest_cases import PlayedCase
+    from wsfsm.conformance.pytest.collect import PlayedCase
 
 __all__ = [
     "WRONG",
@@ -101,11 +101,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _suite() -> ModuleType:
     try:
-        from wsfsm.conformance import pytest_cases  # noqa: PLC0415 - only where it is used
+        from wsfsm.conformance.pytest import collect  # noqa: PLC0415 - only where it is used
     except ImportError as error:
         told = f"{error.name} is missing: pip install 'wsfsm[pytest]'"
         raise pytest.UsageError(told) from None
-    return pytest_cases
+    return collect
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist

@@ -22,9 +22,9 @@ from websockets.frames import Frame, Opcode
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Request, TextMessage
 
-from wsfsm.commands import SendClose
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame
 from wsfsm.server import ServerConnection
+from wsfsm.server.commands import SendClose
 from wsfsm.tables import SERVER
 
 TEXT: Final = "x" * 64
@@ -89,12 +89,12 @@ def message_in() -> dict[str, Step]:
     reader = FrameReader()
 
     def with_core() -> None:
-        core.receive_data(TEXT)
+        core.receive_message(TEXT)
         core.next_message()
 
     def with_frames() -> None:
         for event in reader.read(FRAME):
-            framed.receive_data(event)  # type: ignore[arg-type]  # it is a message
+            framed.receive_message(event)  # type: ignore[arg-type]  # it is a message
         framed.next_message()
 
     def with_wsproto() -> None:
@@ -133,7 +133,7 @@ def connection() -> dict[str, Step]:
         connection = opened()
         connection.receive_close(1000)
         connection.next_message()
-        connection.lost()
+        connection.connection_lost()
 
     def with_frames() -> None:
         connection = opened()
@@ -143,7 +143,7 @@ def connection() -> dict[str, Step]:
                 if isinstance(command, SendClose):
                     control_frame(command)
         connection.next_message()
-        connection.lost()
+        connection.connection_lost()
 
     def with_wsproto() -> None:
         connection = wsproto_opened()

@@ -2,7 +2,7 @@
 
     python examples/minimal_server.py echo:app --app-dir examples
 
-Heads of HTTP are read and written by h11, frames by websockets (through wsfsm.integrations.frames);
+HTTPHandshake of HTTP are read and written by h11, frames by websockets (through wsfsm.integrations.frames);
 the core decides what may follow what, and what is to be done for it. docs/servers.md says more. Left out
 here are: a turn for the application between frames and an error in them, a limit for clients that send
 Pings and read nothing, waking tasks that wait to send once all is over, waits between repeated reports of
@@ -23,11 +23,10 @@ from urllib.parse import unquote
 import h11
 from websockets.utils import accept_key
 
-from wsfsm import commands as do
-from wsfsm.commands import Command, Timer
 from wsfsm.integrations import frames
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame
-from wsfsm.server import BadHandshake, Policies, ServerConnection
+from wsfsm.server import BadHandshake, Policies, ServerConnection, commands
+from wsfsm.server.commands import Command, Timer
 from wsfsm.types import Message, Receive, Scope, Send
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -64,7 +63,7 @@ class Connection:
             self.do(self.core.receive_eof())
             self.writer.close()  # both sides are closed now, once all is written
             await self.writer.wait_closed()
-        self.do(self.core.lost())
+        self.do(self.core.connection_lost())
         if self.task is not None:
             await asyncio.wait([self.task])
 
@@ -99,10 +98,10 @@ class Connection:
                 case frames.Failure(code, reason):
                     self.do(self.core.receive_error(code, reason))
                 case message:
-                    self.do(self.core.receive_data(message))
+                    self.do(self.core.receive_message(message))
 
     async def until_wanted(self) -> None:
-        while not self.core.wants_data:  # as long as that, the client has to wait
+        while not self.core.should_read:  # as long as that, the client has to wait
             await self.wait()
 
     # From the application
@@ -151,49 +150,49 @@ class Connection:
 
     def do_one(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case a command
         match command:
-            case do.StartApplication():
+            case commands.StartApplication():
                 self.task = asyncio.create_task(self.run_application())
-            case do.SendHandshake(subprotocol, headers):
+            case commands.SendHandshake(subprotocol, headers):
                 key = self.core.handshake.key.decode() if self.core.handshake else ""
                 headers += ((b"upgrade", b"websocket"), (b"connection", b"upgrade"))
                 headers += ((b"sec-websocket-accept", accept_key(key).encode()),)
                 if subprotocol is not None:
                     headers += ((b"sec-websocket-protocol", subprotocol.encode()),)
                 self.http_send(h11.InformationalResponse(status_code=101, headers=[*headers]))
-            case do.ReadFrames(held):
+            case commands.ReadFrames(held):
                 self.take = self.take_frames
                 self.take(held)
-            case do.SendResponse(status, headers, body):
+            case commands.SendResponse(status, headers, body):
                 told = any(name == b"content-length" for name, _ in headers)
                 if not told and status not in (204, 304):
                     headers += ((b"content-length", b"%d" % len(body)),)
-                self.do_one(do.StartResponse(status, headers))
-                self.do_one(do.SendBody(b"" if self.bare else body, more_body=False))
-            case do.StartResponse(status, headers):
+                self.do_one(commands.StartResponse(status, headers))
+                self.do_one(commands.SendBody(b"" if self.bare else body, more_body=False))
+            case commands.StartResponse(status, headers):
                 headers += ((b"connection", b"close"),)
                 self.http_send(h11.Response(status_code=status, headers=[*headers]))
-            case do.SendBody(body, more_body):
+            case commands.SendBody(body, more_body):
                 self.http_send(h11.Data(data=body))
                 if not more_body:
                     self.http_send(h11.EndOfMessage())
-            case do.SendText(payload) | do.SendBytes(payload):
-                self.writer.write(data_frame(payload, isinstance(command, do.SendText)))
-            case do.SendPing() | do.SendPong() | do.SendClose():
+            case commands.SendText(payload) | commands.SendBytes(payload):
+                self.writer.write(data_frame(payload, isinstance(command, commands.SendText)))
+            case commands.SendPing() | commands.SendPong() | commands.SendClose():
                 self.writer.write(control_frame(command))
-            case do.CloseTransport():
+            case commands.CloseTransport():
                 with contextlib.suppress(OSError):  # the client is gone already
                     self.writer.write_eof()
-            case do.AbortTransport():
+            case commands.AbortTransport():
                 self.writer.transport.abort()
-            case do.StartTimer(timer, seconds):
+            case commands.StartTimer(timer, seconds):
                 loop = asyncio.get_running_loop()
                 self.timers[timer] = loop.call_later(seconds, self.fire, timer)
-            case do.StopTimer(timer):
+            case commands.StopTimer(timer):
                 if timer in self.timers:
                     self.timers.pop(timer).cancel()
-            case do.LogError(text):
+            case commands.LogError(text):
                 log.error(text)
-            case do.LogException(text, exception):
+            case commands.LogException(text, exception):
                 log.error(text, exc_info=exception)
 
     def http_send(self, event: h11.Event) -> None:

@@ -16,7 +16,7 @@ LIGHT = Machine(
         name="traffic light",
         states=(Light.RED, Light.GREEN, Light.OFF),
         initial=Light.RED,
-        terminal=(Light.OFF,),
+        final=(Light.OFF,),
         rows=(
             Row(Light.RED, "go", Light.GREEN, "the crossing is free"),
             Row(Light.RED, "switch off", Light.OFF),
@@ -29,7 +29,7 @@ LIGHT = Machine(
 def main() -> None:
     light = LIGHT.initial
     light = light.step("go")
-    print(light.state, "allows", light.choices)  # noqa: T201 - an example shows something
+    print(light.state, "allows", light.allowed)  # noqa: T201 - an example shows something
     try:
         light.step("switch off")
     except IllegalTransition as error:

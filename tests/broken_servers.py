@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from serving import serving
 
-from wsfsm.conformance.servers import FactoryTarget
+from wsfsm.conformance.server.targets import FactoryTarget
 from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
 

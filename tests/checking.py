@@ -8,7 +8,7 @@ import pytest
 
 from wsfsm.cli import main
 from wsfsm.conformance import Report, load_folder
-from wsfsm.conformance.report_json import from_json
+from wsfsm.conformance.reports.json import from_json
 
 MUST, SHOULD = "accept.message", "accept.connect-with-another-key"
 """Cases of facades of these levels."""

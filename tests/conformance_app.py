@@ -8,7 +8,7 @@ from typing import Any
 
 from broken_servers import Leaky
 
-from wsfsm.conformance.player import app
+from wsfsm.conformance.server.app import app
 from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.types import Message, Receive, Scope, Send
 

@@ -33,9 +33,9 @@ from wsfsm.conformance import (
     play_cases,
     profile,
 )
-from wsfsm.conformance.report_html import to_html
-from wsfsm.conformance.report_markdown import to_markdown
-from wsfsm.conformance.report_table import Progress, show_reports
+from wsfsm.conformance.reports.html import to_html
+from wsfsm.conformance.reports.markdown import to_markdown
+from wsfsm.conformance.reports.terminal import Progress, show_reports
 
 SPECS: Final = Path(__file__).resolve().parents[1] / "specs"
 WEIGHED: Final = SPECS / "conformance" / "weighed.toml"

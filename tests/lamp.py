@@ -15,11 +15,11 @@ LAMP = Machine(
         name="lamp",
         states=(Light.RED, Light.OFF),
         initial=Light.RED,
-        terminal=(Light.OFF,),
+        final=(Light.OFF,),
         rows=(Row(Light.RED, "off", Light.OFF, "a note", ("click",)),),
     )
 )
 BLACKOUT: Coupling[Light] = Coupling("grid", "blackout", "lamp", ("off",), False, Light.OFF)
-DARK = LAMP.bound(BLACKOUT)[LAMP.initial]
-STEP = LAMP.column("off")[LAMP.initial]
+DARK = LAMP.after(BLACKOUT)[LAMP.initial]
+STEP = LAMP.transitions_on("off")[LAMP.initial]
 OFF = LAMP.nodes[Light.OFF]

@@ -10,8 +10,8 @@ from virtual import Application, Link, Transport, in_virtual_time, message, turn
 from wire import BINARY, CLOSE, HEADERS, PING, PONG, TEXT, close_payload, frame, request
 
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
-from wsfsm.policies import Policies
-from wsfsm.states import ServerState
+from wsfsm.server._policies import Policies
+from wsfsm.tables.states import ServerState
 
 FAILURE = "Internal error"
 ACCEPT = message("accept")
@@ -124,7 +124,7 @@ def check(link: Link, transport: Transport) -> None:
     """Check what is true at the end of every connection."""
     assert transport.lost
     assert not transport.late
-    assert link.core.state is ServerState.DEAD
+    assert link.core.state is ServerState.CLOSED
     assert link.is_clean()
     link.protocol.shutdown()  # it is too late, and nothing happens
     if transport.data:

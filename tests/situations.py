@@ -123,7 +123,7 @@ class Player:
         (state,) = self.states
         connections: set[Any] = state.connections
         return all(
-            core.state is ServerState.DEAD if gone else core.is_over
+            core.state is ServerState.CLOSED if gone else core.is_over
             for core in (connection._connection for connection in connections)
         )
 

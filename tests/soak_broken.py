@@ -114,7 +114,7 @@ async def leaking(scope: Any, receive: Any, send: Any) -> None:
         _KEPT.append(loop.create_task(asyncio.Event().wait()))
         _KEPT.append(loop.call_later(3600, print))
         _KEPT.append(socket.socket())
-        _KEPT.append(os.urandom(2**20))
+        _KEPT.append(os.urandom(2**24))
     await right(scope, receive, send)
 
 

@@ -6,8 +6,8 @@ from wsfsm.types import Message, Receive, Scope, Send
 
 MESSAGES: dict[str, list[Message]] = {
     "CONNECTING": [],
-    "DENY_HEAD": [{"type": "websocket.http.response.start", "status": 404}],
-    "DENY_BODY": [
+    "DENIAL_HELD": [{"type": "websocket.http.response.start", "status": 404}],
+    "DENIAL_STREAMING": [
         {"type": "websocket.http.response.start", "status": 404},
         {"type": "websocket.http.response.body", "body": b"a", "more_body": True},
     ],
@@ -23,7 +23,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     for message in MESSAGES[state]:
         await send(message)
     print(state, flush=True)  # noqa: T201 - whoever waits for it reads it
-    if state.startswith("DENY"):
+    if state.startswith("DENIAL"):
         await asyncio.sleep(1)
         await send({"type": "websocket.http.response.body", "body": b"b"})
     await receive()

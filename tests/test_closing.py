@@ -2,7 +2,7 @@
 
 import pytest
 
-from wsfsm.closing import REASON_SIZE, code_fault, reason_fault, truncate_reason
+from wsfsm._closing import REASON_SIZE, code_fault, reason_fault, truncate_reason
 
 
 class TestCodes:

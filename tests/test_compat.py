@@ -8,9 +8,9 @@ import pytest
 from virtual import Application, Link, Transport, in_virtual_time, message, turns
 from wire import CLOSE, PING, TEXT, close_payload, frame, request
 
-from wsfsm.commands import Timer
-from wsfsm.errors import IllegalTransition
+from wsfsm.exceptions import IllegalTransition
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
+from wsfsm.server.commands import Timer
 
 ACCEPT = message("accept")
 START = message("http.response.start", status=404)

@@ -14,10 +14,10 @@ from support import ROOT
 
 from wsfsm.conformance import CaseError, Level, load, load_folder, select
 from wsfsm.conformance.cases import SIDES, Kind, Step
-from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facades import OPERATIONS
-from wsfsm.conformance.frameworks import facade_target
-from wsfsm.conformance.server_steps import Run
+from wsfsm.conformance.facade.adapters import OPERATIONS
+from wsfsm.conformance.facade.frameworks import facade_target
+from wsfsm.conformance.facade.runner import check_facade
+from wsfsm.conformance.server._steps import Run
 
 FOLDER = ROOT / "specs" / "conformance"
 FILES: Mapping[Kind, list[Path]] = {kind: sorted((FOLDER / kind).glob("*.toml")) for kind in SIDES}

@@ -8,12 +8,12 @@ import pytest
 from support import spec
 
 from wsfsm.conformance import Case, Step, load_folder
+from wsfsm.conformance.server._client import HEADERS, frames
 from wsfsm.conformance.values import message, value
-from wsfsm.conformance.wire import HEADERS, frames
-from wsfsm.errors import MalformedMessage
-from wsfsm.handshake import BadHandshake, read_handshake
+from wsfsm.exceptions import MalformedMessage
 from wsfsm.messages import from_message
-from wsfsm.policies import Policies
+from wsfsm.server._handshake import BadHandshake, read_handshake
+from wsfsm.server._policies import Policies
 
 Cell = tuple[str, str]
 
@@ -144,8 +144,8 @@ TIMED: Mapping[Cell, str] = {
     ("CLOSING", "close timeout [idle]"): "close.unanswered",
     ("CLOSING", "close timeout [sending]"): "flow.sent-before-close",
     ("CLOSING", "close timeout [receiving]"): "close.inside-a-frame",
-    ("DENY_HEAD", "shutdown timeout"): "shutdown.denying",
-    ("DENY_BODY", "shutdown timeout"): "shutdown.streaming",
+    ("DENIAL_HELD", "shutdown timeout"): "shutdown.denying",
+    ("DENIAL_STREAMING", "shutdown timeout"): "shutdown.streaming",
     ("CLOSING", "shutdown timeout"): "shutdown.unanswered",
 }
 """What comes of time alone: the case that waits for it."""
@@ -155,16 +155,16 @@ NOT_BROUGHT_ABOUT: Mapping[Cell, str] = {
     **{
         cell: "the transport is closed already: nobody sees when it is dropped"
         for cell in HELD
-        if cell[0] == "DRAIN" and "timeout" in cell[1]
+        if cell[0] == "DRAINING" and "timeout" in cell[1]
     },
     **dict.fromkeys(
-        product(["CLOSING", "DRAIN"], [UNREAD]), "what comes is discarded at once: nothing waits"
+        product(["CLOSING", "DRAINING"], [UNREAD]), "what comes is discarded at once: nothing waits"
     ),
     **{cell: "no case makes a server fail" for cell in HELD if cell[1].startswith("server failed")},
-    ("DRAIN", EARLY[1]): "what comes is discarded, and not held: there is no limit",
-    **dict.fromkeys(product(["DRAIN"], REQUESTS), "a client that asks again connects again"),
+    ("DRAINING", EARLY[1]): "what comes is discarded, and not held: there is no limit",
+    **dict.fromkeys(product(["DRAINING"], REQUESTS), "a client that asks again connects again"),
     **dict.fromkeys(
-        product(["DEAD"], [*REQUESTS, *EARLY, *FRAMES, "end of stream"]),
+        product(["CLOSED"], [*REQUESTS, *EARLY, *FRAMES, "end of stream"]),
         "from a client that is gone nothing comes",
     ),
     **dict.fromkeys(product(["IDLE"], MESSAGES), "no application runs"),

@@ -16,7 +16,6 @@ from checking import MUST, ONE, SHOULD, Capture, Patch, facade, failed, server, 
 from played_servers import is_gone
 from serving import comes_true
 
-from wsfsm import conformance
 from wsfsm.cli import main
 from wsfsm.conformance import (
     Case,
@@ -25,9 +24,10 @@ from wsfsm.conformance import (
     Result,
     TargetError,
     Verdict,
+    cli,
     load_folder,
-    profiles,
 )
+from wsfsm.conformance.server import profiles
 
 pytestmark = pytest.mark.usefixtures("wide")
 
@@ -85,7 +85,7 @@ class TestListing:
         assert len(listed(server("--list", "--id", "accept.headers"), capsys)) == 1
 
     def test_nothing_is_played(self, monkeypatch: Patch, capsys: Capture) -> None:
-        monkeypatch.setattr(conformance, "check_facade", None)
+        monkeypatch.setattr(cli, "check_facade", None)
 
         assert listed(facade("wsfsm", "--list", "--id", MUST), capsys)
 
@@ -168,7 +168,7 @@ def asked(monkeypatch: Patch) -> list[Asked]:
             on_result(result)
         return Report(target=target.name, kind="server", versions={}, results=results)
 
-    monkeypatch.setattr(conformance, "check_server", check_server)
+    monkeypatch.setattr(cli, "check_server", check_server)
     return calls
 
 
@@ -336,7 +336,7 @@ class TestNotChecked:
         def check_facade(*_: object, **__: object) -> None:
             raise error
 
-        monkeypatch.setattr(conformance, "check_facade", check_facade)
+        monkeypatch.setattr(cli, "check_facade", check_facade)
 
         assert main(facade("wsfsm")) == status
         assert capsys.readouterr() == ("", told)

@@ -11,10 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from checking import BAD, CASES, MUST, ONE, SHOULD, Capture, Patch, facade, failed, written
 
-from wsfsm import conformance
 from wsfsm.cli import main
-from wsfsm.conformance import Verdict, baseline
-from wsfsm.conformance.report_json import to_json
+from wsfsm.conformance import Verdict, baseline, cli
+from wsfsm.conformance.reports.json import to_json
 
 pytestmark = pytest.mark.usefixtures("wide")
 
@@ -293,7 +292,7 @@ class TestBaseline:
         monkeypatch: Patch,
         capsys: Capture,
     ) -> None:
-        monkeypatch.setattr(conformance, "check_facade", None)
+        monkeypatch.setattr(cli, "check_facade", None)
         if text is not None:
             path.write_text(text)
 

@@ -14,9 +14,9 @@ import anyio.to_thread
 import pytest
 from serving import comes_true
 
-from wsfsm.conformance import threads
-from wsfsm.conformance.clock import Standstill, Stopped, run, settle
-from wsfsm.conformance.threads import Threads
+from wsfsm.conformance.facade import _threads as threads
+from wsfsm.conformance.facade._clock import Standstill, Stopped, run, settle
+from wsfsm.conformance.facade._threads import Threads
 
 
 def now() -> float:

@@ -10,10 +10,10 @@ from test_conformance_facades import ACCEPT, CONNECT, OPENS, play
 
 from wsfsm import WebSocket
 from wsfsm.conformance.cases import Level, load_folder, select
-from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target
-from wsfsm.conformance.frameworks import facade_target
-from wsfsm.conformance.observations import call_of, signature_of
+from wsfsm.conformance.facade._calls import call_of, signature_of
+from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
+from wsfsm.conformance.facade.frameworks import facade_target
+from wsfsm.conformance.facade.runner import check_facade
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Verdict
 

@@ -8,10 +8,10 @@ import pytest
 
 from wsfsm import WebSocket
 from wsfsm.conformance.cases import Level
-from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facades import class_target
+from wsfsm.conformance.facade.adapters import class_target
+from wsfsm.conformance.facade.runner import check_facade
 from wsfsm.conformance.verdicts import Verdict
-from wsfsm.errors import IllegalTransition, WebSocketDisconnect
+from wsfsm.exceptions import IllegalTransition, WebSocketDisconnect
 
 F, N, T, C = Verdict.FAIL, Verdict.NON_STRICT, Verdict.TIMEOUT, Verdict.CRASH
 BODY = "websocket.http.response.body"

@@ -10,8 +10,8 @@ import pytest
 from test_conformance_facade_mutants import FAULTS, C, F, Message, N, T, _Mutant
 
 from wsfsm.conformance import Level, load_folder, select
-from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facades import class_target
+from wsfsm.conformance.facade.adapters import class_target
+from wsfsm.conformance.facade.runner import check_facade
 from wsfsm.conformance.verdicts import Verdict
 
 Change = Callable[[Message], Message]

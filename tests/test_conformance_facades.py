@@ -12,16 +12,17 @@ from support import ROOT
 
 from wsfsm import WebSocket
 from wsfsm.conformance import baseline
+from wsfsm.conformance._judge import told
+from wsfsm.conformance._versions import versions
 from wsfsm.conformance.cases import FOLDER, Case, Level, Never, Step, load, load_folder
-from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facade_server import Server, plain
-from wsfsm.conformance.facades import FacadeError, class_target
-from wsfsm.conformance.frameworks import FACADES, facade_target
-from wsfsm.conformance.observing import told
-from wsfsm.conformance.packages import versions
+from wsfsm.conformance.facade._fake_server import Server, plain
+from wsfsm.conformance.facade.adapters import FacadeError, class_target
+from wsfsm.conformance.facade.frameworks import FACADES, facade_target
+from wsfsm.conformance.facade.runner import check_facade
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
-from wsfsm.tables import LOST, event_of
+from wsfsm.tables import event_of
+from wsfsm.tables.events import LOST
 
 HTTP_EXCEPTIONS = {case.id for case in load_folder("facade") if ".exception" in case.id} | {
     "denial.how-exceptions-end"

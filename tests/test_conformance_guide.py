@@ -1,6 +1,5 @@
 """The guide to `wsfsm check` says what the code does."""
 
-import argparse
 import contextlib
 import io
 import re
@@ -8,8 +7,7 @@ import re
 from guides import Guide
 from support import ROOT
 
-from wsfsm import check
-from wsfsm.conformance import FACADES, PROFILES, Verdict, load_folder
+from wsfsm.conformance import FACADES, PROFILES, Verdict, cli, load_folder
 
 GUIDE = Guide(ROOT / "docs" / "conformance.md")
 
@@ -19,10 +17,8 @@ def test_its_code_prints_what_it_says() -> None:
 
 
 def test_every_option_is_there() -> None:
-    parser = argparse.ArgumentParser()
-    check.declare(parser.add_subparsers())
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
-        parser.parse_args(["check", "server", "--help"])
+        cli.main(["server", "--help"])
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", out.getvalue(), re.MULTILINE))
 
     assert {cell.split()[0] for cell in GUIDE.first_cells("What is told")} == options - {"--help"}

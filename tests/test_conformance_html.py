@@ -11,8 +11,8 @@ from browsing import contrast
 from playwright.sync_api import Browser, Page, expect
 from reports import BAD, CODE, REPORTS, STATUS, WEIRD, WILD, report, result
 
-from wsfsm.conformance.report_html import to_html
-from wsfsm.conformance.report_parts import plain
+from wsfsm.conformance.reports._common import plain
+from wsfsm.conformance.reports.html import to_html
 
 
 def data(html: str) -> Any:

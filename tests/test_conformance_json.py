@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from reports import CASES, REPORTS
 
-from wsfsm.conformance.report_json import FORMAT, from_json, to_json
+from wsfsm.conformance.reports.json import FORMAT, from_json, to_json
 from wsfsm.conformance.values import CaseError
 
 

@@ -7,7 +7,7 @@ from reports import BAD, CODE, DEAD, GOOD, REPORTS, report, result
 
 from wsfsm.conformance.baseline import Baseline, Known
 from wsfsm.conformance.cases import Level
-from wsfsm.conformance.report_junit import to_junit
+from wsfsm.conformance.reports.junit import to_junit
 from wsfsm.conformance.verdicts import Entry, Report, Verdict
 
 

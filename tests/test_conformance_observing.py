@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from wsfsm.conformance import Level, Result, Verdict
+from wsfsm.conformance._judge import Record, States
 from wsfsm.conformance.cases import Case, Step
-from wsfsm.conformance.observing import Record, States
 
 CONNECT = {"type": "websocket.connect"}
 ACCEPT = {"type": "websocket.accept"}

@@ -9,11 +9,11 @@ from contextlib import suppress
 import pytest
 from played_servers import is_gone
 
-from wsfsm.conformance import orphans
+from wsfsm.conformance.server import _reaper as orphans
 
 SERVER = """
 import os, subprocess, sys, time
-from wsfsm.conformance.orphans import forget, watch
+from wsfsm.conformance.server._reaper import forget, watch
 server = subprocess.Popen(
     [sys.executable, "-c", "import time; time.sleep(60)"],
     stdout=subprocess.DEVNULL,

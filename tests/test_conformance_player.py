@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from serving import in_time
 
-from wsfsm.conformance.control import Control, Remote
-from wsfsm.conformance.player import CONTROL, OnPurpose, app, player_for
+from wsfsm.conformance.server._control import Control, Remote
+from wsfsm.conformance.server.app import CONTROL, OnPurpose, app, player_for
 
 SCOPE = {"type": "websocket", "headers": [(b"x-wsfsm-run", b"1")]}
 Play = Callable[[Remote, "asyncio.Task[None]"], Awaitable[None]]
@@ -304,7 +304,7 @@ class TestChannel:
         in_time(main)
 
     def test_nobody_is_told_to_end_who_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wsfsm.conformance.control._GRACE", 0.01)
+        monkeypatch.setattr("wsfsm.conformance.server._control._GRACE", 0.01)
 
         async def main() -> None:
             assert await Remote().tell({"do": "return"}) == {"gone": True}
@@ -415,7 +415,7 @@ class TestStrangers:
                     assert not remote.arrived.is_set()
                     writer.close()
 
-        monkeypatch.setattr("wsfsm.conformance.control._LIMIT", 2**16)
+        monkeypatch.setattr("wsfsm.conformance.server._control._LIMIT", 2**16)
         in_time(main)
 
     @pytest.mark.parametrize(
@@ -440,5 +440,5 @@ class TestStrangers:
                     assert await remote.do({"do": "receive"}, 1) == {seen: True}
                     writer.close()
 
-        monkeypatch.setattr("wsfsm.conformance.control._LIMIT", 2**16)
+        monkeypatch.setattr("wsfsm.conformance.server._control._LIMIT", 2**16)
         in_time(main)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wsfsm.conformance.received import Frames, extensions_of
+from wsfsm.conformance.server._received import Frames, extensions_of
 
 HELLO = bytes.fromhex("f248cdc9c90700")  # RFC 7692 7.2.3.1
 AGAIN = bytes.fromhex("f200110000")  # RFC 7692 7.2.3.2, what refers to it

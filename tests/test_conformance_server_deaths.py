@@ -13,7 +13,7 @@ from conformance_app import other
 from played_servers import PYTHON, cases, uvicorn, verdicts
 
 from wsfsm.conformance import CommandTarget, Level, Result, TargetError, Verdict, check_server
-from wsfsm.conformance.servers import ServerTarget
+from wsfsm.conformance.server.targets import ServerTarget
 
 
 class Noisy:
@@ -93,7 +93,7 @@ class TestDying:
     def test_a_server_that_lives_and_does_not_serve_has_crashed_too(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 2.0)
+        monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 2.0)
         report = check_server(uvicorn("deaf"), cases("accept.twice", "send.text"))
 
         assert verdicts(report) == {"accept.twice": "crash", "send.text": "pass"}
@@ -104,7 +104,7 @@ class TestDying:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("_DYING", "_REACHING"):
-            monkeypatch.setattr(f"wsfsm.conformance.server_runner.{name}", 1.0)
+            monkeypatch.setattr(f"wsfsm.conformance.server.runner.{name}", 1.0)
         chosen = cases("accept.twice", "send", "receive")
         good = {
             result.case.id: str(result.verdict)
@@ -118,13 +118,13 @@ class TestDying:
     def test_a_server_whose_application_does_not_play_is_not_checked(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 0.2)
+        monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 0.2)
 
         with pytest.raises(TargetError, match="other listens, but no request reaches wsfsm"):
             check_server(uvicorn("other"), cases("send.text"))
 
     def test_one_in_process_is_not_either(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 0.2)
+        monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 0.2)
         target = broken_server("mute", lambda _app: other)
 
         with pytest.raises(TargetError, match="mute listens, but no request reaches wsfsm"):
@@ -189,7 +189,7 @@ uvicorn.main()
             check_server(target, cases("send.text", "frames.limit"))
 
     def test_one_that_is_deaf_for_a_while_is_told_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 1.5)
+        monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 1.5)
         # those that take their time may be late on a busy machine
         chosen = [case for case in cases("receive") if "many" not in case.id]
 

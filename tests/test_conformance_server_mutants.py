@@ -30,7 +30,7 @@ from broken_servers import (
 
 from wsfsm.conformance import Level, Verdict, check_server, load_folder, select
 from wsfsm.conformance.cases import Case
-from wsfsm.errors import ClientDisconnected
+from wsfsm.exceptions import ClientDisconnected
 from wsfsm.types import Message
 
 BROKEN = [

@@ -25,12 +25,11 @@ from wsfsm.conformance import (
     check_server,
     load_folder,
     profile,
-    profiles,
-    server_runner,
-    servers,
 )
 from wsfsm.conformance.cases import Case, Step
-from wsfsm.conformance.orphans import hire
+from wsfsm.conformance.server import profiles, targets
+from wsfsm.conformance.server import runner as server_runner
+from wsfsm.conformance.server._reaper import hire
 
 
 class TestOurOwn:
@@ -86,7 +85,7 @@ class TestStarting:
             check_server(CommandTarget(name="x", command=tuple(command)), cases("send.text"))
 
     def test_what_never_listens_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(servers, "_STARTING", 0.3)
+        monkeypatch.setattr(targets, "_STARTING", 0.3)
         command = (PYTHON, "-c", "import time; print('yes', flush=True); time.sleep(60)")
 
         with pytest.raises(
@@ -95,7 +94,7 @@ class TestStarting:
             check_server(CommandTarget(name="x", command=command), cases("send.text"))
 
     def test_what_does_not_stop_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(servers, "_STOPPING", 0.2)
+        monkeypatch.setattr(targets, "_STOPPING", 0.2)
         code = """
 import signal, socket, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -120,9 +119,9 @@ class TestPorts:
             free.bind(("127.0.0.1", 0))
             ports = [sock.getsockname()[1] for sock in (taken, free)]
             free.close()
-            monkeypatch.setattr(servers, "_PORTS", iter(ports))
+            monkeypatch.setattr(targets, "_PORTS", iter(ports))
 
-            assert servers._free_port() == ports[1]
+            assert targets._free_port() == ports[1]
 
 
 class TestFolders:
@@ -135,7 +134,7 @@ class TestFolders:
         monkeypatch.setattr(sys, "base_prefix", "/")
         monkeypatch.chdir(inner)
 
-        assert servers._without_folders(f"{inner}/a {tmp_path}/b /c") == ".../a .../b /c"
+        assert targets._without_folders(f"{inner}/a {tmp_path}/b /c") == ".../a .../b /c"
 
     def test_one_that_was_removed_is_not_asked_for(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -145,7 +144,7 @@ class TestFolders:
         monkeypatch.chdir(gone)
         gone.rmdir()
 
-        assert servers._without_folders("a/b") == "a/b"
+        assert targets._without_folders("a/b") == "a/b"
 
 
 class TestVariants:
@@ -187,7 +186,7 @@ class TestSteps:
         return result
 
     def test_a_case_that_takes_too_long_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._LIMIT", 0.1)
+        monkeypatch.setattr("wsfsm.conformance.server.runner._LIMIT", 0.1)
 
         result = self.play(with_steps({"wait": 5}))
 
@@ -327,7 +326,7 @@ class TestProcesses:
         async def main() -> None:
             process: Any = Dying()
             hire()
-            ending = asyncio.ensure_future(servers._Process("", 0, process, io.BytesIO()).end())
+            ending = asyncio.ensure_future(targets._Process("", 0, process, io.BytesIO()).end())
             for _ in range(3):
                 await asyncio.sleep(0.01)
                 ending.cancel()
@@ -344,7 +343,7 @@ class TestProcesses:
     def test_one_that_leaves_the_foreground_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, after: str
     ) -> None:
-        monkeypatch.setattr("wsfsm.conformance.server_runner._REACHING", 2.0)
+        monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 2.0)
         code = f"if os.fork(): {after} os._exit(0)\ntime.sleep(60)"
         with pytest.raises(TargetError, match=r"it has to (stay|run) in the foreground"):
             check_server(script(code), cases("send.text"))
@@ -352,7 +351,7 @@ class TestProcesses:
     def test_what_listens_after_its_end_is_not_taken_for_it(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(servers, "_listens", lambda *_: True)
+        monkeypatch.setattr(targets, "_listens", lambda *_: True)
         process: Any = Dying()
         process.returncode = 3
 
@@ -360,7 +359,7 @@ class TestProcesses:
             with tempfile.TemporaryFile() as output:
                 output.write(b"the port is taken")
                 output.flush()
-                await script("")._listening(servers._Process("", 4711, process, output))
+                await script("")._listening(targets._Process("", 4711, process, output))
 
         told = r"listens on port 4711, but .* ended with status 3; .*foreground:\nthe port is taken"
         with pytest.raises(TargetError, match=told):
@@ -403,7 +402,7 @@ time.sleep(60)
     ) -> None:
         @contextlib.asynccontextmanager
         async def running(*_arguments: Any) -> AsyncIterator[Any]:
-            yield servers._Process("127.0.0.1", 1, Dead(), sys.stdin.buffer)  # type: ignore[arg-type]
+            yield targets._Process("127.0.0.1", 1, Dead(), sys.stdin.buffer)  # type: ignore[arg-type]
 
         class Dead:
             returncode = 1
@@ -412,8 +411,8 @@ time.sleep(60)
             """It was alive then."""
 
         monkeypatch.setattr(CommandTarget, "running", running)
-        monkeypatch.setattr(servers._Process, "died", lambda _: "dead")
-        monkeypatch.setattr(servers._Process, "words", lambda _: "")
+        monkeypatch.setattr(targets._Process, "died", lambda _: "dead")
+        monkeypatch.setattr(targets._Process, "words", lambda _: "")
         monkeypatch.setattr(server_runner._Session, "reach", reached)
         report = check_server(script(""), cases("handshake.status", "handshake.post"))
 

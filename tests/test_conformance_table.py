@@ -10,7 +10,7 @@ from rich.console import Console
 
 from wsfsm.conformance.baseline import Baseline, Known, compare
 from wsfsm.conformance.cases import Level
-from wsfsm.conformance.report_table import Progress, show_changes, show_reports
+from wsfsm.conformance.reports.terminal import Progress, show_changes, show_reports
 from wsfsm.conformance.verdicts import Report, Verdict
 
 
@@ -176,7 +176,7 @@ class TestProgress:
 
 def test_what_it_needs_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich.progress", None)
-    monkeypatch.delitem(sys.modules, "wsfsm.conformance.report_table")
+    monkeypatch.delitem(sys.modules, "wsfsm.conformance.reports.terminal")
 
     with pytest.raises(ImportError, match=r'pip install "wsfsm\[conformance\]"'):
-        importlib.import_module("wsfsm.conformance.report_table")
+        importlib.import_module("wsfsm.conformance.reports.terminal")

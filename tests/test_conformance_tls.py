@@ -9,8 +9,8 @@ import pytest
 from played_servers import UVICORN, cases, uvicorn, verdicts
 
 from wsfsm.conformance import CommandTarget, check_server
-from wsfsm.conformance.certificates import certificate
-from wsfsm.conformance.profiles import PROFILES
+from wsfsm.conformance.server._certificates import certificate
+from wsfsm.conformance.server.profiles import PROFILES
 
 TLS = {"tls": PROFILES["uvicorn"].variants["tls"]}
 PASSED = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from serving import in_time
 
+from wsfsm.conformance.server._client import Client, frame, frames
 from wsfsm.conformance.values import CaseError
-from wsfsm.conformance.wire import Client, frame, frames
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -326,7 +326,7 @@ class TestOddServers:
         async def look(client: Client) -> Any:
             return await client.end(0.2), len(client.seen)
 
-        monkeypatch.setattr("wsfsm.conformance.wire._MOST", 100_000)
+        monkeypatch.setattr("wsfsm.conformance.server._client._MOST", 100_000)
         seen, size = seen_of(b"x" * 1_000_000, look, stays=True)
 
         assert seen == {"waits": True}
@@ -348,5 +348,5 @@ class TestOddServers:
             ):
                 await connect_all(full.getsockname(), clients)
 
-        monkeypatch.setattr("wsfsm.conformance.wire._CONNECTING", 0.2)
+        monkeypatch.setattr("wsfsm.conformance.server._client._CONNECTING", 0.2)
         in_time(main)

@@ -8,12 +8,12 @@ import pytest
 from virtual import Application, Link, Transport, in_virtual_time, message, turns
 from wire import BINARY, CLOSE, PING, PONG, TEXT, close_payload, frame
 
-from wsfsm.commands import Timer
-from wsfsm.integrations.deadlines import Deadlines
-from wsfsm.integrations.traffic import IN_FLIGHT, Traffic
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
-from wsfsm.policies import Policies
-from wsfsm.states import ServerState
+from wsfsm.integrations.uvicorn._deadlines import Deadlines
+from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, Traffic
+from wsfsm.server._policies import Policies
+from wsfsm.server.commands import Timer
+from wsfsm.tables.states import ServerState
 
 ACCEPT = message("accept")
 START = message("http.response.start", status=404)
@@ -205,12 +205,12 @@ def stop(link: Link) -> None:
 SHUTDOWNS: dict[str, list[Any]] = {
     "IDLE": [],
     "CONNECTING": ["ask"],
-    "DENY_HEAD": ["ask", START],
-    "DENY_BODY": ["ask", START, MORE],
+    "DENIAL_HELD": ["ask", START],
+    "DENIAL_STREAMING": ["ask", START, MORE],
     "OPEN": ["ask", ACCEPT],
     "CLOSING": ["ask", ACCEPT, message("close")],
-    "DRAIN": ["ask", ACCEPT, frame(CLOSE), "receive", "receive"],
-    "DRAIN of a rejection": ["ask", message("close")],
+    "DRAINING": ["ask", ACCEPT, frame(CLOSE), "receive", "receive"],
+    "DRAINING of a rejection": ["ask", message("close")],
 }
 
 
@@ -228,7 +228,7 @@ class TestAStop:
                 self.closing = True
 
         # the head of a denial that is held waits for its body, then for the peer
-        held = state == "DENY_HEAD" and ws is Timely
+        held = state == "DENIAL_HELD" and ws is Timely
         transport = Stuck(half_closes=half_closes)
         assert lasts(SHUTDOWNS[state], stop, ws=ws, transport=transport) == (6 if held else 3)
 
@@ -257,14 +257,14 @@ class TestAStop:
 
 
 class TestThePeersAnswer:
-    @pytest.mark.parametrize("state", ["CLOSING", "DRAIN", "DRAIN of a rejection"])
+    @pytest.mark.parametrize("state", ["CLOSING", "DRAINING", "DRAINING of a rejection"])
     def test_a_silent_peer_is_waited_for_for_the_close_timeout(self, state: str) -> None:
         assert lasts(SHUTDOWNS[state]) == 7
 
     def test_a_handshake_that_is_not_answered_too(self) -> None:
         assert lasts(SHUTDOWNS["CONNECTING"]) == 11 + 7
 
-    @pytest.mark.parametrize("state", ["CLOSING", "DRAIN", "OPEN"])
+    @pytest.mark.parametrize("state", ["CLOSING", "DRAINING", "OPEN"])
     def test_one_that_takes_data_is_waited_for(self, state: str) -> None:
         transport = Transport()
         transport.kept = 1_000_000
@@ -369,7 +369,7 @@ class TestTheKeepAlive:
             transport.lose()
             app.steps.put_nowait("return")
             await turns()
-            assert link.core.state is ServerState.DEAD
+            assert link.core.state is ServerState.CLOSED
             assert link.is_clean()
 
         in_virtual_time(main)

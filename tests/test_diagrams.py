@@ -34,8 +34,8 @@ from wsfsm.diagrams import (
     render,
     svg,
 )
-from wsfsm.engine import Coupling, Event, Machine, Row, Table
-from wsfsm.errors import BadCoupling
+from wsfsm.exceptions import BadCoupling
+from wsfsm.fsm import Coupling, Event, Machine, Row, Table
 
 COMMITTED = Path(__file__).parent.parent / "diagrams"
 STALE = "stale: run `wsfsm diagram --write diagrams`"
@@ -52,7 +52,7 @@ LIGHT = Machine(
         name="light",
         states=(Light.RED, Light.OFF),
         initial=Light.RED,
-        terminal=(Light.OFF,),
+        final=(Light.OFF,),
         rows=(Row(Light.RED, "switch", Light.OFF),),
     )
 )
@@ -63,13 +63,13 @@ STRANGE = Table(
     name='na"me <i>',
     states=("", ODD, ODDER, "[*]"),
     initial="",
-    terminal=("[*]",),
+    final=("[*]",),
     rows=(
         Row("", Event(ODD, guard=ODDER), ODD, "no|te\nof [two](lines)"),
-        Row("", Event('style: x#58; "', informal=True), ODDER),
+        Row("", Event('style: x#58; "', is_message=False), ODDER),
         Row(ODD, ODD, ODD),
         Row(ODD, "waits_for_it", ODDER),
-        Row(ODDER, Event(" a b ", informal=True), "[*]"),
+        Row(ODDER, Event(" a b ", is_message=False), "[*]"),
     ),
 )
 
@@ -79,10 +79,10 @@ def coupling(**changes: Any) -> Coupling[Any]:
     parts: dict[str, Any] = {
         "machine": "light",
         "event": "switch",
-        "binds": STRANGE.name,
-        "keeps": STRANGE.events,
-        "delivers": True,
-        "reads": None,
+        "target": STRANGE.name,
+        "still_allows": STRANGE.events,
+        "forwards": True,
+        "shown_as": None,
     }
     return Coupling(**(parts | changes))
 
@@ -146,14 +146,14 @@ class TestCommittedFiles:
             expected |= {table.name, f"{table.name}:start", f"{table.name}:start:arrow"}
             expected |= {anchor(table.name, state.name) for state in table.states}
             if diagram.gathered:
-                arrows = {(r.source, r.destination) for r in table.rows} - {
+                arrows = {(r.source, r.target) for r in table.rows} - {
                     (state, state) for state in table.states
                 }
                 expected |= {f"{anchor(table.name, s.name)}:{anchor(d.name)}" for s, d in arrows}
             else:
                 expected |= {anchor(table.name, r.source.name, str(r.event)) for r in table.rows}
         for tie in diagram.couplings:
-            me = f"{tie.machine}:{anchor(str(tie.event))}:{tie.binds}"
+            me = f"{tie.machine}:{anchor(str(tie.event))}:{tie.target}"
             expected |= {me, f"{me}:from", f"{me}:binds"}
 
         assert set(elements((COMMITTED / f"{name}.svg").read_bytes())) == expected
@@ -178,7 +178,7 @@ class TestDiagram:
         with pytest.raises(ValueError, match=told):
             Diagram(machines)
 
-    @pytest.mark.parametrize("part", ["machine", "binds", "event"])
+    @pytest.mark.parametrize("part", ["machine", "target", "event"])
     def test_couplings_of_what_is_not_drawn_are_refused(self, part: str) -> None:
         with pytest.raises(BadCoupling, match=r"other.*not in a diagram of light, "):
             Diagram([LIGHT, STRANGE], [coupling(**{part: "other"})])
@@ -296,7 +296,10 @@ class TestDot:
 
     @pytest.mark.usefixtures("graphviz")
     def test_no_name_can_break_out_of_it(self) -> None:
-        ties = [coupling(), coupling(machine=STRANGE.name, event=ODD, keeps=(), reads=ODD)]
+        ties = [
+            coupling(),
+            coupling(machine=STRANGE.name, event=ODD, still_allows=(), shown_as=ODD),
+        ]
         found = elements(svg(Diagram([STRANGE, LIGHT], ties)))
 
         assert found[anchor(STRANGE.name, ODD)][2] == "".join(ODD.split())
@@ -423,14 +426,14 @@ class TestMarkdown:
         ("changes", "told"),
         [
             ({}, "goes on as before"),
-            ({"keeps": ()}, "takes nothing"),
-            ({"keeps": ("waits_for_it",)}, "takes only `waits_for_it`"),
+            ({"still_allows": ()}, "takes nothing"),
+            ({"still_allows": ("waits_for_it",)}, "takes only `waits_for_it`"),
             (
-                {"keeps": (STRANGE.events[-1], "waits_for_it")},
+                {"still_allows": (STRANGE.events[-1], "waits_for_it")},
                 "takes only <i> a b </i> or `waits_for_it`",
             ),
-            ({"keeps": (), "delivers": False}, "takes nothing and delivers nothing"),
-            ({"reads": "[*]"}, r"reads <code>[\*]</code>"),
+            ({"still_allows": (), "forwards": False}, "takes nothing and delivers nothing"),
+            ({"shown_as": "[*]"}, r"reads <code>[\*]</code>"),
         ],
     )
     def test_it_tells_what_a_coupling_does(self, changes: dict[str, Any], told: str) -> None:
@@ -450,7 +453,7 @@ class TestMarkdown:
             ("[a](b)", r"<code>[a\](b)</code>"),
             (" a", "<code> a</code>"),
             ("\x07", r"<code>\\x07</code>"),
-            (Event("a*b", informal=True), r"*a\*b*"),
+            (Event("a*b", is_message=False), r"*a\*b*"),
             (Event("a", guard="_b"), r"`a` *[\_b]*"),
         ],
     )

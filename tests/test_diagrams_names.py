@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from wsfsm.diagrams import Diagram, Kind, dot, markdown, mermaid, png, svg
-from wsfsm.engine import Coupling, Event, Row, Table
+from wsfsm.fsm import Coupling, Event, Row, Table
 
 PLAIN = [
     # Graphviz: escape sequences of labels (escString), entities, markup, the end of a string
@@ -56,7 +56,7 @@ def everywhere(name: str) -> Table[str]:
     rows = (
         Row(name, event, "the end", name, (name,)),
         Row(name, Event("guarded", guard=event), name),
-        Row(name, Event(f"{event}!", informal=True), name),
+        Row(name, Event(f"{event}!", is_message=False), name),
     )
     return Table(name, (name, "the end"), name, ("the end",), rows)
 

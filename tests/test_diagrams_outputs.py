@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import attrs
 
 from wsfsm.diagrams import DIAGRAMS, Diagram, dot, markdown, mermaid
-from wsfsm.engine import Event, Row, Table
+from wsfsm.fsm import Event, Row, Table
 from wsfsm.tables import SERVER
 
 
@@ -20,14 +20,14 @@ DOOR = Table(
     name="door",
     states=("open", "shut", "gone"),
     initial="open",
-    terminal=("gone",),
+    final=("gone",),
     rows=(
         Row("open", "push", "shut", "a note", (Noise.BANG, "lock|ed")),
         Row("shut", Event("turn", guard="left"), "gone"),
-        Row("shut", Event("turn", guard="right"), "gone", emits=("creak",)),
+        Row("shut", Event("turn", guard="right"), "gone", outputs=("creak",)),
         Row("shut", Event("knock", guard="loud"), "shut"),
         Row("shut", Event("knock", guard="soft"), "gone"),
-        Row("shut", Event("look", informal=True), "shut", emits=("wink",)),
+        Row("shut", Event("look", is_message=False), "shut", outputs=("wink",)),
     ),
 )
 ALL = Diagram([DOOR])

@@ -11,17 +11,17 @@ import transitions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsfsm.engine import Coupling, Event, Machine, Row, Table
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     BadCoupling,
     DeadEnd,
     DuplicateRow,
     IllegalTransition,
-    RowOutOfTerminalState,
     TableError,
+    TransitionFromFinalState,
     UnknownState,
     UnreachableState,
 )
+from wsfsm.fsm import Coupling, Event, Machine, Row, Table
 
 
 class Light(Enum):
@@ -34,7 +34,7 @@ class Push(StrEnum):
     OPEN = "open"
 
 
-TIMER = Event("timer", informal=True)
+TIMER = Event("timer", is_message=False)
 FAULT = Event("switch", guard="fault")
 
 LIGHT = Machine(
@@ -42,7 +42,7 @@ LIGHT = Machine(
         name="light",
         states=(Light.RED, Light.GREEN, Light.OFF),
         initial=Light.RED,
-        terminal=(Light.OFF,),
+        final=(Light.OFF,),
         rows=(
             Row(Light.RED, TIMER, Light.GREEN, "it turns green by itself"),
             Row(Light.RED, "switch", Light.OFF),
@@ -60,7 +60,7 @@ def table(**changes: Any) -> Table[str]:
         "name": "door",
         "states": ("open", "shut", "gone"),
         "initial": "open",
-        "terminal": ("gone",),
+        "final": ("gone",),
         "rows": (Row("open", "push", "shut"), Row("shut", "remove", "gone")),
     }
     return Table(**(parts | changes))
@@ -70,7 +70,7 @@ ROWS = table().rows
 
 REFUSED_DECLARATIONS = [
     ("unknown initial", {"initial": "ajar"}, UnknownState, ["initial", "'ajar'"]),
-    ("unknown terminal", {"terminal": ("gone", "ajar")}, UnknownState, ["terminal", "'ajar'"]),
+    ("unknown final", {"final": ("gone", "ajar")}, UnknownState, ["final", "'ajar'"]),
     (
         "unknown source",
         {"rows": (*ROWS, Row("ajar", "push", "shut"))},
@@ -78,10 +78,10 @@ REFUSED_DECLARATIONS = [
         ["source 'ajar'", "ajar --push--> shut", "open, shut, gone"],
     ),
     (
-        "unknown destination",
+        "unknown target",
         {"rows": (*ROWS, Row("shut", "pull", "ajar"))},
         UnknownState,
-        ["destination 'ajar'", "shut --pull--> ajar"],
+        ["target 'ajar'", "shut --pull--> ajar"],
     ),
     (
         "duplicate row",
@@ -112,7 +112,7 @@ REFUSED_DECLARATIONS = [
     (
         "row out of a terminal state",
         {"rows": (*ROWS, Row("gone", "bring", "open"))},
-        RowOutOfTerminalState,
+        TransitionFromFinalState,
         ["gone --bring--> open"],
     ),
     (
@@ -130,7 +130,7 @@ REFUSED_DECLARATIONS = [
         DeadEnd,
         ["state ajar", "(gone)"],
     ),
-    ("no terminal state at all", {"terminal": ()}, DeadEnd, ["state open", "there is none"]),
+    ("no final state at all", {"final": ()}, DeadEnd, ["state open", "there is none"]),
     ("an event without a name", {"rows": (*ROWS, Row("shut", "", "gone"))}, TableError, ["name"]),
     (
         "an event that is no str",
@@ -195,7 +195,7 @@ class TestDeclaration:
         for text in texts:
             assert text in str(caught.value)
 
-    @pytest.mark.parametrize("field", ["states", "terminal", "rows"])
+    @pytest.mark.parametrize("field", ["states", "final", "rows"])
     def test_a_list_is_refused_because_it_could_change(self, field: str) -> None:
         with pytest.raises(TableError, match=f"{field} must be a tuple"):
             table(**{field: list(getattr(table(), field))})
@@ -267,11 +267,11 @@ class TestCompiledMachine:
     def test_a_node_knows_what_it_allows_in_the_tables_order(self) -> None:
         green = LIGHT.nodes[Light.GREEN]
 
-        assert green.allows == ("tick", TIMER, FAULT)
-        assert green.choices == ("tick", "switch [fault]")
-        assert not green.terminal
-        assert LIGHT.nodes[Light.OFF].terminal
-        assert LIGHT.nodes[Light.OFF].allows == ()
+        assert green.events == ("tick", TIMER, FAULT)
+        assert green.allowed == ("tick", "switch [fault]")
+        assert not green.final
+        assert LIGHT.nodes[Light.OFF].final
+        assert LIGHT.nodes[Light.OFF].events == ()
 
     def test_it_starts_at_the_initial_state(self) -> None:
         assert LIGHT.initial is LIGHT.nodes[Light.RED]
@@ -300,7 +300,7 @@ class TestCompiledMachine:
     def test_string_states_work_as_enum_states_do(self) -> None:
         door = Machine(table())
 
-        assert door.initial.step("push").step("remove").terminal
+        assert door.initial.step("push").step("remove").final
         with pytest.raises(IllegalTransition, match="'remove' in state open"):
             door.initial.step("remove")
 
@@ -361,53 +361,53 @@ class TestCoupling:
     BLACKOUT: Coupling[Light] = Coupling(
         machine="grid",
         event="blackout",
-        binds="light",
-        keeps=(TIMER, "switch"),
-        delivers=False,
-        reads=Light.OFF,
+        target="light",
+        still_allows=(TIMER, "switch"),
+        forwards=False,
+        shown_as=Light.OFF,
     )
 
     def test_a_bound_machine_takes_only_what_it_keeps(self) -> None:
-        bound = LIGHT.bound(self.BLACKOUT)
+        bound = LIGHT.after(self.BLACKOUT)
 
-        assert bound[LIGHT.nodes[Light.RED]].allows == (TIMER, "switch")
-        assert bound[LIGHT.nodes[Light.GREEN]].allows == (TIMER,)
-        assert bound[LIGHT.nodes[Light.OFF]].allows == ()
+        assert bound[LIGHT.nodes[Light.RED]].events == (TIMER, "switch")
+        assert bound[LIGHT.nodes[Light.GREEN]].events == (TIMER,)
+        assert bound[LIGHT.nodes[Light.OFF]].events == ()
 
     def test_it_stays_bound(self) -> None:
-        bound = LIGHT.bound(self.BLACKOUT)
+        bound = LIGHT.after(self.BLACKOUT)
         green = bound[LIGHT.initial].step(TIMER)
 
         assert green is bound[LIGHT.nodes[Light.GREEN]]
         assert bound[green] is green
 
     def test_it_shows_the_state_that_the_coupling_says_and_does_not_deliver(self) -> None:
-        red = LIGHT.bound(self.BLACKOUT)[LIGHT.initial]
+        red = LIGHT.after(self.BLACKOUT)[LIGHT.initial]
 
         assert red.state is Light.OFF
-        assert not red.delivers
-        assert LIGHT.initial.delivers
+        assert not red.forwards
+        assert LIGHT.initial.forwards
 
     def test_without_a_state_to_show_it_shows_its_own(self) -> None:
-        own = attrs.evolve(self.BLACKOUT, reads=None)
+        own = attrs.evolve(self.BLACKOUT, shown_as=None)
 
-        assert [node.state for node in LIGHT.bound(own).values()] == [*Light, *Light]
+        assert [node.state for node in LIGHT.after(own).values()] == [*Light, *Light]
 
     @pytest.mark.parametrize(
         ("changes", "text"),
         [
-            ({"binds": "lamp"}, "does not bind the machine 'light'"),
-            ({"keeps": ("blink",)}, "has no event 'blink'"),
-            ({"keeps": ("timer",)}, "has no event 'timer'"),
-            ({"reads": "OFF"}, "has no state 'OFF'"),
-            ({"keeps": [TIMER]}, "keeps must be a tuple"),
+            ({"target": "lamp"}, "does not bind the machine 'light'"),
+            ({"still_allows": ("blink",)}, "has no event 'blink'"),
+            ({"still_allows": ("timer",)}, "has no event 'timer'"),
+            ({"shown_as": "OFF"}, "has no state 'OFF'"),
+            ({"still_allows": [TIMER]}, "still_allows must be a tuple"),
         ],
     )
     def test_a_coupling_that_does_not_fit_is_refused(
         self, changes: dict[str, Any], text: str
     ) -> None:
         with pytest.raises(BadCoupling, match=text) as caught:
-            LIGHT.bound(attrs.evolve(self.BLACKOUT, **changes))
+            LIGHT.after(attrs.evolve(self.BLACKOUT, **changes))
 
         assert "'grid'" in str(caught.value)
         assert "blackout" in str(caught.value)

@@ -14,13 +14,13 @@ import pytest
 from lamp import BLACKOUT, DARK, LAMP, OFF, STEP, Light
 
 from wsfsm.diagrams import DIAGRAMS, Diagram, dot
-from wsfsm.engine import Event, Machine, Node, Row, Table
-from wsfsm.joint import STRAIGHT, Ended, Pair
+from wsfsm.fsm import Event, Machine, Node, Row, Table
 from wsfsm.tables import APPLICATION, CLIENT, SERVER
+from wsfsm.websockets._joint import PRODUCT, Ended, ProductMachine
 
 HERE = Path(__file__).parent
 ROW = LAMP.table.rows[0]
-TIMER = Event("timer", guard="red", informal=True)
+TIMER = Event("timer", guard="red", is_message=False)
 SHARED = {
     "machine": LAMP,
     "node": OFF,
@@ -30,8 +30,8 @@ SHARED = {
     "table": LAMP.table,
     "row": ROW,
     "event": TIMER,
-    "joint": STRAIGHT.initial,
-    "pair": STRAIGHT,
+    "joint": PRODUCT.initial,
+    "pair": PRODUCT,
 }
 """By its kind."""
 COMPARED_BY_IDENTITY = ("machine", "node", "bound node", "joint", "pair")
@@ -50,9 +50,9 @@ class Door:
         self.node = machine.initial
 
 
-def two_states(name: str, first: Any, last: Any, emits: tuple[Any, ...] = ()) -> Table[Any]:
-    rows = (Row(first, "go", last, emits=emits),)
-    return Table(name=name, states=(first, last), initial=first, terminal=(last,), rows=rows)
+def two_states(name: str, first: Any, last: Any, outputs: tuple[Any, ...] = ()) -> Table[Any]:
+    rows = (Row(first, "go", last, outputs=outputs),)
+    return Table(name=name, states=(first, last), initial=first, final=(last,), rows=rows)
 
 
 @pytest.mark.parametrize("kind", SHARED)
@@ -102,7 +102,7 @@ class TestHolders:
         twin = pickle.loads(pickle.dumps(Door(LAMP)))
 
         assert twin.machine is LAMP
-        assert LAMP.column("off")[twin.node] is STEP
+        assert LAMP.transitions_on("off")[twin.node] is STEP
 
     def test_another_process_has_its_own_machine_and_the_nodes_of_that(self) -> None:
         code = (
@@ -131,7 +131,7 @@ class TestWhichMachine:
         twin = pickle.loads(pickled)
 
         assert twin.node is twin.machine.initial
-        assert twin.node.step("go").terminal
+        assert twin.node.step("go").final
         # and it is the one that the next is given
         assert pickle.loads(pickled).machine is twin.machine
 
@@ -149,7 +149,7 @@ class TestWhichMachine:
         assert pickle.loads(pickle.dumps(strings.initial)) is strings.initial
 
     def test_outputs_that_cannot_be_hashed_only_make_it_another_one(self) -> None:
-        door = Door(Machine(two_states("list", "open", "shut", emits=([],))))
+        door = Door(Machine(two_states("list", "open", "shut", outputs=([],))))
         twin = pickle.loads(pickle.dumps(door))
 
         assert twin.machine is not door.machine
@@ -157,15 +157,15 @@ class TestWhichMachine:
         assert twin.machine.table == door.machine.table
 
     def test_equal_couplings_bind_to_the_same_nodes(self) -> None:
-        assert LAMP.bound(attrs.evolve(BLACKOUT)) is LAMP.bound(BLACKOUT)
-        other = LAMP.bound(attrs.evolve(BLACKOUT, delivers=True))
+        assert LAMP.after(attrs.evolve(BLACKOUT)) is LAMP.after(BLACKOUT)
+        other = LAMP.after(attrs.evolve(BLACKOUT, forwards=True))
         assert other[LAMP.initial] is not DARK
 
 
 class TestChangedCopies:
     def test_an_event_a_row_and_a_coupling_are_values(self) -> None:
-        assert attrs.evolve(TIMER, guard="") == Event("timer", informal=True)
-        assert attrs.evolve(ROW, note="", emits=()) == Row(Light.RED, "off", Light.OFF)
+        assert attrs.evolve(TIMER, guard="") == Event("timer", is_message=False)
+        assert attrs.evolve(ROW, note="", outputs=()) == Row(Light.RED, "off", Light.OFF)
         assert attrs.evolve(BLACKOUT, event=Side.LEFT).event == "left"
 
     def test_a_table_is_checked_anew_and_a_machine_compiled_anew(self) -> None:
@@ -179,7 +179,7 @@ class TestChangedCopies:
 
     def test_a_node_that_no_machine_has_is_not_pickled_as_one_that_it_has(self) -> None:
         with pytest.raises(TypeError, match="mappingproxy"):
-            pickle.dumps(attrs.evolve(OFF, delivers=False))
+            pickle.dumps(attrs.evolve(OFF, forwards=False))
         alone = pickle.loads(pickle.dumps(Node("lamp", Light.OFF, {})))
 
         assert alone is not OFF
@@ -188,11 +188,11 @@ class TestChangedCopies:
 
 class TestJoints:
     def test_how_a_connection_has_ended_is_kept(self) -> None:
-        ended = Ended(STRAIGHT.initial, 4000, "enough", "client")
+        ended = Ended(PRODUCT.initial, 4000, "enough", "client")
         for twin in (copy.copy(ended), copy.deepcopy(ended), pickle.loads(pickle.dumps(ended))):
-            assert twin.joint is STRAIGHT.initial
+            assert twin.joint is PRODUCT.initial
             assert (twin.code, twin.reason, twin.closed_by) == (4000, "enough", "client")
 
     def test_those_of_another_pair_are_not_pickled_as_ours(self) -> None:
-        with pytest.raises(pickle.PicklingError, match="STRAIGHT"):
-            pickle.dumps(Pair().initial)
+        with pytest.raises(pickle.PicklingError, match="PRODUCT"):
+            pickle.dumps(ProductMachine().initial)

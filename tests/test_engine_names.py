@@ -6,17 +6,17 @@ from typing import Any, cast
 
 import pytest
 
-from wsfsm.engine import Coupling, Event, Machine, Row, Table
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     BadCoupling,
     DeadEnd,
     DuplicateRow,
     IllegalTransition,
-    RowOutOfTerminalState,
     TableError,
+    TransitionFromFinalState,
     UnknownState,
     UnreachableState,
 )
+from wsfsm.fsm import Coupling, Event, Machine, Row, Table
 
 
 class Push(StrEnum):
@@ -88,7 +88,7 @@ def table(first: Any, event: Any, last: Any, **changes: Any) -> Table[Any]:
         "name": "door",
         "states": (first, last),
         "initial": first,
-        "terminal": (last,),
+        "final": (last,),
         "rows": (Row(first, event, last),),
     }
     return Table(**(parts | changes))
@@ -111,7 +111,7 @@ class TestEventsThatAreAnotherKindOfStr:
 
         assert machine.table.events == ("push",)
         assert machine.initial.step(push) is machine.initial.step("push")
-        assert machine.column(push) is machine.column("push")
+        assert machine.transitions_on(push) is machine.transitions_on("push")
         assert list(machine.transitions.events) == ["push"]
 
     def test_a_refusal_names_them_by_their_value(self, push: str) -> None:
@@ -212,7 +212,7 @@ class TestStates:
         tie: Coupling[Any] = Coupling("wind", "blows", "door", (), True, Push.PUSH)
 
         with pytest.raises(BadCoupling, match=r"has no state <Push\.PUSH: 'push'>"):
-            machine.bound(tie)
+            machine.after(tie)
 
     @pytest.mark.parametrize("name", [5, None, b"door", Door.OPEN])
     def test_the_name_of_a_table_is_a_str(self, name: Any) -> None:
@@ -237,9 +237,9 @@ class TestTextOfErrors:
             (DuplicateRow, {"rows": (stay, Row(odd, odd, out))}),
             (DuplicateRow, {"rows": (stay, Row(odd, Event(odd), out))}),
             (DuplicateRow, {"states": (odd, out, odd)}),
-            (RowOutOfTerminalState, {"terminal": (odd,)}),
+            (TransitionFromFinalState, {"final": (odd,)}),
             (UnreachableState, {"states": (odd, out, "far")}),
-            (DeadEnd, {"states": (odd,), "terminal": (), "rows": (stay,)}),
+            (DeadEnd, {"states": (odd,), "final": (), "rows": (stay,)}),
         ]
         found = []
         for error, changes in cases:
@@ -250,7 +250,7 @@ class TestTextOfErrors:
         found += [str(machine.initial.refusal(odd)), str(machine.nodes[out].refusal(odd))]
         tie: Coupling[str] = Coupling(odd, odd, odd, (f"{odd}!",), True, None)
         with pytest.raises(BadCoupling) as refused:
-            machine.bound(tie)
+            machine.after(tie)
         return [*found, str(refused.value)]
 
     def test_what_cannot_be_printed_is_written_as_its_escape_sequence(self) -> None:

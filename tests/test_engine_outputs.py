@@ -2,21 +2,21 @@
 
 import pytest
 
-from wsfsm.engine import Event, Machine, Row, Step, Table
-from wsfsm.errors import IllegalTransition, TableError
+from wsfsm.exceptions import IllegalTransition, TableError
+from wsfsm.fsm import Event, Machine, Row, Table, Transition
 
-NOTICE = Event("notice", informal=True)
+NOTICE = Event("notice", is_message=False)
 DOOR = Machine(
     Table(
         name="door",
         states=("open", "shut", "gone"),
         initial="open",
-        terminal=("gone",),
+        final=("gone",),
         rows=(
-            Row("open", "push", "shut", emits=("bang", "lock")),
+            Row("open", "push", "shut", outputs=("bang", "lock")),
             Row("open", NOTICE, "open"),
-            Row("shut", "remove", "gone", emits=("creak",)),
-            Row("gone", "push", "gone", emits=("laugh",)),
+            Row("shut", "remove", "gone", outputs=("creak",)),
+            Row("gone", "push", "gone", outputs=("laugh",)),
             Row("gone", NOTICE, "gone"),
         ),
     )
@@ -24,34 +24,34 @@ DOOR = Machine(
 
 
 def test_a_node_has_what_each_of_its_events_gives_out() -> None:
-    assert DOOR.nodes["open"].emits == {"push": ("bang", "lock"), NOTICE: ()}
-    assert DOOR.nodes["gone"].emits == {"push": ("laugh",), NOTICE: ()}
+    assert DOOR.nodes["open"].outputs == {"push": ("bang", "lock"), NOTICE: ()}
+    assert DOOR.nodes["gone"].outputs == {"push": ("laugh",), NOTICE: ()}
 
 
 def test_a_column_is_what_one_event_does_everywhere() -> None:
     nodes = DOOR.nodes
 
-    assert DOOR.column("push") == {
-        nodes["open"]: Step(nodes["shut"], ("bang", "lock")),
-        nodes["gone"]: Step(nodes["gone"], ("laugh",)),
+    assert DOOR.transitions_on("push") == {
+        nodes["open"]: Transition(nodes["shut"], ("bang", "lock")),
+        nodes["gone"]: Transition(nodes["gone"], ("laugh",)),
     }
-    assert DOOR.column("no such event") == {}
+    assert DOOR.transitions_on("no such event") == {}
 
 
 def test_what_is_given_out_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        DOOR.nodes["open"].emits["push"] = ()  # type: ignore[index]
+        DOOR.nodes["open"].outputs["push"] = ()  # type: ignore[index]
     with pytest.raises(TypeError):
-        DOOR.column("push")[DOOR.initial] = Step(DOOR.initial, ())  # type: ignore[index]
+        DOOR.transitions_on("push")[DOOR.initial] = Transition(DOOR.initial, ())  # type: ignore[index]
 
 
 def test_a_terminal_state_may_have_rows_that_stay_in_it() -> None:
     gone = DOOR.nodes["gone"]
 
-    assert gone.terminal
+    assert gone.final
     assert gone.step("push") is gone
-    assert gone.choices == ("push",)
-    assert not DOOR.nodes["shut"].terminal
+    assert gone.allowed == ("push",)
+    assert not DOOR.nodes["shut"].final
 
 
 def test_a_refusal_can_be_had_without_a_step() -> None:
@@ -61,9 +61,9 @@ def test_a_refusal_can_be_had_without_a_step() -> None:
     assert str(refusal) == "The door machine refuses 'notice' in state shut; allowed now: remove"
 
 
-@pytest.mark.parametrize("emits", [["bang"], "bang", None])
-def test_what_a_row_gives_out_is_a_tuple(emits: object) -> None:
-    rows = (Row("open", "push", "gone", emits=emits),)  # type: ignore[arg-type]
+@pytest.mark.parametrize("outputs", [["bang"], "bang", None])
+def test_what_a_row_gives_out_is_a_tuple(outputs: object) -> None:
+    rows = (Row("open", "push", "gone", outputs=outputs),)  # type: ignore[arg-type]
 
-    with pytest.raises(TableError, match=r"open --push--> gone: emits must be a tuple"):
-        Table(name="door", states=("open", "gone"), initial="open", terminal=("gone",), rows=rows)
+    with pytest.raises(TableError, match=r"open --push--> gone: outputs must be a tuple"):
+        Table(name="door", states=("open", "gone"), initial="open", final=("gone",), rows=rows)

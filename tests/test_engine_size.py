@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from wsfsm.diagrams import Diagram, dot, markdown, mermaid
-from wsfsm.engine import Coupling, Event, Machine, Row, Table
+from wsfsm.fsm import Coupling, Event, Machine, Row, Table
 
 SMALL = 250
 GROWTH = 8
@@ -45,16 +45,16 @@ def loops(size: int) -> Table[str]:
 
 def bind(machine: Machine[str]) -> None:
     keeps = machine.table.events
-    machine.bound(Coupling("other", "event", machine.name, keeps, True, machine.table.states[-1]))
+    machine.after(Coupling("other", "event", machine.name, keeps, True, machine.table.states[-1]))
 
 
 def declare(table: Table[str]) -> None:
-    Table(table.name, table.states, table.initial, table.terminal, table.rows)
+    Table(table.name, table.states, table.initial, table.final, table.rows)
 
 
 def take_columns(machine: Machine[str]) -> None:
     for event in machine.table.events:
-        machine.column(event)
+        machine.transitions_on(event)
 
 
 def tie(table: Table[str]) -> None:
@@ -127,9 +127,9 @@ def test_it_costs_in_proportion_to_the_rows(
 def test_a_chain_of_ten_thousand_states_works_to_its_end() -> None:
     machine = Machine(chain(10_000))
     node = machine.initial
-    while not node.terminal:
+    while not node.final:
         node = node.step("next")
 
     assert node.state == "s10000"
     assert len(machine.table.reachable("s5000")) == 5001
-    assert len(machine.column("next")) == 10_000
+    assert len(machine.transitions_on("next")) == 10_000

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 
 import wsfsm
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     ClientDisconnected,
     ConnectionClosed,
     IllegalTransition,
@@ -21,7 +21,7 @@ from wsfsm.errors import (
     WebSocketDisconnect,
     WebSocketDisconnected,
 )
-from wsfsm.handshake import BadHandshake
+from wsfsm.server._handshake import BadHandshake
 
 Kind: TypeAlias = type[BaseException]
 

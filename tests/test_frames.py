@@ -9,7 +9,6 @@ from websockets.extensions import Extension
 from websockets.frames import Frame, Opcode
 from wire import BINARY, CLOSE, CONT, PING, PONG, TEXT, close_payload, frame
 
-from wsfsm.commands import SendClose, SendPing, SendPong
 from wsfsm.integrations.frames import (
     Close,
     Failure,
@@ -20,6 +19,7 @@ from wsfsm.integrations.frames import (
     control_frame,
     data_frame,
 )
+from wsfsm.server.commands import SendClose, SendPing, SendPong
 
 READ: dict[str, tuple[list[bytes], list[FrameEvent]]] = {
     "a text": ([frame(TEXT, "hé".encode())], ["hé"]),

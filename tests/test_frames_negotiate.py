@@ -14,7 +14,7 @@ from websockets.extensions.permessage_deflate import (
 )
 from wire import BINARY, frame
 
-from wsfsm.integrations import deflate
+from wsfsm.integrations import _deflate as deflate
 from wsfsm.integrations.frames import data_frame, negotiate
 from wsfsm.server import BadHandshake
 
@@ -202,9 +202,9 @@ class TestLongOffers:
         ]
         for offer in worst:
             assert len(offer) > 4000
-            begin = time.perf_counter()
+            begin = time.thread_time()
             assert negotiate([offer])[0] is None
-            assert time.perf_counter() - begin < 0.25
+            assert time.thread_time() - begin < 0.25
 
 
 class TestLibraries:

@@ -8,9 +8,9 @@ import pytest
 from guides import Guide
 from support import ROOT
 
-from wsfsm import errors
-from wsfsm.commands import Command
+from wsfsm import exceptions
 from wsfsm.server import Policies, ServerConnection
+from wsfsm.server.commands import Command
 
 GUIDE = Guide(ROOT / "docs" / "servers.md")
 
@@ -48,7 +48,7 @@ def test_every_exception_is_of_its_family() -> None:
 
     assert len(rows) == 3
     for name, family in rows:
-        assert family in {base.__name__ for base in getattr(errors, name).__mro__}
+        assert family in {base.__name__ for base in getattr(exceptions, name).__mro__}
 
 
 def test_every_policy_is_there_with_its_default() -> None:

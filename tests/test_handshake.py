@@ -3,7 +3,7 @@
 import pytest
 from wire import HEADERS, KEY
 
-from wsfsm.handshake import BadHandshake, Handshake, read_handshake
+from wsfsm.server._handshake import BadHandshake, Handshake, read_handshake
 
 Pair = tuple[bytes, bytes]
 

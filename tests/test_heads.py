@@ -1,19 +1,19 @@
-"""Heads of HTTP/1.1 as they are read and written."""
+"""HTTPHandshake of HTTP/1.1 as they are read and written."""
 
 import h11
 import pytest
 from wire import ACCEPT_KEY, HEADERS, KEY, request
 
-from wsfsm.commands import SendBody, SendHandshake, SendResponse, StartResponse
-from wsfsm.handshake import BadHandshake, Handshake
-from wsfsm.integrations.heads import Heads
+from wsfsm.integrations.uvicorn._http import HTTPHandshake
+from wsfsm.server._handshake import BadHandshake, Handshake
+from wsfsm.server.commands import SendBody, SendHandshake, SendResponse, StartResponse
 
 OWN = [(b"date", b"today"), (b"server", b"wsfsm")]
 HANDSHAKE = Handshake(KEY, ("a", "b"))
 
 
-def asked(own: list[tuple[bytes, bytes]] | None = None) -> Heads:
-    heads = Heads(own or [])
+def asked(own: list[tuple[bytes, bytes]] | None = None) -> HTTPHandshake:
+    heads = HTTPHandshake(own or [])
     assert heads.read(request()) is not None
     return heads
 
@@ -33,7 +33,7 @@ def parsed(data: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
 
 class TestReading:
     def test_a_request_is_read_once_it_is_complete(self) -> None:
-        heads, data = Heads(), request(target=b"/a?b", method=b"GET")
+        heads, data = HTTPHandshake(), request(target=b"/a?b", method=b"GET")
 
         assert heads.read(data[:20]) is None
         read = heads.read(data[20:])
@@ -44,7 +44,7 @@ class TestReading:
         assert heads.rest == b""
 
     def test_what_follows_it_is_kept(self) -> None:
-        heads = Heads()
+        heads = HTTPHandshake()
         heads.read(request() + b"early")
 
         assert heads.rest == b"early"
@@ -52,13 +52,13 @@ class TestReading:
     @pytest.mark.parametrize("data", [b"\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nno header\r\n\r\n"])
     def test_what_is_not_http_is_refused(self, data: bytes) -> None:
         with pytest.raises(BadHandshake) as caught:
-            Heads().read(data)
+            HTTPHandshake().read(data)
 
         assert caught.value.status == 400
 
     def test_a_head_that_is_too_big_is_refused(self) -> None:
         with pytest.raises(BadHandshake) as caught:
-            Heads().read(b"GET / HTTP/1.1\r\nx: " + b"x" * 2**20)
+            HTTPHandshake().read(b"GET / HTTP/1.1\r\nx: " + b"x" * 2**20)
 
         assert caught.value.status == 431
 
@@ -66,10 +66,10 @@ class TestReading:
         data = request()
         for size in (1, 2, 3, 7, 1000):
             pieces = [data[at : at + size] for at in range(0, len(data), size)]
-            heads = Heads(max_size=len(data))
+            heads = HTTPHandshake(max_size=len(data))
             assert [heads.read(piece) for piece in pieces][-1] is not None
 
-            heads = Heads(max_size=len(data) - 1)
+            heads = HTTPHandshake(max_size=len(data) - 1)
             assert not any(map(heads.read, pieces[:-1]))
             with pytest.raises(BadHandshake) as caught:
                 heads.read(pieces[-1])
@@ -77,13 +77,13 @@ class TestReading:
 
     def test_what_follows_a_head_does_not_count(self) -> None:
         data = request()
-        heads = Heads(max_size=len(data))
+        heads = HTTPHandshake(max_size=len(data))
 
         assert heads.read(data + b"x" * 100_000) is not None
         assert heads.rest == b"x" * 100_000
 
     def test_a_refusal_can_be_answered(self) -> None:
-        heads = Heads()
+        heads = HTTPHandshake()
         with pytest.raises(BadHandshake):
             heads.read(b"\x00\r\n\r\n")
 
@@ -107,7 +107,7 @@ class TestTheTarget:
         ],
     )
     def test_it_is_a_path_and_a_host(self, target: bytes, path: bytes, host: bytes) -> None:
-        read = Heads().read(request(target=target))
+        read = HTTPHandshake().read(request(target=target))
 
         assert read is not None
         assert read.target == path
@@ -131,7 +131,7 @@ class TestTheTarget:
     )
     def test_anything_else_is_refused(self, target: bytes) -> None:
         with pytest.raises(BadHandshake, match="must be a path or a URL") as caught:
-            Heads().read(request(target=target))
+            HTTPHandshake().read(request(target=target))
         assert caught.value.status == 400
 
 
@@ -208,7 +208,7 @@ class TestWriting:
         assert parsed(asked().response(SendResponse(599, (), b"")))[0] == 599
 
     def test_a_head_is_answered_without_a_body(self) -> None:
-        heads = Heads()
+        heads = HTTPHandshake()
         heads.read(request(method=b"HEAD"))
         data = heads.response(SendResponse(405, (), b"nope"))
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from virtual import Link, Transport, in_virtual_time, message, turns
 from wire import BINARY, CLOSE, CONT, PING, PONG, TEXT, close_payload, frame
 
-from wsfsm.integrations import inbound
 from wsfsm.integrations.frames import Close, Failure, negotiate
 from wsfsm.integrations.uvicorn import WebSocketProtocol
-from wsfsm.policies import Policies
+from wsfsm.integrations.uvicorn import _inbound as inbound
+from wsfsm.server._policies import Policies
 from wsfsm.types import Message, Receive, Scope, Send
 
 ACCEPT = message("accept")
@@ -144,7 +144,7 @@ class TestReading:
             link.receive(frame(BINARY) * 50_000)  # in one read
             await turns(100)
             # 100 bytes are what an empty message takes at least, and a slice is read in any case
-            assert len(link.core._effects._inbox) < 200
+            assert len(link.core._data._inbox) < 200
             assert not link.transport.reading
             gate.set()
             await asyncio.sleep(1)

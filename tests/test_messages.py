@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsfsm import messages
-from wsfsm.errors import MalformedMessage
+from wsfsm.exceptions import MalformedMessage
 from wsfsm.messages import (
     MESSAGES,
     Accept,

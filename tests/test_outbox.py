@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from virtual import Transport
 
-from wsfsm.commands import SendPong
-from wsfsm.integrations import outbox as module
 from wsfsm.integrations.frames import control_frame
-from wsfsm.integrations.outbox import Outbox
+from wsfsm.integrations.uvicorn import _writer as module
+from wsfsm.integrations.uvicorn._writer import FrameWriter
+from wsfsm.server.commands import SendPong
 
 
 class Clock:
@@ -45,10 +45,12 @@ class Host:
         self.errors.append(error)
 
 
-def in_loop(main: Callable[[Outbox, Transport], Awaitable[None]], host: Host | None = None) -> None:
+def in_loop(
+    main: Callable[[FrameWriter, Transport], Awaitable[None]], host: Host | None = None
+) -> None:
     async def wrapped() -> None:
         transport = Transport()
-        box = Outbox(transport, asyncio.get_running_loop(), host or Host())
+        box = FrameWriter(transport, asyncio.get_running_loop(), host or Host())
         await main(box, transport)
 
     asyncio.run(wrapped())
@@ -58,7 +60,7 @@ class TestAnswers:
     """An application asks for a message and answers it, while more wait."""
 
     def test_quick_ones_are_written_together_when_no_message_waits(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(4):
                 box.asked()
                 box.add(b"%d" % number, more=number < 3)
@@ -72,7 +74,7 @@ class TestAnswers:
         monkeypatch.undo()
         monkeypatch.setattr(module, "perf_counter", clock)
 
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(33):
                 box.asked()
                 box.add(b"%d" % number, more=True)
@@ -87,7 +89,7 @@ class TestAnswers:
         in_loop(main)
 
     def test_one_is_written_at_once_after_work(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(4):
                 box.asked()
                 clock.now += 0.1  # the work
@@ -97,7 +99,7 @@ class TestAnswers:
         in_loop(main)
 
     def test_only_the_first_to_a_message_is_kept(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             box.asked()
             box.add(b"0", more=True)
@@ -110,7 +112,7 @@ class TestAnswers:
         in_loop(main)
 
     def test_they_are_kept_for_two_milliseconds_at_most(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             for number in range(9):
                 clock.now += 0.0003
@@ -121,7 +123,7 @@ class TestAnswers:
         in_loop(main)
 
     def test_they_are_kept_for_a_turn_of_the_loop_at_most(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             box.asked()
             box.add(b"0", more=True)
@@ -133,7 +135,7 @@ class TestAnswers:
     def test_an_application_that_waits_for_the_next_one_leaves_nothing_kept(
         self, clock: Clock
     ) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             box.asked()
             box.add(b"0", more=True)
@@ -152,7 +154,7 @@ class TestAnswers:
 
 class TestRoom:
     def test_no_more_than_64_kib_is_kept(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             for _ in range(70):
                 box.asked()
@@ -164,7 +166,7 @@ class TestRoom:
         in_loop(main)
 
     def test_an_application_that_only_sends_is_to_wait_for_others(self) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             for _ in range(256):
                 box.add(b"x", more=False)
             assert not box.crowded
@@ -179,7 +181,7 @@ class TestRoom:
         in_loop(main)
 
     def test_what_was_written_is_counted(self) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.add(b"x", more=False)
             box.write(b"yz")
             box.add_pong(b"")
@@ -191,7 +193,7 @@ class TestRoom:
 
 class TestOrder:
     def test_control_frames_go_behind_what_is_kept(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             box.asked()
             box.add(b"1", more=True)
@@ -202,7 +204,7 @@ class TestOrder:
         in_loop(main)
 
     def test_the_end_is_behind_everything(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             for _ in range(2):
                 box.asked()
             box.add(b"1", more=True)
@@ -221,7 +223,7 @@ class TestOrder:
 
 class TestPongs:
     def test_those_of_one_read_are_written_together(self) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             for payload in (b"a", b"b"):
                 box.add_pong(payload)
             assert transport.written == []
@@ -233,7 +235,7 @@ class TestPongs:
         in_loop(main)
 
     def test_of_many_some_are_answered_and_the_last_one(self) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(10_000):
                 box.add_pong(b"%04d" % number)
             box.write_pongs()
@@ -245,7 +247,7 @@ class TestPongs:
 
 class TestAClosingTransport:
     def test_nothing_is_written_to_it(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             box.asked()
             box.add(b"1", more=True)
@@ -262,7 +264,7 @@ class TestAClosingTransport:
         in_loop(main)
 
     def test_nor_after_its_end(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             box.asked()
             box.add(b"1", more=True)
@@ -275,7 +277,7 @@ class TestAClosingTransport:
         in_loop(main)
 
     def test_what_is_forgotten_is_not_written(self, clock: Clock) -> None:
-        async def main(box: Outbox, transport: Transport) -> None:
+        async def main(box: FrameWriter, transport: Transport) -> None:
             box.asked()
             box.asked()
             box.add(b"1", more=True)
@@ -291,7 +293,7 @@ class TestAClosingTransport:
 def test_a_transport_that_fails_at_the_end_of_a_turn_is_reported(clock: Clock) -> None:
     host = Host()
 
-    async def main(box: Outbox, transport: Transport) -> None:
+    async def main(box: FrameWriter, transport: Transport) -> None:
         transport.broken.add("write")
         box.asked()
         box.asked()

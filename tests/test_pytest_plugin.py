@@ -299,7 +299,7 @@ class TestTheFacade:
                 import functools
                 import facades
                 import pytest
-                from wsfsm.conformance.facades import class_target
+                from wsfsm.conformance.facade.adapters import class_target
 
                 @pytest.fixture
                 def wsfsm_facade(): return {given}

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from wire import HEADERS, KEY, opened
 
-from wsfsm.commands import (
+from wsfsm.exceptions import IllegalTransition, MalformedMessage
+from wsfsm.server import ClientDisconnected, Policies, ServerConnection, ServerState
+from wsfsm.server.commands import (
     AbortTransport,
     CloseTransport,
     LogError,
@@ -25,8 +27,6 @@ from wsfsm.commands import (
     StopTimer,
     Timer,
 )
-from wsfsm.errors import IllegalTransition, MalformedMessage
-from wsfsm.server import ClientDisconnected, Policies, ServerConnection, ServerState
 
 ACCEPT = {"type": "websocket.accept"}
 TEXT = {"type": "websocket.send", "text": "x"}
@@ -151,7 +151,7 @@ class TestDenial:
         connection = asked()
 
         assert connection.send(start(404, (b"x-a", b"1"))) == [ANSWERED]
-        assert connection.state is ServerState.DENY_HEAD
+        assert connection.state is ServerState.DENIAL_HELD
         assert connection.send(body(b"no")) == [
             SendResponse(404, ((b"x-a", b"1"),), b"no"),
             *LINGER,
@@ -165,7 +165,7 @@ class TestDenial:
             StartResponse(404, ()),
             SendBody(b"a", more_body=True),
         ]
-        assert connection.state is ServerState.DENY_BODY
+        assert connection.state is ServerState.DENIAL_STREAMING
         assert connection.send(body(b"b")) == [SendBody(b"b", more_body=False), *LINGER]
 
     def test_a_head_that_is_flushed_goes_out_at_once(self) -> None:
@@ -235,7 +235,7 @@ class TestData:
     def test_what_comes_is_delivered_in_order(self) -> None:
         connection = opened()
 
-        assert connection.receive_data("a") == connection.receive_data(b"b") == []
+        assert connection.receive_message("a") == connection.receive_message(b"b") == []
         assert connection.next_message() == {"type": "websocket.receive", "text": "a"}
         assert connection.next_message() == {"type": "websocket.receive", "bytes": b"b"}
         assert connection.next_message() is None
@@ -256,33 +256,33 @@ class TestBackPressure:
     def test_reading_stops_and_goes_on(self) -> None:
         connection = opened(Policies(high_water=1000, low_water=400))
 
-        connection.receive_data(b"x" * 800)
-        assert connection.wants_data  # 900, with what it costs to keep a message
-        connection.receive_data(b"x")
-        assert not connection.wants_data
+        connection.receive_message(b"x" * 800)
+        assert connection.should_read  # 900, with what it costs to keep a message
+        connection.receive_message(b"x")
+        assert not connection.should_read
         connection.next_message()
-        assert connection.wants_data
+        assert connection.should_read
 
     def test_it_goes_on_only_below_the_low_mark(self) -> None:
         connection = opened(Policies(high_water=300, low_water=100))
 
         for _ in range(3):
-            connection.receive_data(b"x")
-        assert not connection.wants_data
+            connection.receive_message(b"x")
+        assert not connection.should_read
         connection.next_message()
-        assert not connection.wants_data
+        assert not connection.should_read
         connection.next_message()
         connection.next_message()
-        assert connection.wants_data
+        assert connection.should_read
 
     @pytest.mark.parametrize("end", ["send", "shutdown", "application_returned"])
     def test_the_answer_to_a_close_is_read(self, end: str) -> None:
         connection = opened(Policies(high_water=0, low_water=0))
-        connection.receive_data("x")
-        assert not connection.wants_data
+        connection.receive_message("x")
+        assert not connection.should_read
 
         getattr(connection, end)(*([CLOSE] if end == "send" else []))
-        assert connection.wants_data
+        assert connection.should_read
 
 
 class TestKeepAlive:
@@ -349,7 +349,7 @@ class TestEnds:
             ("receive_close", (4000, "bye"), {"code": 4000, "reason": "bye"}),
             ("receive_error", (1002, "bad"), {"code": 1002, "reason": "bad"}),
             ("receive_eof", (), {"code": 1006}),
-            ("lost", (), {"code": 1006}),
+            ("connection_lost", (), {"code": 1006}),
             ("shutdown", (), {"code": 1012}),
             ("send", (CLOSE,), {"code": 1000, "reason": ""}),
             ("send", (CLOSE | {"code": 3000, "reason": "r"},), {"code": 3000, "reason": "r"}),
@@ -367,8 +367,8 @@ class TestEnds:
         assert first is not None
         first.clear()  # it is the application's to keep
         assert connection.next_message() == message
-        if call != "lost":
-            connection.lost()
+        if call != "connection_lost":
+            connection.connection_lost()
         assert connection.next_message() == message
 
     def test_the_first_close_frame_decides(self) -> None:
@@ -400,7 +400,7 @@ class TestEnds:
 
         assert connection.send(CLOSE)[-1] == StartTimer(Timer.CLOSE, 3)
         assert connection.timeout(Timer.CLOSE) == [AbortTransport()]
-        assert connection.lost() == [StopTimer(Timer.CLOSE), StopTimer(Timer.SHUTDOWN)]
+        assert connection.connection_lost() == [StopTimer(Timer.CLOSE), StopTimer(Timer.SHUTDOWN)]
 
     @pytest.mark.parametrize("progress", ["sending", "receiving"])
     def test_one_that_makes_progress_is_waited_for_longer(self, progress: str) -> None:
@@ -430,7 +430,7 @@ class TestEnds:
         assert commands[-1] == StartTimer(Timer.SHUTDOWN, 2)
         assert connection.shutdown() == [StopTimer(Timer.CLOSE), CloseTransport(), *soon]
         assert connection.shutdown() == soon
-        connection.lost()
+        connection.connection_lost()
         assert connection.shutdown() == []
 
     def test_a_peer_is_waited_for_only_so_long_by_a_server_that_stops(self) -> None:
@@ -490,7 +490,7 @@ class TestEndsOfTheApplication:
 
     def gone(self) -> tuple[ServerConnection, ClientDisconnected]:
         connection = opened()
-        connection.lost()
+        connection.connection_lost()
         with pytest.raises(ClientDisconnected) as caught:
             connection.send(TEXT)
         return connection, caught.value
@@ -546,7 +546,7 @@ def test_what_a_server_does_wrong_is_told() -> None:
     connection = ServerConnection()
 
     with pytest.raises(IllegalTransition, match="refuses 'data message' in state IDLE"):
-        connection.receive_data("x")
+        connection.receive_message("x")
     with pytest.raises(IllegalTransition, match=r"refuses 'close timeout \[idle\]' in state IDLE"):
         connection.timeout(Timer.CLOSE)
     assert connection.state is ServerState.IDLE

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from world import POLICIES, World
 
-from wsfsm import server, tables
-from wsfsm.commands import Output as Out
-from wsfsm.engine import Machine, Row
-from wsfsm.errors import IllegalTransition
+from wsfsm.exceptions import IllegalTransition
+from wsfsm.fsm import Machine, Row
 from wsfsm.server import Policies, ServerState
-from wsfsm.tables import SERVER
+from wsfsm.server import _connection as server
+from wsfsm.tables import SERVER, events
+from wsfsm.tables import Output as Out
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the defaults": {},
@@ -53,14 +53,14 @@ def test_whatever_happens_is_right_and_every_row_is_reached() -> None:
     assert all(event.startswith(("websocket.", "malformed")) for _, event in taken - rows)
 
 
-def changed(state: str, event: str, *emits: Out, to: str | None = None) -> Machine[ServerState]:
+def changed(state: str, event: str, *outputs: Out, to: str | None = None) -> Machine[ServerState]:
     """The server machine with one row that gives out something else, or leads elsewhere."""
 
     def change(row: Row[ServerState]) -> Row[ServerState]:
         if (row.source.name, str(row.event)) != (state, event):
             return row
-        after = ServerState[to] if to else row.destination
-        return attrs.evolve(row, emits=emits, destination=after)
+        after = ServerState[to] if to else row.target
+        return attrs.evolve(row, outputs=outputs, target=after)
 
     rows = tuple(map(change, SERVER.table.rows))
     assert rows != SERVER.table.rows
@@ -90,13 +90,13 @@ BROKEN = {
         "CONNECTING", "websocket.close", ANSWERED, Out.CLOSE_AS_ASKED, *LEAVE
     ),
     "it was taken after the end": changed("CLOSING", "websocket.send", Out.SEND_DATA),
-    "a body without a head": changed("DENY_HEAD", str(tables.BODY_MORE), Out.SEND_BODY),
+    "a body without a head": changed("DENIAL_HELD", str(events.BODY_MORE), Out.SEND_BODY),
     "it waits for ever": changed("OPEN", "shutdown", *QUIET, Out.CLOSE_SHUTDOWN, Out.DISCONNECT),
     "it never ends": changed("CLOSING", "close timeout [idle]"),
-    "a timer runs on": changed("DRAIN", "transport lost"),
+    "a timer runs on": changed("DRAINING", "transport lost"),
     "runs already": changed("OPEN", "pong frame [not awaited]", Out.START_PING_TIMER),
     "it is not kept alive": changed("OPEN", "pong frame [awaited]", Out.STOP_PONG_TIMER),
-    "after the end of the transport": changed("DRAIN", "ping frame", Out.SEND_PONG),
+    "after the end of the transport": changed("DRAINING", "ping frame", Out.SEND_PONG),
     "it may still send": changed("OPEN", "websocket.send", Out.RAISE_GONE),
     "a message is lost": changed("UNREAD", "data message"),
     "there is nothing to close": changed("CLOSING", "websocket.close", Out.ABORT_TRANSPORT),
@@ -109,10 +109,10 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_table_is_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SERVER", BROKEN[text])
+    monkeypatch.setattr(server, "SERVER", BROKEN[text])
     columns = {event: server._Column(event) for event in SERVER.table.events}
     monkeypatch.setattr(server, "_COLUMNS", columns)
-    monkeypatch.setattr(server, "_DATA", columns[tables.DATA])
+    monkeypatch.setattr(server, "_DATA", columns[events.MESSAGE])
     monkeypatch.setattr(server, "_SEND", columns["websocket.send"])
 
     with pytest.raises((AssertionError, IllegalTransition), match=text):

@@ -9,11 +9,10 @@ from typing import TypeAlias
 import attrs
 from support import spec
 
-from wsfsm.commands import Output
-from wsfsm.effects import MAKERS
-from wsfsm.engine import Row
-from wsfsm.states import ServerState
-from wsfsm.tables import SERVER
+from wsfsm.fsm import Row
+from wsfsm.server._outputs import ConnectionData
+from wsfsm.tables import SERVER, Output
+from wsfsm.tables.states import ServerState
 
 SECTION = re.compile(
     r"RFC (6455|9110|9112) \d+(\.\d+)*|Connect|Accept|Receive|Send|Disconnect|Disconnected Client"
@@ -28,7 +27,7 @@ Rows: TypeAlias = Sequence[Row[ServerState]]
 
 def specified() -> Cells:
     return {
-        (state, event): (cell["next"], cell.get("gives", [])) if "next" in cell else None
+        (state, event): (cell["next"], cell.get("outputs", [])) if "next" in cell else None
         for state in SPEC["states"]
         for event, cell in SPEC[state].items()
     }
@@ -41,8 +40,8 @@ NOTHING: Cells = {
 
 @cache
 def cell(row: Row[ServerState]) -> tuple[tuple[str, str], tuple[str, list[str]]]:
-    gives = [output.value for output in row.emits if isinstance(output, Output)]
-    return (row.source.name, str(row.event)), (row.destination.name, gives)
+    gives = [output.value for output in row.outputs if isinstance(output, Output)]
+    return (row.source.name, str(row.event)), (row.target.name, gives)
 
 
 def declared(rows: Rows) -> Cells:
@@ -52,17 +51,19 @@ def declared(rows: Rows) -> Cells:
 def mutated(row: Row[ServerState]) -> Iterator[Row[ServerState]]:
     """The row with another destination, and with its outputs lost, doubled or in another order."""
     for state in TABLE.states:
-        if state is not row.destination:
-            yield attrs.evolve(row, destination=state)
-    emits = row.emits
-    for i in range(len(emits)):
-        yield attrs.evolve(row, emits=emits[:i] + emits[i + 1 :])
-        yield attrs.evolve(row, emits=emits[: i + 1] + emits[i:])
-    for i in range(len(emits) - 1):
-        yield attrs.evolve(row, emits=(*emits[:i], emits[i + 1], emits[i], *emits[i + 2 :]))
+        if state is not row.target:
+            yield attrs.evolve(row, target=state)
+    outputs = row.outputs
+    for i in range(len(outputs)):
+        yield attrs.evolve(row, outputs=outputs[:i] + outputs[i + 1 :])
+        yield attrs.evolve(row, outputs=outputs[: i + 1] + outputs[i:])
+    for i in range(len(outputs) - 1):
+        yield attrs.evolve(
+            row, outputs=(*outputs[:i], outputs[i + 1], outputs[i], *outputs[i + 2 :])
+        )
     for output in Output:
-        if output not in emits:
-            yield attrs.evolve(row, emits=(*emits, output))
+        if output not in outputs:
+            yield attrs.evolve(row, outputs=(*outputs, output))
 
 
 def mutants() -> Iterator[Rows]:
@@ -85,21 +86,21 @@ def test_every_cell_agrees_both_ways() -> None:
 def test_the_specification_has_every_cell() -> None:
     assert set(specified()) == {(s, e) for s in SPEC["states"] for e in SPEC["events"]}
     assert set(SPEC["events"]) == set(map(str, TABLE.events))
-    assert set(SPEC) - set(SPEC["states"]) == {"machine", "states", "initial", "terminal", "events"}
+    assert set(SPEC) - set(SPEC["states"]) == {"machine", "states", "initial", "final", "events"}
 
 
 def test_the_frame_of_the_machine_agrees() -> None:
     assert TABLE.name == SPEC["machine"]
     assert [state.name for state in TABLE.states] == SPEC["states"]
     assert TABLE.initial.name == SPEC["initial"]
-    assert [state.name for state in TABLE.terminal] == SPEC["terminal"]
+    assert [state.name for state in TABLE.final] == SPEC["final"]
 
 
 def test_the_compiled_rows_agree_cell_by_cell() -> None:
-    columns = {event: SERVER.column(event) for event in TABLE.events}
+    columns = {event: SERVER.transitions_on(event) for event in TABLE.events}
     compiled: Cells = {
         (state.name, str(event)): (
-            (step.after.state.name, [output.value for output in step.emits])
+            (step.target.state.name, [output.value for output in step.outputs])
             if (step := column.get(node))
             else None
         )
@@ -114,7 +115,7 @@ def test_every_cell_cites_a_section() -> None:
     for state in SPEC["states"]:
         for event, cell in SPEC[state].items():
             assert SECTION.fullmatch(cell["section"]), (state, event)
-            assert set(cell) <= {"next", "refused", "gives", "section"}, (state, event)
+            assert set(cell) <= {"next", "refused", "outputs", "section"}, (state, event)
             assert ("next" in cell) != (cell.get("refused") is True), (state, event)
 
 
@@ -132,7 +133,7 @@ def test_the_comparison_notices_every_mutant() -> None:
 def test_there_is_a_mutant_for_every_single_row_change() -> None:
     count, states, rows = Counter(map(len, mutants())), len(TABLE.states), len(TABLE.rows)
     refused = states * len(TABLE.events) - rows
-    outputs = [len(row.emits) for row in TABLE.rows]
+    outputs = [len(row.outputs) for row in TABLE.rows]
 
     assert count == {
         rows - 1: rows,
@@ -142,10 +143,11 @@ def test_there_is_a_mutant_for_every_single_row_change() -> None:
 
 
 def test_every_output_is_given_by_a_row_and_made_by_somebody() -> None:
-    given = {output for row in TABLE.rows for output in row.emits}
+    given = {output for row in TABLE.rows for output in row.outputs}
 
-    assert given == set(Output) == set(MAKERS)
+    assert given == set(Output) == set(ConnectionData.HANDLERS)
+    assert list(ConnectionData.HANDLERS) == list(Output)
 
 
 def test_only_the_state_in_which_nothing_happens_any_more_is_terminal() -> None:
-    assert [node.state for node in SERVER.nodes.values() if node.terminal] == [ServerState.DEAD]
+    assert [node.state for node in SERVER.nodes.values() if node.final] == [ServerState.CLOSED]

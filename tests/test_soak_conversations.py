@@ -20,7 +20,7 @@ from tools.soak.neighbour import Neighbour
 from tools.soak.peer import Address, Peer
 from tools.soak.plan import Application, Client, Conversation, Ping, Pong, Rest, Say, Settle
 from tools.soak.server import ServerError, ask
-from wsfsm.conformance.wire import frame
+from wsfsm.conformance.server._client import frame
 
 ECHO = conversation()
 TALK: Client = ECHO.client

@@ -16,7 +16,7 @@ from tools.soak.messages import Batch
 from tools.soak.plan import Ping, Pong, Say
 from tools.soak.planning import plan
 from tools.soak.reading import Inbox, Seen
-from wsfsm.conformance.wire import frame
+from wsfsm.conformance.server._client import frame
 
 OFFERS = ["", "client_no_context_takeover", "client_max_window_bits=9"]
 

@@ -6,23 +6,14 @@ from typing import Any
 import pytest
 from support import Cells, spec, spec_cells
 
-from wsfsm.engine import AnyEvent, Coupling, Machine, Row
-from wsfsm.errors import MalformedMessage
-from wsfsm.states import WebSocketState
-from wsfsm.tables import (
-    APPLICATION,
-    BODY_LAST,
-    BODY_MORE,
-    CLIENT,
-    CLIENT_GONE,
-    LOST,
-    OPEN,
-    TRANSPORT_LOST,
-    event_of,
-)
+from wsfsm.exceptions import MalformedMessage
+from wsfsm.fsm import AnyEvent, Coupling, Machine, Row
+from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, event_of
+from wsfsm.tables.events import BODY_LAST, BODY_MORE, LOST
+from wsfsm.tables.states import WebSocketState
 
 MACHINES = {machine.name: machine for machine in (CLIENT, APPLICATION)}
-COUPLINGS = {"client_gone": CLIENT_GONE, "transport_lost": TRANSPORT_LOST}
+COUPLINGS = {"after_disconnect": AFTER_DISCONNECT, "after_transport_loss": AFTER_TRANSPORT_LOSS}
 SECTIONS = {
     "Connect",
     "Accept",
@@ -51,7 +42,7 @@ def declared(machine: Machine[WebSocketState], rows: Rows) -> Cells:
         for state in machine.table.states
         for event in machine.table.events
     }
-    return cells | {(r.source.name, str(r.event)): r.destination.name for r in rows}
+    return cells | {(r.source.name, str(r.event)): r.target.name for r in rows}
 
 
 def mutants(machine: Machine[WebSocketState]) -> Iterator[tuple[str, Rows]]:
@@ -60,7 +51,7 @@ def mutants(machine: Machine[WebSocketState]) -> Iterator[tuple[str, Rows]]:
     for i, row in enumerate(rows):
         yield f"without {row}", (*rows[:i], *rows[i + 1 :])
         for state in machine.table.states:
-            if state is not row.destination:
+            if state is not row.target:
                 changed = Row(row.source, row.event, state)
                 yield f"{row} becomes {changed}", (*rows[:i], changed, *rows[i + 1 :])
     for (source, event), after in machine.table.matrix().items():
@@ -90,7 +81,7 @@ class TestAgainstTheSpecification:
         text = spec(name)
         rest = set(text) - set(text["states"])
 
-        assert rest == {"machine", "states", "initial", "terminal", "events"}
+        assert rest == {"machine", "states", "initial", "final", "events"}
 
     def test_the_frame_of_the_machine_agrees(self, name: str) -> None:
         text, table = spec(name), MACHINES[name].table
@@ -98,7 +89,7 @@ class TestAgainstTheSpecification:
         assert table.name == text["machine"]
         assert [state.name for state in table.states] == text["states"]
         assert table.initial.name == text["initial"]
-        assert [state.name for state in table.terminal] == text["terminal"]
+        assert [state.name for state in table.final] == text["final"]
 
     def test_the_compiled_rows_agree_cell_by_cell(self, name: str) -> None:
         machine = MACHINES[name]
@@ -153,11 +144,11 @@ def test_there_is_a_mutant_for_every_single_row_change() -> None:
 class TestCouplings:
     def bound(self, name: str) -> tuple[Coupling[WebSocketState], dict[str, Any], Any]:
         coupling = COUPLINGS[name]
-        return coupling, spec("couplings")[name], MACHINES[coupling.binds].bound(coupling)
+        return coupling, spec("couplings")[name], MACHINES[coupling.target].after(coupling)
 
     def test_every_cell_agrees_both_ways(self, name: str) -> None:
         coupling, text, swap = self.bound(name)
-        machine = MACHINES[coupling.binds]
+        machine = MACHINES[coupling.target]
         names = {swap[node]: state.name for state, node in machine.nodes.items()}
         states = {state.name: text[state.name] for state in machine.table.states}
         cells = {
@@ -173,10 +164,10 @@ class TestCouplings:
 
         assert coupling.machine == text["machine"]
         assert str(coupling.event) == text["event"]
-        assert coupling.binds == text["binds"]
-        for state, node in MACHINES[coupling.binds].nodes.items():
-            assert swap[node].state.name == text.get("reads", state.name)
-            assert swap[node].delivers is text["delivered"]
+        assert coupling.target == text["target"]
+        for state, node in MACHINES[coupling.target].nodes.items():
+            assert swap[node].state.name == text.get("shown_as", state.name)
+            assert swap[node].forwards is text["forwards"]
 
     def test_its_event_is_one_of_its_machine(self, name: str) -> None:
         coupling = COUPLINGS[name]
@@ -186,7 +177,7 @@ class TestCouplings:
     def test_it_allows_nothing_that_its_machine_refuses(self, name: str) -> None:
         coupling, _, swap = self.bound(name)
 
-        for node in MACHINES[coupling.binds].nodes.values():
+        for node in MACHINES[coupling.target].nodes.values():
             assert set(swap[node].moves) <= set(node.moves)
 
 
@@ -207,9 +198,10 @@ class TestEvents:
         assert event_of(message) == event
 
     def test_nobody_can_send_the_loss_of_the_transport(self) -> None:
-        assert event_of({"type": str(LOST)}) not in OPEN.moves
-        assert LOST in OPEN.moves
-        assert str(LOST) not in OPEN.choices
+        connected = APPLICATION.nodes[WebSocketState.CONNECTED]
+        assert event_of({"type": str(LOST)}) not in connected.moves
+        assert LOST in connected.moves
+        assert str(LOST) not in connected.allowed
 
     @pytest.mark.parametrize(
         "junk", [{}, {"type": None}, {"type": 5}, {"type": ["websocket.send"]}, None, "text", 5]
@@ -225,4 +217,4 @@ class TestEvents:
 def test_data_is_passed_where_the_application_may_send_it() -> None:
     passing = [node for node in APPLICATION.nodes.values() if "websocket.send" in node.moves]
 
-    assert passing == [OPEN]
+    assert passing == [APPLICATION.nodes[WebSocketState.CONNECTED]]

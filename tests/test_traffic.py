@@ -13,8 +13,8 @@ import pytest
 from serving import comes_true
 from virtual import Transport
 
-from wsfsm.integrations import traffic
-from wsfsm.integrations.traffic import (
+from wsfsm.integrations.uvicorn import _traffic as traffic
+from wsfsm.integrations.uvicorn._traffic import (
     Traffic,
     abort,
     can_half_close,

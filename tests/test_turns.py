@@ -11,9 +11,9 @@ import trio
 from connections import ACCEPT, BYE, CONNECT, START
 from support import Server, run, scope
 
-from wsfsm.turns import give_turn
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
+from wsfsm.websockets._turns import give_turn
 
 TURNS = 20
 FACTORIES = [None, getattr(asyncio, "eager_task_factory", None)]  # the latter since Python 3.12

@@ -24,8 +24,8 @@ DATA: Message = {"type": "websocket.send", "text": "x"}
 
 STATES: dict[str, list[Message]] = {
     "CONNECTING": [],
-    "DENY_HEAD": [START],
-    "DENY_BODY": [START, MORE],
+    "DENIAL_HELD": [START],
+    "DENIAL_STREAMING": [START, MORE],
     "OPEN": [ACCEPT],
     "CLOSING": [ACCEPT, CLOSE_4000],
 }
@@ -86,10 +86,10 @@ async def there(
     options = {"ws": Quick} | options
     async with running(app, **options) as (server, address), asking(address) as client:
         await app.there.wait()
-        if state in ("OPEN", "CLOSING", "DENY_BODY"):
+        if state in ("OPEN", "CLOSING", "DENIAL_STREAMING"):
             status, _ = await client.head()
-            assert status == (404 if state == "DENY_BODY" else 101)
-        if state == "DENY_BODY":
+            assert status == (404 if state == "DENIAL_STREAMING" else 101)
+        if state == "DENIAL_STREAMING":
             assert await client.reader.readexactly(6) == b"1\r\na\r\n"
         if state == "CLOSING":
             assert await client.close_frame() == (4000, "bye")
@@ -125,7 +125,7 @@ class TestLoss:
 
 @pytest.mark.parametrize("loss", ["half_close", "reset"])
 def test_a_connection_that_is_closing_is_over_when_the_client_goes(loss: str) -> None:
-    """The same in DRAIN: the client has its response, and the server waits for its FIN."""
+    """The same in DRAINING: the client has its response, and the server waits for its FIN."""
     got: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -172,7 +172,7 @@ class TestShutdown:
 
         in_time(main)
 
-    @pytest.mark.parametrize("state", ["DENY_HEAD", "DENY_BODY"])
+    @pytest.mark.parametrize("state", ["DENIAL_HELD", "DENIAL_STREAMING"])
     def test_a_denial_response_is_completed(self, state: str) -> None:
         finish = asyncio.Event()
 
@@ -297,17 +297,17 @@ FAILED = "Exception in ASGI application"
 ENDS: dict[tuple[type[WebSocketProtocol], str, str], tuple[bytes, str]] = {
     (Quick, "CONNECTING", "return"): (INTERNAL, INCOMPLETE),
     (Quick, "CONNECTING", "raise"): (INTERNAL, FAILED),
-    (Quick, "DENY_HEAD", "return"): (INTERNAL, INCOMPLETE),
-    (Quick, "DENY_HEAD", "raise"): (INTERNAL, FAILED),
-    (Quick, "DENY_BODY", "return"): (PART, INCOMPLETE),
-    (Quick, "DENY_BODY", "raise"): (PART, FAILED),
+    (Quick, "DENIAL_HELD", "return"): (INTERNAL, INCOMPLETE),
+    (Quick, "DENIAL_HELD", "raise"): (INTERNAL, FAILED),
+    (Quick, "DENIAL_STREAMING", "return"): (PART, INCOMPLETE),
+    (Quick, "DENIAL_STREAMING", "raise"): (PART, FAILED),
     (Quick, "OPEN", "return"): (NORMAL, ""),
     (Quick, "OPEN", "return 5"): (NORMAL, "ASGI callable should return None, but returned '5'."),
     (Quick, "OPEN", "raise"): (UNEXPECTED, FAILED),
     (Quick, "CLOSING", "return"): (OWN, ""),
     (Quick, "CLOSING", "raise"): (OWN, FAILED),
     (QuickCompat, "CONNECTING", "return"): (INTERNAL, INCOMPLETE),
-    (QuickCompat, "DENY_HEAD", "return"): (b"", INCOMPLETE),  # its head is on the wire
+    (QuickCompat, "DENIAL_HELD", "return"): (b"", INCOMPLETE),  # its head is on the wire
     (QuickCompat, "OPEN", "return"): (b"", ""),
     (QuickCompat, "OPEN", "raise"): (b"", FAILED),
     (QuickCompat, "CLOSING", "return"): (OWN, ""),

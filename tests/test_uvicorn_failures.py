@@ -9,9 +9,9 @@ from scenarios import SCENARIOS, Broken, Compat, Strict, check, failures, play
 from virtual import Transport, in_virtual_time
 from wire import CLOSE
 
-from wsfsm import commands as do
 from wsfsm.integrations.uvicorn import WebSocketProtocol, _protocol
-from wsfsm.states import ServerState
+from wsfsm.server import commands
+from wsfsm.tables.states import ServerState
 
 Fails: TypeAlias = Callable[[int, type[Any]], bool]
 
@@ -46,13 +46,13 @@ class Fault:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        kept = dict(_protocol._DO)
+        kept = dict(_protocol._HANDLERS)
         for kind, doer in kept.items():
-            _protocol._DO[kind] = self.wrapped(kind, doer)
+            _protocol._HANDLERS[kind] = self.wrapped(kind, doer)
         try:
             yield
         finally:
-            _protocol._DO.update(kept)
+            _protocol._HANDLERS.update(kept)
 
     def wrapped(
         self, kind: type[Any], doer: Callable[[WebSocketProtocol, Any], None]
@@ -102,7 +102,10 @@ class TestCommands:
                 assert fault.raised == 1
                 assert failures(caplog) == 1
                 kind, state = done[number]
-                if (kind, after) in {(do.StartApplication, False), (do.SendHandshake, False)}:
+                if (kind, after) in {
+                    (commands.StartApplication, False),
+                    (commands.SendHandshake, False),
+                }:
                     assert b" 500 " in transport.data
                 elif state is ServerState.OPEN and not transport.aborted and name != "RST":
                     assert bytes((0x80 | CLOSE, 2, 1011 >> 8, 1011 & 0xFF)) in transport.data or (
@@ -140,5 +143,5 @@ def test_the_scenarios_do_every_command_in_many_states() -> None:
         for ws in (Strict, Compat):
             done |= set(TestCommands().count(name, ws))
 
-    assert {kind for kind, _ in done} == set(_protocol._DO)
+    assert {kind for kind, _ in done} == set(_protocol._HANDLERS)
     assert {state for _, state in done} == set(ServerState) - {ServerState.IDLE}

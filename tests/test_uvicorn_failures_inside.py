@@ -9,10 +9,12 @@ from scenarios import ACCEPT, SCENARIOS, SEND, Broken, Compat, Strict, failures,
 from virtual import Link, Transport, in_virtual_time, turns
 from wire import CLOSE, TEXT, close_payload, frame
 
-from wsfsm import effects
-from wsfsm.integrations import frames, heads, inbound
+from wsfsm.integrations import frames
 from wsfsm.integrations.uvicorn import WebSocketProtocol, _access, _protocol
+from wsfsm.integrations.uvicorn import _http as heads
+from wsfsm.integrations.uvicorn import _inbound as inbound
 from wsfsm.server import ServerConnection
+from wsfsm.server import _outputs as effects
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +117,7 @@ def raising(*args: object, **keys: object) -> Any:
 
 
 INTERNALS = {
-    "the library of HTTP": (heads.Heads, "read"),
+    "the library of HTTP": (heads.HTTPHandshake, "read"),
     "the key of the response": (heads, "accept_key"),
     "the scope": (_protocol, "make_scope"),
     "the offers of extensions": (_protocol, "negotiate"),
@@ -146,8 +148,8 @@ def test_whatever_fails_there_is_a_valid_end(
     assert bool(called) is bool(failures(caplog))
 
 
-@pytest.mark.parametrize("method", ["receive_eof", "lost", "shutdown", "timeout", "send", "failed",
-    "application_returned", "application_raised", "receive_data", "receive_close"])  # fmt: skip
+@pytest.mark.parametrize("method", ["receive_eof", "connection_lost", "shutdown", "timeout", "send", "failed",
+    "application_returned", "application_raised", "receive_message", "receive_close"])  # fmt: skip
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_errors_of_the_core_reach_nobody_else(
     name: str, method: str, monkeypatch: pytest.MonkeyPatch

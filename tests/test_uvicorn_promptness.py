@@ -10,8 +10,8 @@ from transports import KINDS, LOOPS, in_loop, served
 from virtual import Link, Transport, in_virtual_time, message, turns
 from wire import BINARY, CLOSE, PING, PONG, TEXT, close_payload, frame
 
-from wsfsm.integrations import outbox
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
+from wsfsm.integrations.uvicorn import _writer as outbox
 from wsfsm.types import Receive, Scope, Send
 
 ACCEPT = message("accept")

@@ -71,8 +71,8 @@ def test_every_connection_has_the_end_that_the_table_says() -> None:
 
         assert ends == {
             "CONNECTING": [503, b"Service Unavailable"],
-            "DENY_HEAD": [404, b"b"],
-            "DENY_BODY": [404, b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"],
+            "DENIAL_HELD": [404, b"b"],
+            "DENIAL_STREAMING": [404, b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n"],
             "OPEN": [101, 1012],
             "CLOSING": [101, 4000],
         }

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsfsm.errors import MalformedMessage
+from wsfsm.exceptions import MalformedMessage
 from wsfsm.messages import Accept, Close, ResponseBody, ResponseStart, Send
-from wsfsm.validation import clean_header, outgoing
+from wsfsm.server._validation import clean_header, outgoing
 
 ACCEPT = "websocket.accept"
 CLOSE = "websocket.close"

@@ -8,7 +8,7 @@ import pytest
 from virtual import Link, Transport, in_virtual_time, message, turns
 from wire import CLOSE, TEXT, close_payload, frame
 
-from wsfsm.integrations.waiters import Gate, Waiters
+from wsfsm.integrations.uvicorn._waiters import Gate, Waiters
 from wsfsm.types import Receive, Scope, Send
 
 

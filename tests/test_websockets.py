@@ -20,7 +20,7 @@ from connections import (
 )
 from support import run
 
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     ConnectionClosed,
     IllegalTransition,
     MalformedMessage,
@@ -28,7 +28,7 @@ from wsfsm.errors import (
     WebSocketDisconnect,
     WebSocketDisconnected,
 )
-from wsfsm.tables import BODY_LAST, LOST
+from wsfsm.tables.events import BODY_LAST, LOST
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
 

@@ -20,12 +20,12 @@ from connections import (
 )
 from support import run, spec, spec_cells
 
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     ConnectionClosed,
     IllegalTransition,
     WebSocketDisconnect,
 )
-from wsfsm.states import WebSocketState
+from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message
 
 MESSAGES: dict[str, Message] = {
@@ -104,7 +104,7 @@ class TestEveryCellThroughSend:
         websocket, server = connection()
         for step in WAYS[state]:
             run(websocket.send(step))
-        event = websocket._at.application.allows[0]
+        event = websocket._at.application.events[0]
         server.failing = OSError("broken pipe")
 
         with pytest.raises(WebSocketDisconnect) as caught:

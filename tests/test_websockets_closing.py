@@ -8,8 +8,8 @@ from connections import BODY, BYE, CONNECT, START, accepted, connection, first_l
 from support import Server, run, scope
 
 from wsfsm import truncate_reason
-from wsfsm.errors import ConnectionClosed, IllegalTransition
-from wsfsm.states import WebSocketState
+from wsfsm.exceptions import ConnectionClosed, IllegalTransition
+from wsfsm.tables.states import WebSocketState
 from wsfsm.websockets import WebSocket, WebSocketClose
 
 ANY: list[tuple[Any, ...]] = [

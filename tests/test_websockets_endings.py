@@ -21,7 +21,7 @@ from connections import (
 )
 from support import Server, run, scope
 
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     ConnectionClosed,
     IllegalTransition,
     WebSocketDisconnect,

@@ -7,7 +7,7 @@ import pytest
 from connections import BINARY, BYE, CONNECT, NEED_ACCEPT, TEXT, accepted, connection
 from support import run
 
-from wsfsm.errors import WebSocketDisconnect, WebSocketDisconnected
+from wsfsm.exceptions import WebSocketDisconnect, WebSocketDisconnected
 from wsfsm.types import Message
 
 

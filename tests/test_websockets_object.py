@@ -11,13 +11,13 @@ import starlette.websockets
 from connections import CONNECT, NEED_ACCEPT, TEXT, accepted, connection, states
 from support import Server, run, scope
 
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     ConnectionClosed,
     IllegalTransition,
     WebSocketDisconnected,
 )
 from wsfsm.requests import HTTPConnection
-from wsfsm.states import WebSocketState
+from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
 

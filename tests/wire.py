@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
-from wsfsm.conformance.wire import HEADERS, KEY, frame, request
+from wsfsm.conformance.server._client import HEADERS, KEY, frame, request
 from wsfsm.server import Policies, ServerConnection
 
 __all__ = [

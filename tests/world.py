@@ -12,24 +12,13 @@ from typing import Any
 import attrs
 from wire import HEADERS
 
-from wsfsm import commands as do
-from wsfsm.commands import Command, Output, Timer
-from wsfsm.engine import AnyEvent, Event
-from wsfsm.errors import IllegalTransition
-from wsfsm.handshake import BadHandshake
-from wsfsm.server import ClientDisconnected, Policies, ServerConnection, ServerState
-from wsfsm.tables import (
-    APPLICATION,
-    CLIENT,
-    DENIAL,
-    FAILED,
-    LOST,
-    LOST_UNREAD,
-    RAISED,
-    RETURNED,
-    SERVER,
-    event_of,
-)
+from wsfsm.exceptions import IllegalTransition
+from wsfsm.fsm import AnyEvent, Event
+from wsfsm.server import ClientDisconnected, Policies, ServerConnection, ServerState, commands
+from wsfsm.server._handshake import BadHandshake
+from wsfsm.server.commands import Command, Timer
+from wsfsm.tables import APPLICATION, CLIENT, SERVER, Output, event_of
+from wsfsm.tables.events import DENIAL, FAILED, LOST, LOST_UNREAD, RAISED, RETURNED
 from wsfsm.types import Message
 
 ACCEPT: Message = {"type": "websocket.accept"}
@@ -44,7 +33,7 @@ EARLY = b"early"
 POLICIES: dict[str, Any] = {"high_water": 150, "low_water": 0, "max_early_data": len(EARLY)}
 """With these, a second message that waits is too much, and so are early data twice."""
 
-OVER = frozenset({ServerState.CLOSING, ServerState.DRAIN, ServerState.DEAD})
+OVER = frozenset({ServerState.CLOSING, ServerState.DRAINING, ServerState.CLOSED})
 """Where an application can do nothing any more."""
 
 ENDS = frozenset({Timer.CLOSE, Timer.SHUTDOWN})
@@ -52,15 +41,15 @@ ENDS = frozenset({Timer.CLOSE, Timer.SHUTDOWN})
 
 WRITES = frozenset(
     {
-        do.SendHandshake,
-        do.SendResponse,
-        do.StartResponse,
-        do.SendBody,
-        do.SendText,
-        do.SendBytes,
-        do.SendPing,
-        do.SendPong,
-        do.SendClose,
+        commands.SendHandshake,
+        commands.SendResponse,
+        commands.StartResponse,
+        commands.SendBody,
+        commands.SendText,
+        commands.SendBytes,
+        commands.SendPing,
+        commands.SendPong,
+        commands.SendClose,
     }
 )
 """The commands that write."""
@@ -68,7 +57,9 @@ WRITES = frozenset(
 WRITING = frozenset(
     (row.source, row.event)
     for row in SERVER.table.rows
-    if any(isinstance(output, Output) and output.value.startswith("send ") for output in row.emits)
+    if any(
+        isinstance(output, Output) and output.value.startswith("send ") for output in row.outputs
+    )
 )
 """The states and events that lead to a write, or may."""
 
@@ -110,19 +101,19 @@ class Wire:
         for pair in getattr(command, "headers", ()):
             assert not set(b"\r\n\0") & set(b"".join(pair)), "what a header must not hold"
         match command:
-            case do.SendHandshake() | do.SendResponse() | do.StartResponse():
+            case commands.SendHandshake() | commands.SendResponse() | commands.StartResponse():
                 assert not self.heads, "a second head"
                 self.heads += 1
-                self.upgraded = isinstance(command, do.SendHandshake)
-                self.body = isinstance(command, do.StartResponse)
-            case do.SendBody():
+                self.upgraded = isinstance(command, commands.SendHandshake)
+                self.body = isinstance(command, commands.StartResponse)
+            case commands.SendBody():
                 assert self.body, "a body without a head"
                 self.body = command.more_body
-            case do.SendClose():
+            case commands.SendClose():
                 assert self.upgraded, "a frame without a 101"
                 assert self.close is None, "a second Close"
                 self.close = (command.code, command.reason)
-            case do.SendPong():
+            case commands.SendPong():
                 assert self.upgraded, "a frame without a 101"
             case _:
                 assert self.upgraded, "a frame without a 101"
@@ -158,7 +149,7 @@ class World:
         """The same world once more, to try something in."""
         world = copy.copy(self)
         world.connection = copy.copy(self.connection)
-        world.connection._effects = effects = copy.copy(self.connection._effects)
+        world.connection._data = effects = copy.copy(self.connection._data)
         effects._inbox = effects._inbox.copy()
         world.wire, world.armed = copy.copy(self.wire), set(self.armed)
         return world
@@ -167,7 +158,7 @@ class World:
         """What distinguishes this world from others."""
         return (
             self.connection.state,
-            self.connection.wants_data,
+            self.connection.should_read,
             self.told,
             self.running,
             self.comes,
@@ -183,7 +174,7 @@ class World:
             self.application.state,
             frozenset(self.armed),
             *attrs.astuple(self.wire),
-            self.connection._effects.fits_early(EARLY),
+            self.connection._data.fits_early(EARLY),
         )
 
     @property
@@ -207,7 +198,7 @@ class World:
 
     def of_everybody(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
         """What can happen but for a failure of the server."""
-        yield Event("shutdown", informal=True), lambda w: w.do(w.connection.shutdown())
+        yield Event("shutdown", is_message=False), lambda w: w.do(w.connection.shutdown())
         if not self.lost:
             yield LOST, World.lose
             if self.comes == "frames":
@@ -227,17 +218,17 @@ class World:
             yield events["handshake request"], lambda w: w.ask("GET")
             yield events["bad handshake request"], lambda w: w.ask("POST")
         elif self.comes == "early":
-            fits = self.connection._effects.fits_early(EARLY)
+            fits = self.connection._data.fits_early(EARLY)
             name = f"early data [{'within' if fits else 'beyond'} the limit]"
             yield events[name], lambda w: w.do(w.connection.receive_early_data(EARLY))
-        elif self.connection.wants_data:
+        elif self.connection.should_read:
             yield events["data message"], lambda w: w.receive("x")
             yield events["ping frame"], lambda w: w.do(w.connection.receive_ping(b"p"))
             yield (
                 events["pong frame [not awaited]"],
                 lambda w: w.do(w.connection.receive_pong(b"stray")),
             )
-            if (ping := self.ping) is not None and self.connection._effects.is_awaited(ping):
+            if (ping := self.ping) is not None and self.connection._data.is_awaited(ping):
                 yield (
                     events["pong frame [awaited]"],
                     lambda w: w.do(w.connection.receive_pong(w.ping or b"")),
@@ -265,11 +256,14 @@ class World:
         for message in (ACCEPT, SEND, CLOSE, START, MORE, LAST):
             event = DENIAL[policies.denial] if message is START else event_of(message)
             yield event, partial(World.send, message=message)
-        yield Event("malformed message", informal=True), World.send_malformed
+        yield Event("malformed message", is_message=False), World.send_malformed
         yield RETURNED[policies.on_return], World.finish
         yield RAISED[policies.on_exception], lambda w: w.raise_error(OSError("its own"))
         if self.connection.state in MUTE:
-            yield Event("application raised", "ClientDisconnected", informal=True), World.raise_gone
+            yield (
+                Event("application raised", "ClientDisconnected", is_message=False),
+                World.raise_gone,
+            )
         if self.connection.has_message:
             yield None, World.take_message
 
@@ -284,7 +278,7 @@ class World:
 
     def lose(self, *, unread: bool = False) -> None:
         self.lost, self.unread = True, unread
-        self.do(self.connection.lost(unread=unread))
+        self.do(self.connection.connection_lost(unread=unread))
         assert not self.armed, "a timer runs on after the end"
 
     def do_and_fail(self, act: Callable[["World"], None]) -> None:
@@ -312,7 +306,7 @@ class World:
     def receive(self, data: str | bytes) -> None:
         if self.connection.state in {ServerState.OPEN, ServerState.UNREAD}:
             self.told += 1
-        self.do(self.connection.receive_data(data))
+        self.do(self.connection.receive_message(data))
 
     def close(self, code: int, reason: str) -> None:
         if self.connection.state in {ServerState.OPEN, ServerState.UNREAD}:
@@ -437,7 +431,7 @@ class World:
         if state is ServerState.CLOSING:
             assert wire.close, "it waits for an answer to nothing"
             assert self.armed & ENDS, "it waits for ever"
-        if state is ServerState.DRAIN:
+        if state is ServerState.DRAINING:
             assert wire.aborted or (wire.closing and self.armed & ENDS), "it never ends"
             assert wire.aborted or not wire.body or self.eof, "nobody asked to end the body"
         if state in OVER:
@@ -446,36 +440,36 @@ class World:
         if state is ServerState.OPEN and self.connection.policies.ping_interval is not None:
             assert len(self.armed & {Timer.PING, Timer.PONG}) == 1, "it is not kept alive"
         if self.lost:
-            assert state is ServerState.DEAD or (self.unread and state is ServerState.UNREAD)
+            assert state is ServerState.CLOSED or (self.unread and state is ServerState.UNREAD)
 
     def do_one(self, command: Command) -> None:
         match command:
-            case do.StartApplication():
+            case commands.StartApplication():
                 assert not self.running
                 self.running = self.started = True
                 self.told += 1
-            case do.ReadFrames():
+            case commands.ReadFrames():
                 assert self.wire.upgraded
                 self.comes = "frames"
-            case do.CloseTransport():
+            case commands.CloseTransport():
                 assert not self.wire.over
                 self.wire.closing = True
-            case do.AbortTransport():
+            case commands.AbortTransport():
                 self.wire.aborted = True
-            case do.StartTimer(timer):
+            case commands.StartTimer(timer):
                 assert timer not in self.armed, f"{timer} runs already"
                 self.armed.add(timer)
-            case do.StopTimer(timer):
+            case commands.StopTimer(timer):
                 self.armed.discard(timer)
-            case do.LogError() | do.LogException():
+            case commands.LogError() | commands.LogException():
                 self.logged += 1
             case _:
                 assert not self.lost, "something is written to what is gone"
                 self.wire.write(command)
-                if isinstance(command, do.SendPing):
+                if isinstance(command, commands.SendPing):
                     self.ping = command.payload
                 self.note_close(command)
 
     def note_close(self, command: Command) -> None:
-        if isinstance(command, do.SendClose) and self.first is None:
+        if isinstance(command, commands.SendClose) and self.first is None:
             self.first = (command.code, command.reason)

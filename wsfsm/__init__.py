@@ -1,9 +1,8 @@
 """Explicit state machines for ASGI WebSockets."""
 
-from wsfsm.closing import truncate_reason
+from wsfsm._closing import truncate_reason
 from wsfsm.datastructures import URL, Address, Headers, QueryParams, State
-from wsfsm.engine import Coupling, Event, Machine, Node, Row, Table
-from wsfsm.errors import (
+from wsfsm.exceptions import (
     BadCoupling,
     ClientDisconnected,
     ConnectionClosed,
@@ -11,14 +10,15 @@ from wsfsm.errors import (
     DuplicateRow,
     IllegalTransition,
     MalformedMessage,
-    RowOutOfTerminalState,
     TableError,
+    TransitionFromFinalState,
     UnexpectedFrame,
     UnknownState,
     UnreachableState,
 )
+from wsfsm.fsm import Coupling, Event, Machine, Node, Row, Table
 from wsfsm.requests import HTTPConnection
-from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, SERVER, TRANSPORT_LOST
+from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 from wsfsm.websockets import (
     WebSocket,
     WebSocketClose,
@@ -28,11 +28,11 @@ from wsfsm.websockets import (
 )
 
 __all__ = [
+    "AFTER_DISCONNECT",
+    "AFTER_TRANSPORT_LOSS",
     "APPLICATION",
     "CLIENT",
-    "CLIENT_GONE",
     "SERVER",
-    "TRANSPORT_LOST",
     "URL",
     "Address",
     "BadCoupling",
@@ -50,10 +50,10 @@ __all__ = [
     "Node",
     "QueryParams",
     "Row",
-    "RowOutOfTerminalState",
     "State",
     "Table",
     "TableError",
+    "TransitionFromFinalState",
     "UnexpectedFrame",
     "UnknownState",
     "UnreachableState",

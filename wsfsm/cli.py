@@ -12,13 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from wsfsm import check
 from wsfsm.demo import DemoError, serve
 from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Form, GraphvizError, render
 
 __all__ = ["main"]
 
 _STDOUT: Final = 1
+_REFUSED: Final = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             been answered (0).
     """
     try:
-        arguments = check.parse(_parser(), sys.argv[1:] if argv is None else argv)
+        words = sys.argv[1:] if argv is None else argv
+        if list(words[:1]) == ["check"]:
+            return _check(words[1:])
+        arguments = _parser().parse_args(words)
         return int(arguments.run(arguments))
     except BrokenPipeError:
         return 1  # the reader has what it wanted, as in `wsfsm ... | head`
@@ -68,8 +71,21 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _declare_diagram(commands)
     _declare_demo(commands)
-    check.declare(commands)
+    commands.add_parser(
+        "check", help="check a server or a framework against the ASGI specification"
+    )
     return parser
+
+
+def _check(words: Sequence[str]) -> int:
+    try:
+        from wsfsm.conformance import cli  # noqa: PLC0415 - only where its extra is installed
+    except ModuleNotFoundError as error:
+        print(  # noqa: T201 - a command talks
+            f"wsfsm: {error.name} is missing: pip install 'wsfsm[conformance]'", file=sys.stderr
+        )
+        return _REFUSED
+    return cli.main(words)
 
 
 def _declare_diagram(commands: Any) -> None:

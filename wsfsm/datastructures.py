@@ -4,8 +4,8 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+from wsfsm._urls import URL, header_list
 from wsfsm.types import Scope
-from wsfsm.urls import URL, header_list
 
 __all__ = [
     "URL",

@@ -43,7 +43,8 @@ from typing import Any, ClassVar, Final, Literal, Self, TypeAlias, get_args
 
 import attrs
 
-from wsfsm.errors import MalformedMessage, shown
+from wsfsm._text import describe
+from wsfsm.exceptions import MalformedMessage
 from wsfsm.types import (
     ByteString,
     WebSocketAcceptEvent,
@@ -91,7 +92,7 @@ def _malformed(where: str, key: str, text: str, message: object = None) -> Malfo
 
 
 def _got(value: object) -> str:
-    return f"got {shown(value)}"
+    return f"got {describe(value)}"
 
 
 @attrs.frozen

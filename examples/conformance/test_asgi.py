@@ -1,6 +1,6 @@
 """Each case that is selected is a test."""
 
-from wsfsm.conformance.pytest_cases import PlayedCase
+from wsfsm.conformance.pytest.collect import PlayedCase
 
 
 def test_server(wsfsm_server_case: PlayedCase) -> None:

@@ -14,7 +14,7 @@ from tools.soak.messages import Payload, digest
 from tools.soak.peer import Address, Peer
 from tools.soak.plan import Conversation, Ping, Pong, Rest, Say
 from tools.soak.reading import Inbox, Seen
-from wsfsm.conformance.wire import request
+from wsfsm.conformance.server._client import request
 
 __all__ = ["play"]
 

@@ -7,7 +7,7 @@ from tools.soak import wire
 from tools.soak.messages import Batch
 from tools.soak.peer import Address, Peer
 from tools.soak.plan import Application
-from wsfsm.conformance.wire import request
+from wsfsm.conformance.server._client import request
 
 __all__ = ["Leftovers"]
 

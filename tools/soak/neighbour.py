@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from tools.soak.peer import Address, Peer
 from tools.soak.plan import Application
-from wsfsm.conformance.wire import OPCODES, frame, request
+from wsfsm.conformance.server._client import OPCODES, frame, request
 
 __all__ = ["Neighbour"]
 

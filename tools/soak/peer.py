@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from wsfsm.conformance.wire import Client
+from wsfsm.conformance.server._client import Client
 
 __all__ = ["Address", "Peer"]
 

@@ -10,7 +10,7 @@ from wsproto.extensions import PerMessageDeflate
 
 from tools.soak.messages import Payload
 from tools.soak.plan import Ping, Pong, Say
-from wsfsm.conformance.wire import CLOSE, OPCODES, frame
+from wsfsm.conformance.server._client import CLOSE, OPCODES, frame
 
 __all__ = ["MOST", "Deflater", "close", "control", "message", "pieces", "wrong"]
 

@@ -1,12 +1,12 @@
 """Conformance: cases that tell whether a server, or a facade, does what the ASGI text demands."""
 
 from wsfsm.conformance.cases import Case, Level, Step, load, load_folder, select
-from wsfsm.conformance.facade_runner import check_facade
-from wsfsm.conformance.facades import FacadeError, FacadeTarget, class_target
-from wsfsm.conformance.frameworks import FACADES, facade_target
-from wsfsm.conformance.profiles import PROFILES, profile
-from wsfsm.conformance.server_runner import check_server, play_cases
-from wsfsm.conformance.servers import CommandTarget, FactoryTarget, ServerTarget, TargetError
+from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
+from wsfsm.conformance.facade.frameworks import FACADES, facade_target
+from wsfsm.conformance.facade.runner import check_facade
+from wsfsm.conformance.server.profiles import PROFILES, profile
+from wsfsm.conformance.server.runner import check_server, play_cases
+from wsfsm.conformance.server.targets import CommandTarget, FactoryTarget, ServerTarget, TargetError
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from wsfsm.demo.session import Session
-from wsfsm.errors import UnexpectedFrame
+from wsfsm.exceptions import UnexpectedFrame
 from wsfsm.types import Message, Receive, Scope, Send
 from wsfsm.websockets import WebSocket
 

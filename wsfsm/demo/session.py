@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from wsfsm.diagrams import anchor
-from wsfsm.errors import IllegalTransition, WebSocketDisconnect
+from wsfsm.exceptions import IllegalTransition, WebSocketDisconnect
 from wsfsm.messages import Accept, Close, Disconnect, ResponseBody, ResponseStart, Send
-from wsfsm.states import WebSocketState
-from wsfsm.tables import LOST, event_of
+from wsfsm.tables import event_of
+from wsfsm.tables.events import LOST
+from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
 
@@ -181,7 +182,7 @@ class Session:
     def _tell_state(self, websocket: WebSocket) -> None:
         """Tell the page where the machines are, and what may be sent there."""
         client, application = _states(websocket)
-        allowed = websocket._at.application.choices  # noqa: SLF001 - what is legal only it knows
+        allowed = websocket._at.application.allowed  # noqa: SLF001 - what is legal only it knows
         self._tell({"state": {"client": client, "application": application, "allowed": allowed}})
 
     def _tell_entry(  # noqa: PLR0913, PLR0917 - one argument for each thing that the page shows

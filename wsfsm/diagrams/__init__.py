@@ -46,7 +46,7 @@ from wsfsm.diagrams._graphviz import GraphvizError, dot, png, svg
 from wsfsm.diagrams._markdown import markdown
 from wsfsm.diagrams._mermaid import mermaid
 from wsfsm.diagrams._model import CHOSEN, COUPLED, INFORMAL, RECEIVED, SENT, Diagram, Kind, anchor
-from wsfsm.tables import APPLICATION, CLIENT, CLIENT_GONE, SERVER, TRANSPORT_LOST
+from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 
 __all__ = [
     "CHOSEN",
@@ -102,7 +102,7 @@ DIAGRAMS: Final[Mapping[str, Diagram]] = MappingProxyType(
     {
         "client": Diagram([CLIENT], kinds=_KINDS),
         "application": Diagram([APPLICATION], kinds=_KINDS),
-        "both": Diagram([CLIENT, APPLICATION], [CLIENT_GONE, TRANSPORT_LOST], _KINDS),
+        "both": Diagram([CLIENT, APPLICATION], [AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS], _KINDS),
         "server": Diagram([SERVER], kinds=_KINDS, gathered=True, outputs=False),
     }
 )

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from wsfsm.diagrams._model import COUPLED, Diagram, Style, anchor, lines_of, name_of
-from wsfsm.engine import Coupling, Row, Table
+from wsfsm.fsm import Coupling, Row, Table
 
 __all__ = ["GraphvizError", "dot", "png", "svg"]
 
@@ -71,7 +71,7 @@ def _attributes(me: str, classes: str, **more: str) -> str:
 def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     me, initial = anchor(table.name), anchor(table.name, name_of(table.initial))
     start = _attributes(f"{me}:start", "start", shape="point", width="0.13", fillcolor=_INK)
-    terminal = frozenset(table.terminal)
+    terminal = frozenset(table.final)
     yield f"subgraph {_quoted(f'cluster_{me}')} {{"
     yield f'  id={_quoted(me)}; class="machine"; label=<<B>{_text(table.name)}</B>>;'
     yield f'  style="rounded,filled"; color="{_FRAME}"; fillcolor="{_PANEL}"; margin=8;'
@@ -136,8 +136,8 @@ def _arrow(
 
 def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
     kind = diagram.kind(table, row.event)
-    loop = row.source == row.destination
-    source, destination = name_of(row.source), name_of(row.destination)
+    loop = row.source == row.target
+    source, destination = name_of(row.source), name_of(row.target)
     # the spaces keep the text off its line, and empty lines lift a loop's off the others
     lines = _STYLE.row(diagram, row).split("<BR/>")
     lines += [""] * (len(lines) - 1) * loop
@@ -156,20 +156,20 @@ def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
 
 def _coupling(diagram: Diagram, coupling: Coupling[Any]) -> Iterator[str]:
     """A note between the two machines, and a dashed line from one through it to the other."""
-    me = ":".join(map(anchor, (coupling.machine, str(coupling.event), coupling.binds)))
+    me = ":".join(map(anchor, (coupling.machine, str(coupling.event), coupling.target)))
     ink = {"color": COUPLED.colour, "fontcolor": COUPLED.colour}
     label = f"<{_STYLE.terms(diagram, coupling)}>"
     note = _attributes(me, "coupling", label=label, shape="note", fontsize="10", **ink)
     yield f"{_quoted(me)} {note};"
     order = [table.name for table in diagram.tables]
-    down = order.index(coupling.machine) <= order.index(coupling.binds)
+    down = order.index(coupling.machine) <= order.index(coupling.target)
     lines = {
         "from": (coupling.machine, {"dir": "none"}),
-        "binds": (coupling.binds, {"dir": "forward" if down else "back"}),
+        "binds": (coupling.target, {"dir": "forward" if down else "back"}),
     }
     # the edges lead down even where the arrow points up, so that the machines are stacked
     (above, (upper, ahead)), (below, (lower, behind)) = [*lines.items()][:: 1 if down else -1]
-    last = anchor(upper, name_of(diagram.table(upper).terminal[-1]))
+    last = anchor(upper, name_of(diagram.table(upper).final[-1]))
     ahead |= {"style": "dashed", "ltail": f"cluster_{anchor(upper)}"} | ink
     behind |= {"style": "dashed", "lhead": f"cluster_{anchor(lower)}"} | ink
     upper_line = _attributes(f"{me}:{above}", "coupling", **ahead)

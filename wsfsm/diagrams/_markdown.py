@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from wsfsm.diagrams._model import Diagram, Style, lines_of, name_of, output_name
-from wsfsm.engine import Table
+from wsfsm.fsm import Table
 
 __all__ = ["markdown"]
 
@@ -47,7 +47,7 @@ def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 def _machine(diagram: Diagram, table: Table[Any], italics: str) -> Iterator[str]:
     literal = _STYLE.literal
     meaning = diagram.meaning(table)
-    ends = ", ".join(literal(name_of(state)) for state in table.terminal)
+    ends = ", ".join(literal(name_of(state)) for state in table.final)
     yield f"## {_text(table.name)}"
     yield ""
     if meaning:
@@ -67,15 +67,15 @@ def _machine(diagram: Diagram, table: Table[Any], italics: str) -> Iterator[str]
         ],
     )
     yield ""
-    gives = any(row.emits for row in table.rows)
+    gives = any(row.outputs for row in table.rows)
     yield from _grid(
         ["state", "event", "next state", *["gives out"] * gives, "note"],
         [
             [
                 literal(name_of(row.source)),
                 _STYLE.event(row.event),
-                literal(name_of(row.destination)),
-                *[", ".join(_text(output_name(output)) for output in row.emits)] * gives,
+                literal(name_of(row.target)),
+                *[", ".join(_text(output_name(output)) for output in row.outputs)] * gives,
                 _note(row.note),
             ]
             for row in table.rows
@@ -91,7 +91,7 @@ def markdown(diagram: Diagram) -> str:
         parts += ["", *_machine(diagram, table, italics)]
     if diagram.couplings:
         rows = [
-            [_text(c.machine), _text(c.binds), _STYLE.terms(diagram, c), _note(c.note)]
+            [_text(c.machine), _text(c.target), _STYLE.terms(diagram, c), _note(c.note)]
             for c in diagram.couplings
         ]
         parts += ["", "## Couplings", "", *_grid(["machine", "binds", "how", "note"], rows)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from wsfsm.diagrams._model import Diagram, Style, lines_of, name_of
-from wsfsm.engine import Table
+from wsfsm.fsm import Table
 
 __all__ = ["mermaid"]
 
@@ -45,13 +45,13 @@ def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
             yield from (f"    {ids[source]} : {event}" for event in events)
         else:
             yield f"    {ids[source]} --> {ids[destination]} : {'<br/>'.join(events)}"
-    yield from (f"    {ids[state]} --> [*]" for state in table.terminal)
+    yield from (f"    {ids[state]} --> [*]" for state in table.final)
     yield "}"
 
 
 def _legend(diagram: Diagram) -> Iterator[str]:
     keys = []
-    if any(row.source == row.destination for table in diagram.tables for row in table.rows):
+    if any(row.source == row.target for table in diagram.tables for row in table.rows):
         keys.append(_text("in a state: an event that does not change it"))
     if diagram.describes:
         keys.append(f"{_STYLE.described('italics')}{_text(': a description, not a literal name')}")
@@ -68,6 +68,6 @@ def mermaid(diagram: Diagram) -> str:
         parts += [f"    {line}" for line in _machine(diagram, table, ids[table.name])]
     for coupling in diagram.couplings:
         label = _STYLE.terms(diagram, coupling)
-        parts.append(f"    {ids[coupling.machine]} --> {ids[coupling.binds]} : {label}")
+        parts.append(f"    {ids[coupling.machine]} --> {ids[coupling.target]} : {label}")
     parts += [f"    {line}" for line in _legend(diagram)]
     return "\n".join([*parts, ""])

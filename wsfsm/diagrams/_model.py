@@ -8,10 +8,10 @@ from urllib.parse import quote
 import attrs
 from attrs.validators import matches_re
 
-from wsfsm.engine import AnyEvent, Coupling, Event, Machine, Row, Table
-from wsfsm.errors import BadCoupling
-from wsfsm.rows import listed, printable, readable
-from wsfsm.rows import state_name as name_of
+from wsfsm._text import listed, printable, readable
+from wsfsm.exceptions import BadCoupling
+from wsfsm.fsm import AnyEvent, Coupling, Event, Machine, Row, Table
+from wsfsm.fsm import state_name as name_of
 
 __all__ = [
     "CHOSEN",
@@ -100,9 +100,9 @@ class Diagram:
         events = {table.name: frozenset(table.events) for table in self.tables}
         for coupling in self.couplings:
             taken = coupling.event in events.get(coupling.machine, ())
-            if not taken or coupling.binds not in events:
+            if not taken or coupling.target not in events:
                 raise BadCoupling(
-                    f"coupling of {coupling.machine!r} and {coupling.binds!r} by "
+                    f"coupling of {coupling.machine!r} and {coupling.target!r} by "
                     f"{readable(str(coupling.event))}: not in a diagram of {listed(names)}"
                 )
 
@@ -110,7 +110,7 @@ class Diagram:
         """What sets `event` of `table` off."""
         return (
             INFORMAL
-            if isinstance(event, Event) and event.informal
+            if isinstance(event, Event) and not event.is_message
             else self.kinds.get(table.name, CHOSEN)
         )
 
@@ -128,7 +128,7 @@ class Diagram:
         """All rows, by the state that they lead from and the one that they lead to."""
         arrows: dict[tuple[Any, Any], list[Row[Any]]] = {}
         for row in table.rows:
-            arrows.setdefault((row.source, row.destination), []).append(row)
+            arrows.setdefault((row.source, row.target), []).append(row)
         return arrows
 
     def shown(self, table: Table[Any], rows: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -156,7 +156,7 @@ class Diagram:
     def describes(self) -> bool:
         """Whether anything in it is a description: an informal event, or a guard."""
         return any(
-            isinstance(event, Event) and (event.informal or event.guard)
+            isinstance(event, Event) and (not event.is_message or event.guard)
             for table in self.tables
             for event in table.events
         )
@@ -227,26 +227,26 @@ class Style:
         """An event, with its guard."""
         if isinstance(event, str):
             return self.literal(event)
-        name = self.described(event.name) if event.informal else self.literal(event.name)
+        name = self.described(event.name) if not event.is_message else self.literal(event.name)
         return f"{name}{self.turn}{self.described(f'[{event.guard}]')}" if event.guard else name
 
     def row(self, diagram: Diagram, row: Row[Any]) -> str:
         """An event, and what it gives out."""
         event = self.event(row.event)
-        if not (diagram.outputs and row.emits):
+        if not (diagram.outputs and row.outputs):
             return event
-        given = ", ".join(self.plain(output_name(output)) for output in row.emits)
+        given = ", ".join(self.plain(output_name(output)) for output in row.outputs)
         return f"{event}{self.turn}{self.plain('/')} {given}"
 
     def terms(self, diagram: Diagram, coupling: Coupling[Any]) -> str:
         """What a coupling says."""
-        bound, turn, clauses = diagram.table(coupling.binds), self.turn, []
-        if set(bound.events) - set(coupling.keeps):
-            kept = f"{turn}or ".join(map(self.event, coupling.keeps))
+        bound, turn, clauses = diagram.table(coupling.target), self.turn, []
+        if set(bound.events) - set(coupling.still_allows):
+            kept = f"{turn}or ".join(map(self.event, coupling.still_allows))
             clauses.append(f"takes only{turn}{kept}" if kept else "takes nothing")
-        if not coupling.delivers:
+        if not coupling.forwards:
             clauses.append("delivers nothing")
-        if coupling.reads is not None:
-            clauses.append(f"reads {self.literal(name_of(coupling.reads))}")
+        if coupling.shown_as is not None:
+            clauses.append(f"reads {self.literal(name_of(coupling.shown_as))}")
         told = f"{turn}and ".join(clauses) or "goes on as before"
         return f"after {self.event(coupling.event)},{turn}{self.plain(bound.name)} {told}"

@@ -3,7 +3,7 @@
 from codecs import utf_8_decode
 from typing import Any, Final
 
-from wsfsm.integrations.deflate import Inflater
+from wsfsm.integrations._deflate import Inflater
 
 __all__ = ["Payload"]
 

@@ -15,10 +15,10 @@ from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C if it can be
 
-from wsfsm.closing import REASON_SIZE, code_fault
+from wsfsm._closing import REASON_SIZE, code_fault
+from wsfsm.integrations._deflate import Inflater
 from wsfsm.integrations._events import Close, Failure, FrameEvent, Ping, Pong
 from wsfsm.integrations._payload import Payload
-from wsfsm.integrations.deflate import Inflater
 
 __all__ = ["FrameReader"]
 

@@ -10,10 +10,10 @@ from typing import Final
 from websockets.extensions import Extension
 from websockets.frames import Frame, Opcode
 
-from wsfsm.commands import SendClose, SendPing, SendPong
+from wsfsm.integrations._deflate import negotiate
 from wsfsm.integrations._events import Close, Failure, FrameEvent, Ping, Pong
 from wsfsm.integrations._reader import FrameReader
-from wsfsm.integrations.deflate import negotiate
+from wsfsm.server.commands import SendClose, SendPing, SendPong
 
 __all__ = [
     "Close",

@@ -5,12 +5,12 @@ from typing import Final
 
 import attrs
 
-from wsfsm.commands import Timer
-from wsfsm.errors import IllegalTransition
+from wsfsm.exceptions import IllegalTransition
 from wsfsm.integrations.uvicorn._options import from_environment
 from wsfsm.integrations.uvicorn._protocol import WebSocketProtocol
-from wsfsm.policies import Policies
-from wsfsm.states import ServerState
+from wsfsm.server._policies import Policies
+from wsfsm.server.commands import Timer
+from wsfsm.tables.states import ServerState
 
 __all__ = ["CompatWebSocketProtocol"]
 

@@ -11,21 +11,20 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState as SharedState
 from websockets.extensions import Extension  # noqa: TC002 - all imports are real
 
-from wsfsm import commands as do
-from wsfsm.commands import Command, Timer
-from wsfsm.errors import ClientDisconnected, IllegalTransition, MalformedMessage
-from wsfsm.integrations.deadlines import Deadlines
+from wsfsm.exceptions import ClientDisconnected, IllegalTransition, MalformedMessage
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame, negotiate
-from wsfsm.integrations.heads import Heads
-from wsfsm.integrations.inbound import Inbound
-from wsfsm.integrations.outbox import Outbox
-from wsfsm.integrations.traffic import IN_FLIGHT, Traffic, abort, can_half_close, look
 from wsfsm.integrations.uvicorn._access import AccessLog, log
+from wsfsm.integrations.uvicorn._deadlines import Deadlines
+from wsfsm.integrations.uvicorn._http import HTTPHandshake
+from wsfsm.integrations.uvicorn._inbound import Inbound
 from wsfsm.integrations.uvicorn._options import from_environment, own_headers, settled
-from wsfsm.integrations.uvicorn._scopes import make_scope
-from wsfsm.integrations.waiters import Gate, Waiters
+from wsfsm.integrations.uvicorn._scope import make_scope
+from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, Traffic, abort, can_half_close, look
+from wsfsm.integrations.uvicorn._waiters import Gate, Waiters
+from wsfsm.integrations.uvicorn._writer import FrameWriter
 from wsfsm.messages import Close, Disconnect
-from wsfsm.server import BadHandshake, Handshake, Policies, ServerConnection, ServerState
+from wsfsm.server import BadHandshake, Handshake, Policies, ServerConnection, ServerState, commands
+from wsfsm.server.commands import Command, Timer
 from wsfsm.types import Message, Scope
 
 __all__ = ["WebSocketProtocol"]
@@ -35,9 +34,9 @@ _PATIENCE: Final = 3  # times that the disconnect is reported while the server s
 _LOOK: Final = 0.1  # seconds between looks at data that the peer has not taken
 _FAILURES: Final = 3  # of a connection, after which it is aborted
 
-_Doer = TypeVar("_Doer", bound=Callable[..., None])
+_Handler = TypeVar("_Handler", bound=Callable[..., None])
 
-_DO: Final[dict[type[Any], Callable[["WebSocketProtocol", Any], None]]] = {}
+_HANDLERS: Final[dict[type[Any], Callable[["WebSocketProtocol", Any], None]]] = {}
 
 
 _Called = TypeVar("_Called", bound=Callable[..., Any])
@@ -57,11 +56,11 @@ def _guarded(called: _Called) -> _Called:
     return cast("_Called", guarded)
 
 
-def _does(*kinds: type[Any]) -> Callable[[_Doer], _Doer]:
+def _handles(*kinds: type[Any]) -> Callable[[_Handler], _Handler]:
     """Mark the method that does commands of some kinds."""
 
-    def register(doer: _Doer) -> _Doer:
-        _DO.update(dict.fromkeys(kinds, doer))
+    def register(doer: _Handler) -> _Handler:
+        _HANDLERS.update(dict.fromkeys(kinds, doer))
         return doer
 
     return register
@@ -130,7 +129,9 @@ class WebSocketProtocol(asyncio.Protocol):
         self._failures = 0
         # for the handshake, and gone after it
         self._take: Callable[[WebSocketProtocol, bytes], None] = WebSocketProtocol._take_head
-        self._heads = Heads(own_headers(server_state.default_headers), policies.max_head_size)
+        self._heads = HTTPHandshake(
+            own_headers(server_state.default_headers), policies.max_head_size
+        )
         self._extensions: tuple[str | None, Sequence[Extension]] = (None, ())
         self._answered = False
         # for frames
@@ -151,7 +152,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by uvicorn, with the transport of the HTTP connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._outbox = Outbox(self._transport, self._loop, self)
+        self._outbox = FrameWriter(self._transport, self._loop, self)
         self._access = AccessLog(self._transport)
         self._server_state.connections.add(cast("Any", self))
         self._access.trace("WebSocket connection made")
@@ -190,10 +191,10 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._inbound is not None:
             self._inbound.lost()
         else:
-            self.perform(self._connection.lost())
+            self.perform(self._connection.connection_lost())
 
     def _log_end(self) -> None:
-        if self._connection.state is ServerState.DEAD:  # and all that has arrived is read
+        if self._connection.state is ServerState.CLOSED:  # and all that has arrived is read
             self._access.closed(self._connection.ending)
 
     def pause_writing(self) -> None:
@@ -334,7 +335,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._doing = commands
             try:
                 for command in commands:
-                    _DO[type(command)](self, command)
+                    _HANDLERS[type(command)](self, command)
             except Exception as error:  # noqa: BLE001 - of whatever does a command
                 self._doing = None
                 self.fail(error)
@@ -359,8 +360,8 @@ class WebSocketProtocol(asyncio.Protocol):
         answered, self._answered = self._answered, True
         self.perform(self._connection.failed(error, answered=answered))
 
-    @_does(do.StartApplication)
-    def _start_application(self, _: do.StartApplication) -> None:
+    @_handles(commands.StartApplication)
+    def _start_application(self, _: commands.StartApplication) -> None:
         self._access.scope = self._make_scope()
         context = contextvars.Context() if self._config.reset_contextvars else None
         task = self._task = self._loop.create_task(self._run(), context=context)
@@ -375,17 +376,17 @@ class WebSocketProtocol(asyncio.Protocol):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._server_state.tasks.discard(task)
         self._log_end()
-        if self._connection.state is ServerState.DEAD:
+        if self._connection.state is ServerState.CLOSED:
             self._server_state.connections.discard(cast("Any", self))
 
-    @_does(do.SendHandshake)
-    def _send_handshake(self, command: do.SendHandshake) -> None:
+    @_handles(commands.SendHandshake)
+    def _send_handshake(self, command: commands.SendHandshake) -> None:
         handshake = cast("Handshake", self._connection.handshake)
         self._respond(self._heads.handshake(command, handshake, self._extensions[0]))
         self._access.accepted()
 
-    @_does(do.ReadFrames)
-    def _read_frames(self, command: do.ReadFrames) -> None:
+    @_handles(commands.ReadFrames)
+    def _read_frames(self, command: commands.ReadFrames) -> None:
         reader = FrameReader(self._extensions[1], self._connection.policies.max_message_size)
         self._inbound = Inbound(self._connection, reader, self._transport, self._loop, self)
         self._take = WebSocketProtocol._take_frames
@@ -393,13 +394,13 @@ class WebSocketProtocol(asyncio.Protocol):
         if command.held:
             self._take_frames(command.held)
 
-    @_does(do.SendResponse)
-    def _send_response(self, command: do.SendResponse) -> None:
+    @_handles(commands.SendResponse)
+    def _send_response(self, command: commands.SendResponse) -> None:
         self._respond(self._heads.response(command))
         self._access.responded(command.status, command.body)
 
-    @_does(do.StartResponse)
-    def _start_response(self, command: do.StartResponse) -> None:
+    @_handles(commands.StartResponse)
+    def _start_response(self, command: commands.StartResponse) -> None:
         self._respond(self._heads.start(command))
         self._access.responded(command.status)
 
@@ -407,18 +408,18 @@ class WebSocketProtocol(asyncio.Protocol):
         self._answered = True
         self._outbox.write(head)
 
-    @_does(do.SendBody)
-    def _send_body(self, command: do.SendBody) -> None:
+    @_handles(commands.SendBody)
+    def _send_body(self, command: commands.SendBody) -> None:
         self._outbox.add(self._heads.body(command), more=False)
 
-    @_does(do.SendText, do.SendBytes)
-    def _send_data(self, command: do.SendText | do.SendBytes) -> None:
-        text = type(command) is do.SendText
+    @_handles(commands.SendText, commands.SendBytes)
+    def _send_data(self, command: commands.SendText | commands.SendBytes) -> None:
+        text = type(command) is commands.SendText
         frame = data_frame(command.payload, text, self._extensions[1])
         self._outbox.add(frame, more=self._connection.has_message)
 
-    @_does(do.SendPong)
-    def _send_pong(self, command: do.SendPong) -> None:
+    @_handles(commands.SendPong)
+    def _send_pong(self, command: commands.SendPong) -> None:
         self._outbox.add_pong(command.payload)
 
     def end_slice(self) -> None:
@@ -426,18 +427,18 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._is_writable:
             self._outbox.write_pongs()
 
-    @_does(do.SendPing)
-    def _send_ping(self, command: do.SendPing) -> None:
+    @_handles(commands.SendPing)
+    def _send_ping(self, command: commands.SendPing) -> None:
         self._pinged_at = self._loop.time()
         self._outbox.write(control_frame(command))
 
-    @_does(do.SendClose)
-    def _send_close(self, command: do.SendClose) -> None:
+    @_handles(commands.SendClose)
+    def _send_close(self, command: commands.SendClose) -> None:
         self._outbox.write_pongs()
         self._outbox.write(control_frame(command))
 
-    @_does(do.CloseTransport)
-    def _close_transport(self, _: do.CloseTransport) -> None:
+    @_handles(commands.CloseTransport)
+    def _close_transport(self, _: commands.CloseTransport) -> None:
         self._answered = True  # it is too late for that
         self._outbox.finish()
         ended = self._inbound is not None and self._inbound.at_eof
@@ -460,17 +461,17 @@ class WebSocketProtocol(asyncio.Protocol):
         else:
             self._transport.close()
 
-    @_does(do.AbortTransport)
-    def _abort_transport(self, _: do.AbortTransport) -> None:
+    @_handles(commands.AbortTransport)
+    def _abort_transport(self, _: commands.AbortTransport) -> None:
         self._answered = True
         abort(self._transport)
 
-    @_does(do.StartTimer)
-    def _start_timer(self, command: do.StartTimer) -> None:
+    @_handles(commands.StartTimer)
+    def _start_timer(self, command: commands.StartTimer) -> None:
         self._deadlines.start(command.timer, command.seconds)
 
-    @_does(do.StopTimer)
-    def _stop_timer(self, command: do.StopTimer) -> None:
+    @_handles(commands.StopTimer)
+    def _stop_timer(self, command: commands.StopTimer) -> None:
         self._deadlines.stop(command.timer)
 
     @_guarded
@@ -487,12 +488,12 @@ class WebSocketProtocol(asyncio.Protocol):
         received, frames = (inbound.received, inbound.events) if inbound is not None else (0, 0)
         return look(self._transport, self._outbox.written, received), frames
 
-    @_does(do.LogError)
-    def _log_error(self, command: do.LogError) -> None:
+    @_handles(commands.LogError)
+    def _log_error(self, command: commands.LogError) -> None:
         log(logging.ERROR, command.text)
 
-    @_does(do.LogException)
-    def _log_exception(self, command: do.LogException) -> None:
+    @_handles(commands.LogException)
+    def _log_exception(self, command: commands.LogException) -> None:
         log(logging.ERROR, command.text + "\n", exception=command.exception)
 
 

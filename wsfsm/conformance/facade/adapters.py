@@ -1,0 +1,285 @@
+"""Facades: the classes that frameworks give their users, each behind the same operations.
+
+A facade does what a case says through an `Adapter`, which calls the class's own methods and adds
+nothing. An adapter has an operation if its class has one for that purpose; what is missing is not
+made up, and a case that needs it is unsupported.
+
+| operation | arguments | what it does |
+|---|---|---|
+| `accept` | `subprotocol`, `headers` | accepts the connection |
+| `receive` | | receives a message of any type, as it is |
+| `receive_text` `receive_bytes` | | receives a message, and returns its payload |
+| `receive_json` | `mode` | receives a message, and decodes it |
+| `iterate` | | receives text messages until the connection ends, and returns them |
+| `send` | `message` | sends a message of any type, as it is |
+| `send_text` `send_bytes` | `data` | sends a message |
+| `send_json` | `data`, `mode` | encodes something, and sends it |
+| `close` | `code`, `reason` | closes the connection, or rejects it |
+| `deny` | `status`, `headers`, `body` | rejects the connection with an HTTP response |
+| `leave` | | the handler returns |
+| `fail` | `error` | the handler raises |
+| `abort` | `status` | the handler raises the framework's exception for an HTTP response |
+| `states` | | the states of client and application, at once |
+"""
+
+import asyncio
+import contextvars
+import importlib
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
+
+import attrs
+
+from wsfsm.conformance.facade._clock import settle
+from wsfsm.types import ASGIApp, Receive, Scope, Send
+
+__all__ = [
+    "OPERATIONS",
+    "Adapter",
+    "ClassAdapter",
+    "FacadeError",
+    "FacadeTarget",
+    "Leave",
+    "Session",
+    "Told",
+    "awaited",
+    "class_target",
+    "first_of",
+    "needed",
+]
+
+Pairs = Sequence[tuple[bytes, bytes]]
+
+OPERATIONS: Final = (
+    *("accept", "receive", "receive_text", "receive_bytes", "receive_json", "iterate"),
+    *("send", "send_text", "send_bytes", "send_json", "close", "deny"),
+    *("leave", "fail", "abort", "states"),
+)
+"""Names of the operations."""
+
+
+_MANY: Final = 100  # more texts than any case has
+
+
+class FacadeError(ValueError):
+    """A facade that cannot be found, or imported, or whose framework makes no application."""
+
+
+@attrs.frozen
+class Leave:
+    """What an operation returns that ends the handler.
+
+    Attributes:
+        value: What the handler returns.
+        error: What it raises instead.
+    """
+
+    value: Any = None
+    error: Exception | None = None
+
+
+@attrs.frozen
+class Told:
+    """A callback by which a framework has told what happened, where others raise.
+
+    Attributes:
+        name: Name of the callback.
+        code: The close code that it was given.
+    """
+
+    name: str
+    code: Any = None
+
+
+async def awaited(work: Any) -> Any:
+    """What a call comes to: a method need not be a coroutine."""
+    return await work if inspect.isawaitable(work) else work
+
+
+class Adapter:
+    """The operations of any facade: its handler ends.
+
+    Args:
+        facade: An object of the framework's class.
+    """
+
+    needs: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What the class must have for an operation that is more than a call of its own."""
+
+    def __init__(self, facade: Any) -> None:
+        self.facade = facade
+
+    def operation(self, name: str) -> Callable[..., Any] | None:
+        """An operation, or None if the facade has nothing for that purpose."""
+        return getattr(self, name, None)
+
+    async def leave(self) -> Leave:
+        """Let the handler return."""
+        return Leave()
+
+    async def fail(self, error: str = "an error") -> Leave:
+        """Let the handler raise an exception that no framework knows."""
+        return Leave(error=ArithmeticError(error))
+
+
+async def first_of(texts: AsyncIterator[str]) -> list[str]:
+    """All texts of an iteration; of one that does not end, as many as tell that."""
+    found = []
+    async for text in texts:
+        found.append(text)
+        if len(found) == _MANY:
+            break
+    return found
+
+
+class ClassAdapter(Adapter):
+    """The operations of a class whose methods are called like Starlette's."""
+
+    needs = MappingProxyType(
+        {"iterate": "iter_text", "deny": "send_denial_response", "states": "client_state"}
+    )
+
+    def operation(self, name: str) -> Callable[..., Any] | None:
+        """Its own for what is more than a call; of the others, the method of that name."""
+        needs = self.needs.get(name)
+        if needs is not None and not hasattr(self.facade, needs):
+            return None
+        found = super().operation(name)
+        if found is None and name != "abort":  # it is a raise; an abort() is something else
+            found = getattr(self.facade, name, None)
+        return found if callable(found) else None
+
+    async def iterate(self) -> list[str]:
+        """Receive text messages until the connection ends."""
+        return await first_of(self.facade.iter_text())
+
+    async def deny(self, status: int, headers: Pairs, body: Sequence[bytes]) -> None:
+        """Reject the connection by an application of ASGI that responds."""
+
+        async def response(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+            kind = "websocket.http.response"
+            await send({"type": f"{kind}.start", "status": status, "headers": list(headers)})
+            for index, part in enumerate(body, 1):
+                more = index < len(body)
+                await send({"type": f"{kind}.body", "body": part, "more_body": more})
+
+        await awaited(self.facade.send_denial_response(response))
+
+    async def states(self) -> Mapping[str, str]:
+        """The states by name."""
+        facade = self.facade
+        return {"client": facade.client_state.name, "application": facade.application_state.name}
+
+
+class Session:
+    """What a framework's handler is for a case: it comes in with its facade, and stays.
+
+    Attributes:
+        adapter: The adapter, once the handler has been called.
+    """
+
+    def __init__(self) -> None:
+        self.adapter: Adapter | None = None
+        self._entered = asyncio.Event()
+        self._ending: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
+        self._context = contextvars.copy_context()
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def enter(self, adapter: Adapter) -> None:
+        """The handler has been called."""
+        self.adapter = adapter
+        self._context = contextvars.copy_context()  # some frameworks keep the facade in it
+        self._entered.set()
+
+    async def __call__(self, adapter: Adapter) -> Any:
+        """Be the handler: enter, and stay until an operation ends it."""
+        self.enter(adapter)
+        try:
+            ending = await self._ending
+        except asyncio.CancelledError:
+            self.cancel()  # what it was doing is cancelled with it
+            await settle()
+            raise
+        if ending.error is not None:
+            raise ending.error
+        return ending.value
+
+    async def entered(self) -> None:
+        """Wait for the handler to be called."""
+        await self._entered.wait()
+
+    def end(self, ending: Leave) -> None:
+        """End the handler, unless it has ended."""
+        if not self._ending.done():
+            self._ending.set_result(ending)
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Begin something that the handler does."""
+        task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
+        self._tasks.append(task)
+        return task
+
+    def cancel(self) -> None:
+        """Cancel all that the handler does."""
+        for task in self._tasks:
+            task.cancel()
+
+
+@attrs.frozen(kw_only=True)
+class FacadeTarget:
+    """A facade to check.
+
+    Attributes:
+        name: What it is called.
+        versions: Versions of what it is made of, by name.
+        application: Makes an application of ASGI whose handler is a session.
+    """
+
+    name: str
+    versions: Mapping[str, str]
+    application: Callable[[Session], ASGIApp]
+
+
+def needed(name: str, extra: str = "") -> Any:
+    """A module that must be there.
+
+    Args:
+        name: Name of the module.
+        extra: The name by which it is installed, where that is another.
+
+    Raises:
+        FacadeError: It cannot be imported.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        package = extra or name.partition(".")[0]
+        raise FacadeError(f"{name} cannot be imported ({error}); is {package} installed?") from None
+    except (Exception, SystemExit) as error:  # a module may do anything when it is imported
+        raise FacadeError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def class_target(
+    name: str,
+    make: Callable[[Scope, Receive, Send], Any],
+    versions: Mapping[str, str],
+    adapter: Callable[[Any], Adapter] = ClassAdapter,
+) -> FacadeTarget:
+    """The target that a class is, called with scope, receive and send.
+
+    Args:
+        name: What it is called.
+        make: The class, or a function that makes its objects; what it gives is awaited if it can be.
+        versions: Versions of what it is made of.
+        adapter: Makes the adapter of an object.
+    """
+
+    def application(session: Session) -> ASGIApp:
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await session(adapter(await awaited(make(scope, receive, send))))
+
+        return app
+
+    return FacadeTarget(name=name, versions=versions, application=application)

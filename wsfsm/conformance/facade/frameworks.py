@@ -1,0 +1,285 @@
+"""The facades that can be checked by name: a real application of each framework, with one handler.
+
+A framework is imported when its target is asked for.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from wsfsm.conformance._versions import versions
+from wsfsm.conformance.facade.adapters import (
+    Adapter,
+    ClassAdapter,
+    FacadeError,
+    FacadeTarget,
+    Leave,
+    Pairs,
+    Session,
+    Told,
+    class_target,
+    first_of,
+    needed,
+)
+from wsfsm.types import ASGIApp
+from wsfsm.websockets import WebSocket
+
+__all__ = ["FACADES", "facade_target"]
+
+
+def _texts(pairs: Pairs) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
+
+
+def _wsfsm() -> FacadeTarget:
+    return class_target("wsfsm", WebSocket, versions("wsfsm"))
+
+
+def _aborting(adapter: type[Adapter], error: Callable[..., Exception], key: str) -> type[Adapter]:
+    """An adapter whose handlers can raise the framework's exception for an HTTP response."""
+
+    async def abort(self: Adapter, status: int) -> Leave:  # noqa: ARG001 - a method
+        return Leave(error=error(**{key: status}))
+
+    return type("Aborting", (adapter,), {"abort": abort})
+
+
+def _starlette() -> FacadeTarget:
+    applications, routing = needed("starlette.applications"), needed("starlette.routing")
+    error = needed("starlette.exceptions").HTTPException
+    adapter = _aborting(ClassAdapter, error, "status_code")
+
+    def application(session: Session) -> ASGIApp:
+        async def endpoint(websocket: Any) -> None:
+            await session(adapter(websocket))
+
+        app: ASGIApp = applications.Starlette(routes=[routing.WebSocketRoute("/", endpoint)])
+        return app
+
+    return FacadeTarget(name="starlette", versions=versions("starlette"), application=application)
+
+
+def _fastapi() -> FacadeTarget:
+    fastapi = needed("fastapi")
+    adapter = _aborting(ClassAdapter, fastapi.HTTPException, "status_code")
+
+    def application(session: Session) -> ASGIApp:
+        async def endpoint(websocket: Any) -> None:
+            await session(adapter(websocket))
+
+        endpoint.__annotations__["websocket"] = fastapi.WebSocket
+        app: ASGIApp = fastapi.FastAPI()
+        app.websocket("/")(endpoint)  # type: ignore[attr-defined]
+        return app
+
+    return FacadeTarget(
+        name="fastapi", versions=versions("fastapi", "starlette"), application=application
+    )
+
+
+class _Litestar(ClassAdapter):
+    needs = MappingProxyType({**ClassAdapter.needs, "iterate": "iter_data"})
+
+    async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
+        await self.facade.accept(subprotocols=subprotocol, headers=list(headers))
+
+    async def iterate(self) -> list[str]:
+        return await first_of(self.facade.iter_data())
+
+
+def _litestar() -> FacadeTarget:
+    litestar = needed("litestar")
+    adapter = _aborting(_Litestar, litestar.exceptions.HTTPException, "status_code")
+
+    def application(session: Session) -> ASGIApp:
+        async def handler(socket: Any) -> None:
+            await session(adapter(socket))
+
+        handler.__annotations__.update(socket=litestar.WebSocket)
+        routes = [litestar.handlers.websocket("/")(handler)]
+        app: ASGIApp = litestar.Litestar(routes, openapi_config=None, logging_config=None)
+        return app
+
+    return FacadeTarget(name="litestar", versions=versions("litestar"), application=application)
+
+
+class _Quart(Adapter):
+    async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
+        # a dictionary would be taken too, and has no room for a name that comes twice
+        pairs = needed("werkzeug.datastructures").Headers(_texts(headers))
+        await self.facade.accept(headers=pairs, subprotocol=subprotocol)
+
+    async def receive_text(self) -> Any:
+        return await self.facade.receive()
+
+    receive_bytes = receive_text
+
+    async def receive_json(self) -> Any:
+        return await self.facade.receive_json()
+
+    async def send_text(self, data: Any) -> None:
+        await self.facade.send(data)
+
+    send_bytes = send_text
+
+    async def send_json(self, data: Any) -> None:
+        await self.facade.send_json(data)
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        await self.facade.close(code, *([] if reason is None else [reason]))
+
+    async def deny(self, status: int, headers: Pairs, body: Sequence[bytes]) -> Leave:
+        return Leave((b"".join(body), status, _texts(headers)))
+
+
+def _quart() -> FacadeTarget:
+    quart = needed("quart")
+    exceptions = needed("werkzeug.exceptions").default_exceptions
+    adapter = _aborting(_Quart, lambda status: exceptions[status](), "status")
+
+    def application(session: Session) -> ASGIApp:
+        app: ASGIApp = quart.Quart("wsfsm.conformance")
+
+        async def handler() -> Any:
+            return await session(adapter(quart.websocket._get_current_object()))  # noqa: SLF001
+
+        app.websocket("/")(handler)  # type: ignore[attr-defined]
+        return app
+
+    return FacadeTarget(name="quart", versions=versions("quart"), application=application)
+
+
+class _Falcon(Adapter):
+    async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
+        await self.facade.accept(subprotocol, _texts(headers))
+
+    async def receive_text(self) -> Any:
+        return await self.facade.receive_text()
+
+    async def receive_bytes(self) -> Any:
+        return await self.facade.receive_data()
+
+    async def receive_json(self) -> Any:
+        return await self.facade.receive_media()
+
+    async def send_text(self, data: Any) -> None:
+        await self.facade.send_text(data)
+
+    async def send_bytes(self, data: Any) -> None:
+        await self.facade.send_data(data)
+
+    async def send_json(self, data: Any) -> None:
+        await self.facade.send_media(data)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        await self.facade.close(code, reason)
+
+
+def _falcon() -> FacadeTarget:
+    asgi, falcon = needed("falcon.asgi"), needed("falcon")
+    adapter = _aborting(_Falcon, falcon.HTTPError, "status")
+
+    def application(session: Session) -> ASGIApp:
+        async def on_websocket(resource: Any, request: Any, websocket: Any) -> None:  # noqa: ARG001
+            await session(adapter(websocket))
+
+        app: ASGIApp = asgi.App()
+        app.add_route("/", type("Resource", (), {"on_websocket": on_websocket})())  # type: ignore[attr-defined]
+        return app
+
+    return FacadeTarget(name="falcon", versions=versions("falcon"), application=application)
+
+
+class _Channels(Adapter):
+    """What a consumer is told by its callbacks waits here until it is asked for."""
+
+    def __init__(self, facade: Any) -> None:
+        super().__init__(facade)
+        self.told: asyncio.Queue[Any] = asyncio.Queue()
+
+    def operation(self, name: str) -> Callable[..., Any] | None:
+        # its callbacks return at once: there is no handler that could end
+        return None if name in {"leave", "fail"} else super().operation(name)
+
+    async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
+        await self.facade.accept(subprotocol, list(headers))
+
+    async def receive_text(self) -> Any:
+        return await self.told.get()
+
+    receive_bytes = receive_text
+
+    async def send_text(self, data: Any) -> None:
+        await self.facade.send(text_data=data)
+
+    async def send_bytes(self, data: Any) -> None:
+        await self.facade.send(bytes_data=data)
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        await self.facade.close(code, reason)
+
+
+def _channels() -> FacadeTarget:
+    settings = needed("django.conf", "django").settings
+    if not settings.configured:
+        settings.configure()
+    consumers = needed("channels.generic.websocket")
+
+    def application(session: Session) -> ASGIApp:
+        async def connect(consumer: Any) -> None:
+            consumer.wsfsm = _Channels(consumer)
+            session.enter(consumer.wsfsm)
+
+        async def receive(consumer: Any, text_data: Any = None, bytes_data: Any = None) -> None:
+            consumer.wsfsm.told.put_nowait(bytes_data if text_data is None else text_data)
+
+        async def disconnect(consumer: Any, code: Any) -> None:
+            consumer.wsfsm.told.put_nowait(Told("disconnect", code))
+
+        callbacks = {"connect": connect, "receive": receive, "disconnect": disconnect}
+        consumer = type("Consumer", (consumers.AsyncWebsocketConsumer,), callbacks)
+        app: ASGIApp = consumer.as_asgi()  # type: ignore[attr-defined]
+        return app
+
+    return FacadeTarget(
+        name="channels", versions=versions("channels", "django"), application=application
+    )
+
+
+FACADES: Final[Mapping[str, Callable[[], FacadeTarget]]] = MappingProxyType(
+    {
+        "wsfsm": _wsfsm,
+        "starlette": _starlette,
+        "fastapi": _fastapi,
+        "litestar": _litestar,
+        "quart": _quart,
+        "falcon": _falcon,
+        "channels": _channels,
+    }
+)
+"""What makes the target of each framework, by its name."""
+
+
+def facade_target(name: str) -> FacadeTarget:
+    """The target that a name stands for.
+
+    Args:
+        name: One of `FACADES`, or "module:Class" for a class, or a function that makes objects,
+            called with scope, receive and send; its methods are called like Starlette's.
+
+    Raises:
+        FacadeError: There is none, or its framework is not installed.
+    """
+    if name in FACADES:
+        return FACADES[name]()
+    module, colon, path = name.partition(":")
+    if not (module and colon and path):
+        known = ", ".join(FACADES)
+        raise FacadeError(f"no facade is called {name!r}: it is one of {known}, or module:Class")
+    found = needed(module)
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        raise FacadeError(f"{module} has no class or function {path!r}")
+    return class_target(name, found, versions(module.partition(".")[0]))

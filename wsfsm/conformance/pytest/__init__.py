@@ -1,0 +1,3 @@
+"""The plugin of pytest: every case is a test."""
+
+__all__: list[str] = []

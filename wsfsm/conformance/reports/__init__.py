@@ -1,0 +1,3 @@
+"""Reports of results, for terminals, browsers and programs."""
+
+__all__: list[str] = []

@@ -1,0 +1,134 @@
+"""Results as one page: a self-contained HTML file, with the matrix and every trace in it.
+
+What is in it is drawn by ``report.js`` out of one JSON object; nothing is loaded, and the page's
+policy forbids it.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from wsfsm.conformance.cases import Case
+from wsfsm.conformance.reports._common import (
+    MARKS,
+    MEANINGS,
+    by_case,
+    columns,
+    place,
+    plain,
+    said,
+    sections,
+    versions,
+)
+from wsfsm.conformance.verdicts import Report, Result
+
+__all__ = ["to_html"]
+
+_STATIC: Final = Path(__file__).parent / "static"
+_DIAGRAMS: Final = Path(__file__).parents[2] / "demo" / "static"
+_SLOT: Final = re.compile(r"\{\{(\w+)\}\}")
+
+
+def to_html(reports: Sequence[Report], *, date: str = "") -> str:
+    """Write reports.
+
+    Args:
+        reports: What came of all targets.
+        date: When they were made, or "" for not to be told.
+
+    Returns:
+        The page, in ASCII but for the templates' own characters.
+    """
+    slots = {
+        "data": _script_json(_data(reports, date)),
+        "style": _file("report.css"),
+        "script": _file("report.js"),
+        "client": _diagram("client"),
+        "application": _diagram("application"),
+    }
+    return _SLOT.sub(lambda found: slots[found[1]], _file("report.html"))
+
+
+def _file(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")
+
+
+def _script_json(data: Mapping[str, Any]) -> str:
+    """JSON that can stand in a script: no end of the script, and no comment, begins in it."""
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _diagram(machine: str) -> str:
+    """The picture of a machine, as a part of the page: with ids that nothing else has."""
+    picture = (_DIAGRAMS / f"{machine}.svg").read_text(encoding="utf-8")
+    picture = picture[picture.index("<svg") :]
+    picture = re.sub(r"<!--.*?-->\s*|<title>.*?</title>\s*", "", picture, flags=re.DOTALL)
+    picture = picture.replace(' id="', ' id="picture:')
+    label = f'role="img" aria-label="diagram of the {machine} machine"'
+    return picture.replace("<svg", f"<svg {label}", 1)
+
+
+def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
+    results = [by_case(report) for report in reports]
+    kinds = dict.fromkeys(report.kind for report in reports)
+    return {
+        "date": plain(date),
+        "verdicts": [
+            {
+                "name": verdict.value,
+                "mark": mark,
+                "meaning": MEANINGS[verdict],
+                "failure": verdict.is_failure,
+            }
+            for verdict, mark in MARKS.items()
+        ],
+        "targets": [
+            {"name": name, "kind": plain(report.kind), "versions": versions(report)}
+            for report, name in zip(reports, columns(reports), strict=True)
+        ],
+        "sections": [
+            {
+                "name": plain(section),
+                "title": plain(f"{section}, of {kind}s" if len(kinds) > 1 else section),
+                "cases": [_case(case, results) for case in cases],
+            }
+            for kind in kinds
+            for section, cases in sections(r for r in reports if r.kind == kind).items()
+        ],
+    }
+
+
+def _case(case: Case, results: Sequence[Mapping[tuple[str, str], Result]]) -> dict[str, Any]:
+    found = [by.get((case.kind, case.id)) for by in results]
+    return {
+        "id": plain(case.id),
+        "kind": case.kind,
+        "level": case.level.value,
+        "requirement": plain(case.requirement),
+        "note": plain(case.note),
+        "results": [None if result is None else _result(result) for result in found],
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "verdict": result.verdict.value,
+        "reason": plain(result.reason),
+        "expected": plain(result.expected),
+        "observed": plain(result.observed),
+        "among": plain(result.among),
+        "output": "\n".join(map(plain, result.output.splitlines())),
+        "place": place(result),
+        "trace": [
+            {
+                "side": entry.side,
+                "did": plain(entry.did),
+                "saw": said(entry.saw),
+                "state": plain(entry.state),
+                "wrong": plain(entry.wrong),
+            }
+            for entry in result.trace
+        ],
+    }

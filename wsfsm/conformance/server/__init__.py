@@ -1,0 +1,3 @@
+"""Cases for servers: the processes, the client that plays them, and the application that they serve."""
+
+__all__: list[str] = []

@@ -1,0 +1,84 @@
+"""The servers that are known by a name, and how they are started."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from wsfsm.conformance._versions import version
+from wsfsm.conformance.server.targets import CommandTarget, TargetError
+
+__all__ = ["PROFILES", "profile"]
+
+
+def _uvicorn(name: str, ws: str) -> CommandTarget:
+    return CommandTarget(
+        name=name,
+        command=(
+            *_module("uvicorn", "{app}", "--interface", "asgi3", "--log-level", "warning"),
+            *("--host", "{host}", "--port", "{port}", "--ws", ws),
+        ),
+        variants={
+            "keepalive": ("--ws-ping-interval", "1", "--ws-ping-timeout", "1"),
+            "limit": ("--ws-max-size", "65536"),
+            "tls": ("--ssl-certfile", "{cert}", "--ssl-keyfile", "{key}"),
+        },
+        packages=("uvicorn", "websockets", "wsproto", "h11", "httptools", "uvloop", "wsfsm"),
+    )
+
+
+def _module(name: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", name, *arguments)
+
+
+PROFILES: Final[Mapping[str, CommandTarget]] = {
+    "uvicorn": _uvicorn("uvicorn", "auto"),
+    "wsfsm": _uvicorn("wsfsm in uvicorn", "wsfsm.integrations.uvicorn:WebSocketProtocol"),
+    "wsfsm-compat": _uvicorn(
+        "wsfsm-compat in uvicorn", "wsfsm.integrations.uvicorn:CompatWebSocketProtocol"
+    ),
+    "hypercorn": CommandTarget(
+        name="hypercorn",
+        command=_module("hypercorn", "{app}", "--bind", "{host}:{port}"),
+        variants={
+            "keepalive": ("--websocket-ping-interval", "1"),
+            "tls": ("--certfile", "{cert}", "--keyfile", "{key}"),
+        },
+        packages=("hypercorn", "wsproto"),
+    ),
+    "daphne": CommandTarget(
+        name="daphne",
+        command=_module("daphne", "-b", "{host}", "-p", "{port}", "{app}"),
+        variants={
+            "keepalive": ("--ping-interval", "1", "--ping-timeout", "1"),
+            "limit": ("--websocket-max-message-size", "65536"),
+        },
+        packages=("daphne", "autobahn", "twisted"),
+    ),
+    "granian": CommandTarget(
+        name="granian",
+        command=_module(
+            "granian", "--interface", "asgi", "--host", "{host}", "--port", "{port}", "{app}"
+        ),
+        variants={"tls": ("--ssl-certificate", "{cert}", "--ssl-keyfile", "{key}")},
+        packages=("granian",),
+    ),
+}
+"""The servers that are known by a name."""
+
+
+def profile(name: str, arguments: Sequence[str] = ()) -> CommandTarget:
+    """A server that is known by its name, with more arguments.
+
+    Raises:
+        TargetError: There is none of this name, or it is not installed.
+    """
+    if name not in PROFILES:
+        raise TargetError(f"no server is known as {name!r}, only {', '.join(PROFILES)}")
+    target = PROFILES[name]
+    package = target.packages[0]
+    if not version(package):
+        raise TargetError(f"{package} is not installed")
+    called = " ".join((target.name, *arguments))
+    return attrs.evolve(target, name=called, command=(*target.command, *arguments))

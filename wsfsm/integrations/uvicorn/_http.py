@@ -1,0 +1,159 @@
+"""HTTPHandshake of HTTP/1.1: requests by the library ``h11``, responses from what was checked before."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+import h11
+from websockets.utils import accept_key
+
+from wsfsm.server import BadHandshake, Handshake
+from wsfsm.server.commands import SendBody, SendHandshake, SendResponse, StartResponse
+
+__all__ = ["HTTPHandshake", "Request"]
+
+Pair = tuple[bytes, bytes]
+
+_END: Final = b"\r\n\r\n"
+_PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_CLOSE: Final = (b"connection", b"close")
+_CHUNKED: Final = (b"transfer-encoding", b"chunked")
+_UNSIZED: Final = (204, 304)  # a length would promise a body (RFC 9110 8.6)
+
+
+@attrs.frozen
+class Request:
+    """The head of a request.
+
+    Attributes:
+        method: Its method.
+        target: Its target in origin-form, for example ``b"/chat?room=1"``.
+        headers: Its headers, with names in lower case.
+        http_version: Its HTTP version, such as ``"1.1"``.
+    """
+
+    method: bytes
+    target: bytes
+    headers: list[Pair]
+    http_version: str
+
+
+class HTTPHandshake:
+    """Reads the request for a WebSocket, and writes what answers it.
+
+    Args:
+        own: Headers that the server gives to each response, checked.
+        max_size: Bytes that the head of the request may have.
+    """
+
+    __slots__ = ("_chunked", "_http", "_left", "_own", "_tail", "_without_body")
+
+    def __init__(self, own: Iterable[Pair] = (), max_size: int = 2**16) -> None:
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=max_size)
+        self._own = own
+        self._left = max_size
+        self._tail = b""
+        self._without_body = self._chunked = False
+
+    def read(self, data: bytes) -> Request | None:
+        """Take bytes from the peer, and return the request once its head is complete.
+
+        Raises:
+            BadHandshake: This is not HTTP/1.1, or its head is too big.
+        """
+        seen = self._tail + data
+        at = seen.find(_END)
+        size = (len(seen) if at < 0 else at + len(_END)) - len(self._tail)
+        if size > self._left:
+            raise BadHandshake("The head of the request is too big", status=431)
+        self._left -= size
+        self._tail = seen[-3:]
+        try:
+            self._http.receive_data(data)
+            event = self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            raise BadHandshake(str(error), status=error.error_status_hint) from None
+        if not isinstance(event, h11.Request):
+            return None
+        self._without_body = event.method == b"HEAD"  # RFC 9110 9.3.2
+        target, headers = _origin_form(event.target, list(event.headers))
+        return Request(event.method, target, headers, event.http_version.decode())
+
+    @property
+    def rest(self) -> bytes:
+        """The bytes behind the request."""
+        return bytes(self._http.trailing_data[0])
+
+    def handshake(
+        self, command: SendHandshake, handshake: Handshake, extensions: str | None
+    ) -> bytes:
+        """The head that completes a handshake (RFC 6455 4.2.2)."""
+        headers = [
+            (b"upgrade", b"websocket"),
+            (b"connection", b"Upgrade"),
+            (b"sec-websocket-accept", accept_key(handshake.key.decode()).encode()),
+        ]
+        if command.subprotocol is not None:
+            headers.append((b"sec-websocket-protocol", command.subprotocol.encode()))
+        if extensions is not None:
+            headers.append((b"sec-websocket-extensions", extensions.encode()))
+        return self._head(101, [*headers, *self._dated(command.headers), *command.headers])
+
+    def response(self, command: SendResponse) -> bytes:
+        """A whole response."""
+        headers = command.headers
+        if command.status not in _UNSIZED and not _has(headers, b"content-length"):
+            headers += ((b"content-length", str(len(command.body)).encode()),)
+        body = b"" if self._without_body else command.body
+        return self.start(StartResponse(command.status, headers)) + body
+
+    def start(self, command: StartResponse) -> bytes:
+        """The head of a response; its body is chunked if it has no content-length."""
+        headers = command.headers
+        self._without_body |= command.status in _UNSIZED
+        self._chunked = not self._without_body and not _has(headers, b"content-length")
+        framing = [_CHUNKED] if self._chunked else []
+        return self._head(command.status, [*self._dated(headers), *headers, *framing, _CLOSE])
+
+    def body(self, command: SendBody) -> bytes:
+        """A part of the body of a response."""
+        if not self._chunked:
+            return command.body
+        part = b"%x\r\n%b\r\n" % (len(command.body), command.body) if command.body else b""
+        return part if command.more_body else part + b"0\r\n\r\n"
+
+    def _dated(self, headers: Iterable[Pair]) -> list[Pair]:
+        # one Date a response (RFC 9110 6.6.1): the application's, if it has one
+        dated = _has(headers, b"date")
+        return [own for own in self._own if not (dated and own[0] == b"date")]
+
+    def _head(self, status: int, headers: Iterable[Pair]) -> bytes:
+        lines = [b"%b: %b\r\n" % pair for pair in headers]
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, _PHRASES.get(status, b""), b"".join(lines))
+
+
+def _has(headers: Iterable[Pair], wanted: bytes) -> bool:
+    return any(name == wanted for name, _ in headers)
+
+
+def _origin_form(target: bytes, headers: list[Pair]) -> tuple[bytes, list[Pair]]:
+    """The target as a path, and headers whose Host says what the target said (RFC 9112 3.2.2).
+
+    Raises:
+        BadHandshake: The target is neither a path nor a URL.
+    """
+    if target.startswith(b"/"):
+        return target, headers
+    try:
+        scheme, host, path, query, _ = urlsplit(target)
+    except ValueError:
+        scheme = host = b""
+    host = host.rpartition(b"@")[2]
+    if scheme.lower() not in (b"http", b"https", b"ws", b"wss") or host[:1] in (b"", b":"):
+        raise BadHandshake("The target of the request must be a path or a URL")
+    if b"?" in target:
+        query = b"?" + query
+    headers = [(b"host", host) if name == b"host" else (name, value) for name, value in headers]
+    return (path or b"/") + query, headers

@@ -1,0 +1,45 @@
+"""The scope of a WebSocket, as uvicorn makes it."""
+
+import asyncio
+from typing import Any
+from urllib.parse import unquote
+
+from uvicorn.config import Config
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+
+from wsfsm.integrations.uvicorn._http import Request
+from wsfsm.types import Scope
+
+__all__ = ["make_scope"]
+
+
+def make_scope(
+    request: Request,
+    transport: asyncio.Transport,
+    config: Config,
+    state: dict[str, Any],
+) -> Scope:
+    """The scope (ASGI 2.5, WebSocket Connection Scope), all but its subprotocols.
+
+    Args:
+        request: The head of the request, whose headers are the application's from now on.
+        transport: The transport.
+        config: uvicorn's options.
+        state: State of the lifespan.
+    """
+    raw_path, _, query_string = request.target.partition(b"?")
+    return {
+        "type": "websocket",
+        "asgi": {"version": config.asgi_version, "spec_version": "2.5"},
+        "http_version": "1.1",
+        "scheme": "wss" if is_ssl(transport) else "ws",
+        "server": get_local_addr(transport),
+        "client": get_remote_addr(transport),
+        "root_path": config.root_path,
+        "path": config.root_path + unquote(raw_path.decode("ascii")),
+        "raw_path": config.root_path.encode("ascii") + raw_path,
+        "query_string": query_string,
+        "headers": request.headers,
+        "state": state.copy(),
+        "extensions": {"websocket.http.response": {}},
+    }

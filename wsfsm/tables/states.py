@@ -1,0 +1,41 @@
+"""The states of a WebSocket: as an ASGI application sees them, and as a server does."""
+
+from enum import Enum
+
+__all__ = ["ServerState", "WebSocketState"]
+
+
+class WebSocketState(Enum):
+    """A state of the client machine or of the application machine.
+
+    Names and values are Starlette's. RESPONSE belongs to the application machine
+    alone: a denial response is being sent (ASGI extension "Websocket Denial Response").
+    """
+
+    CONNECTING = 0
+    CONNECTED = 1
+    DISCONNECTED = 2
+    RESPONSE = 3
+
+
+class ServerState(Enum):
+    """A state of the server machine: what a server and its peer have come to."""
+
+    IDLE = "idle"
+    """No request yet."""
+    CONNECTING = "connecting"
+    """The application runs and has not answered the handshake."""
+    DENIAL_HELD = "denial held"
+    """It denies the handshake: the head of its response is held, nothing is on the wire."""
+    DENIAL_STREAMING = "denial streaming"
+    """It denies the handshake: the head is sent, the body is not complete."""
+    OPEN = "open"
+    """The handshake is complete, and no Close frame was sent or received."""
+    UNREAD = "unread"
+    """The transport is gone, and not all that arrived before is read."""
+    CLOSING = "closing"
+    """Our Close is sent, the peer's is awaited."""
+    DRAINING = "draining"
+    """Nothing more is to be said: the transport is closing."""
+    CLOSED = "closed"
+    """The transport is gone."""
