@@ -1,8 +1,8 @@
-"""A machine of one's own: declared as a table, checked, compiled and looked up."""
+"""Declare a machine of your own as a table, which is checked and compiled, and step through it."""
 
 from enum import Enum
 
-from wsfsm import IllegalTransition, Machine, Row, Table
+from wsfsm import IllegalTransition, Machine, Table, in_state
 
 
 class Light(Enum):
@@ -18,9 +18,15 @@ LIGHT = Machine(
         initial=Light.RED,
         final=(Light.OFF,),
         rows=(
-            Row(Light.RED, "go", Light.GREEN, "the crossing is free"),
-            Row(Light.RED, "switch off", Light.OFF),
-            Row(Light.GREEN, "stop", Light.RED, "somebody waits"),
+            *in_state(
+                Light.RED,
+                ("go", Light.GREEN, "the crossing is free"),
+                ("switch off", Light.OFF),
+            ),
+            *in_state(
+                Light.GREEN,
+                ("stop", Light.RED, "somebody waits"),
+            ),
         ),
     )
 )

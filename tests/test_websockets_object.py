@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 import starlette.websockets
-from connections import CONNECT, NEED_ACCEPT, TEXT, accepted, connection, states
+from connections import CONNECT, NEED_ACCEPT, TEXT, accepted, connection, left, states
 from support import Server, run, scope
 
 from wsfsm.exceptions import (
@@ -17,6 +17,7 @@ from wsfsm.exceptions import (
     WebSocketDisconnected,
 )
 from wsfsm.requests import HTTPConnection
+from wsfsm.tables import APPLICATION
 from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
@@ -25,6 +26,19 @@ from wsfsm.websockets import WebSocket
 class TestStates:
     def test_they_start_connecting(self) -> None:
         assert states(connection()[0]) == ("CONNECTING", "CONNECTING")
+
+    @pytest.mark.parametrize("state", WebSocketState)
+    def test_allowed_lists_the_messages_that_the_table_allows(self, state: WebSocketState) -> None:
+        websocket, _ = accepted()
+        websocket.application_state = state
+
+        assert websocket.allowed == APPLICATION.nodes[state].allowed
+        assert "transport lost" not in websocket.allowed  # it is not a message
+
+    def test_after_the_disconnect_only_a_close_is_allowed(self) -> None:
+        websocket, _ = left()
+
+        assert websocket.allowed == ("websocket.close",)
 
     def test_their_values_are_starlettes(self) -> None:
         theirs = starlette.websockets.WebSocketState

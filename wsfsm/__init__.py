@@ -16,7 +16,7 @@ from wsfsm.exceptions import (
     UnknownState,
     UnreachableState,
 )
-from wsfsm.fsm import Coupling, Event, Machine, Node, Row, Table
+from wsfsm.fsm import SAME, Coupling, Event, Machine, Node, Row, Table, in_state
 from wsfsm.requests import HTTPConnection
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 from wsfsm.websockets import (
@@ -32,6 +32,7 @@ __all__ = [
     "AFTER_TRANSPORT_LOSS",
     "APPLICATION",
     "CLIENT",
+    "SAME",
     "SERVER",
     "URL",
     "Address",
@@ -62,5 +63,6 @@ __all__ = [
     "WebSocketDisconnect",
     "WebSocketDisconnected",
     "WebSocketState",
+    "in_state",
     "truncate_reason",
 ]

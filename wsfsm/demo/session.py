@@ -182,8 +182,8 @@ class Session:
     def _tell_state(self, websocket: WebSocket) -> None:
         """Tell the page where the machines are, and what may be sent there."""
         client, application = _states(websocket)
-        allowed = websocket._at.application.allowed  # noqa: SLF001 - what is legal only it knows
-        self._tell({"state": {"client": client, "application": application, "allowed": allowed}})
+        state = {"client": client, "application": application, "allowed": websocket.allowed}
+        self._tell({"state": state})
 
     def _tell_entry(  # noqa: PLR0913, PLR0917 - one argument for each thing that the page shows
         self,

@@ -93,6 +93,11 @@ class Standing(HTTPConnection[StateT]):
     def application_state(self) -> None:
         self._unset()
 
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Types of the messages that may be sent now; one with a guard is written with it."""
+        return self._at.application.allowed
+
     @abstractmethod
     def _move(self, place: Place) -> None:
         """Stand at another place from now on."""
