@@ -74,7 +74,7 @@ class CompatWebSocketProtocol(WebSocketProtocol):
         """The time of the loop at which the last Ping was sent, or 0.0."""
         return self._pinged_at
 
-    def _worded(self, error: Exception) -> Exception:
+    def worded(self, error: Exception) -> Exception:
         if type(error) is not IllegalTransition:
             return error
         # a guard is not part of a message's name

@@ -11,26 +11,22 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState as SharedState
 from websockets.extensions import Extension  # noqa: TC002 - all imports are real
 
-from wsfsm.exceptions import ClientDisconnected, IllegalTransition, MalformedMessage
 from wsfsm.integrations.frames import FrameReader, control_frame, data_frame, negotiate
 from wsfsm.integrations.uvicorn._access import AccessLog, log
+from wsfsm.integrations.uvicorn._application import Application
 from wsfsm.integrations.uvicorn._deadlines import Deadlines
 from wsfsm.integrations.uvicorn._http import HTTPHandshake
 from wsfsm.integrations.uvicorn._inbound import Inbound
 from wsfsm.integrations.uvicorn._options import from_environment, own_headers, settled
 from wsfsm.integrations.uvicorn._scope import make_scope
 from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, Traffic, abort, can_half_close, look
-from wsfsm.integrations.uvicorn._waiters import Gate, Waiters
 from wsfsm.integrations.uvicorn._writer import FrameWriter
-from wsfsm.messages import Close, Disconnect
 from wsfsm.server import BadHandshake, Handshake, Policies, ServerConnection, ServerState, commands
 from wsfsm.server.commands import Command, Timer
-from wsfsm.types import Message, Scope
+from wsfsm.types import Scope
 
 __all__ = ["WebSocketProtocol"]
 
-_MANY: Final = 100  # refused messages, after which an application does not seem to look
-_PATIENCE: Final = 3  # times that the disconnect is reported while the server stops
 _LOOK: Final = 0.1  # seconds between looks at data that the peer has not taken
 _FAILURES: Final = 3  # of a connection, after which it is aborted
 
@@ -85,29 +81,23 @@ class WebSocketProtocol(asyncio.Protocol):
         "_access",
         "_answered",
         "_app_state",
+        "_application",
         "_config",
         "_connection",
         "_deadlines",
         "_doing",
-        "_ends",
         "_extensions",
         "_failures",
-        "_gate",
         "_heads",
         "_inbound",
-        "_is_dismissed",
         "_is_writable",
         "_loop",
-        "_outbox",
         "_pinged_at",
-        "_receivers",
-        "_refusals",
         "_request",
         "_server_state",
-        "_stopping",
         "_take",
-        "_task",
         "_transport",
+        "_writer",
     )
 
     def __init__(
@@ -138,21 +128,17 @@ class WebSocketProtocol(asyncio.Protocol):
         self._inbound: Inbound | None = None
         self._deadlines = Deadlines(self._loop, self)
         self._pinged_at = 0.0
-        # for the application
-        self._task: asyncio.Task[None] | None = None
-        self._receivers = Waiters(self._loop)
-        self._gate = Gate(self._loop)  # of writing
         self._is_writable = True
-        self._ends = 0  # how often the disconnect was reported
-        self._refusals = 0  # messages that were refused
-        self._stopping = self._is_dismissed = False
 
     # Called by asyncio and uvicorn
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by uvicorn, with the transport of the HTTP connection."""
         self._transport = cast("asyncio.Transport", transport)
-        self._outbox = FrameWriter(self._transport, self._loop, self)
+        self._writer = FrameWriter(self._transport, self._loop, self)
+        self._application = Application(
+            self._loop, self._connection, self._transport, self._writer, self
+        )
         self._access = AccessLog(self._transport)
         self._server_state.connections.add(cast("Any", self))
         self._access.trace("WebSocket connection made")
@@ -170,20 +156,20 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._inbound is not None:
             keeps_open = self._inbound.eof()
             if not keeps_open:  # also of TLS, whose transport does not say that it is closing
-                self._outbox.close()
+                self._writer.close()
             return keeps_open
         self.perform(self._connection.receive_eof())
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Called when the transport is gone."""
-        self._outbox.clear()
+        self._writer.clear()
         self._lose()
         self._deadlines.stop_all()
         self.resume_writing()  # asyncio does not call it for a transport that is gone
         self._access.trace("WebSocket connection lost")
-        self._log_end()
-        if self._task is None or self._task.done():
+        self.log_end()
+        if self._application.is_done:
             self._server_state.connections.discard(cast("Any", self))
 
     @_guarded
@@ -193,107 +179,47 @@ class WebSocketProtocol(asyncio.Protocol):
         else:
             self.perform(self._connection.connection_lost())
 
-    def _log_end(self) -> None:
+    def resume_reading(self) -> None:
+        """Read on, if reading waits for the application and it has taken enough."""
+        if self._inbound is not None and self._inbound.held:
+            self._inbound.resume()
+
+    def log_end(self) -> None:
+        """Log the end of the connection, once."""
         if self._connection.state is ServerState.CLOSED:  # and all that has arrived is read
             self._access.closed(self._connection.ending)
 
     def pause_writing(self) -> None:
         """Called when the transport's buffer is above its high-water mark."""
         self._is_writable = False
-        if not self._connection.is_over:
-            self._gate.close()
+        self._application.pause_writing()
 
     @_guarded
     def resume_writing(self) -> None:
         """Called when the transport's buffer is below its low-water mark."""
         self._is_writable = True
-        self._gate.open()
+        self._application.resume_writing()
         self.end_slice()
 
     @_guarded
     def shutdown(self) -> None:
         """Called when the server stops."""
-        self._stopping = True
-        # calls from now on say whether the application goes on for ever
-        self._ends, self._refusals = min(self._ends, 1), 0
+        self._application.stop()
         self.perform(self._connection.shutdown())
 
-    # The application
-
-    async def _run(self) -> None:
-        try:
-            result = await self._config.loaded_app(
-                self._access.scope, cast("Any", self._receive), cast("Any", self._send)
-            )
-        except BaseException as exception:  # noqa: BLE001 - as uvicorn's own classes
-            self._finish(exception)
-        else:
-            if result is not None:
-                text = "ASGI callable should return None, but returned '%s'."
-                log(logging.ERROR, text, result)
-            self._finish(None)
+    # Called by the application
 
     @_guarded
-    def _finish(self, exception: BaseException | None) -> None:
-        if exception is None or self._is_dismissed:
+    def finish(self, exception: BaseException | None) -> None:
+        """Called when the application has returned, or raised."""
+        if exception is None:
             self.perform(self._connection.application_returned())
         else:
             self.perform(self._connection.application_raised(exception))
 
-    async def _receive(self) -> Message:
-        connection, outbox = self._connection, self._outbox
-        outbox.asked()
-        message = connection.next_message()
-        if message is None:
-            outbox.flush()
-            while message is None:
-                await self._receivers.wait()
-                message = connection.next_message()
-            outbox.waited()
-            if self._receivers and connection.has_message:
-                self._receivers.wake()
-        if self._inbound is not None and self._inbound.held:
-            self._inbound.resume()
-        if message["type"] == Disconnect.type:
-            self._ends += 1
-            if self._ends > 1:  # longer each time, up to a second
-                await self._pause(2 ** min(self._ends, 12) / 4000 if self._ends > 2 else 0)
-            else:
-                self._log_end()
-        return message
-
-    async def _send(self, message: Message) -> None:
-        # a close waits behind data in the transport, and not in front of it
-        if self._gate.is_shut and not _is_close(message):
-            await self._gate.wait()
-        if self._transport.is_closing():  # its loss is reported first
-            await asyncio.sleep(0)
-        try:
-            commands = self._connection.send(message)
-        except (ClientDisconnected, IllegalTransition, MalformedMessage) as error:
-            await self._pause_sending()
-            raise self._worded(error) from None
-        self.perform(commands)
-        if not commands:  # there was nothing left to close
-            await self._pause_sending()
-        if self._outbox.crowded:  # it is somebody else's turn
-            await asyncio.sleep(0)
-            self._outbox.rested()
-
-    def _worded(self, error: Exception) -> Exception:
+    def worded(self, error: Exception) -> Exception:
         """An error of the application's, as it is raised into it."""
         return error
-
-    async def _pause_sending(self) -> None:
-        self._refusals += 1
-        await self._pause(0.001 if self._refusals > _MANY else 0)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait before a call that leads to nothing ends, so that no application loops without end."""
-        if self._stopping and max(self._ends, self._refusals / _MANY) > _PATIENCE:
-            self._is_dismissed = True
-            cast("asyncio.Task[None]", self._task).cancel()
-        await asyncio.sleep(seconds)
 
     # Reading
 
@@ -341,12 +267,8 @@ class WebSocketProtocol(asyncio.Protocol):
                 self.fail(error)
             finally:  # also where a KeyboardInterrupt comes through
                 self._doing = None
-        if self._receivers and self._connection.has_message:
-            self._receivers.wake()
-        if self._gate.is_shut and self._connection.is_over:
-            self._gate.open()  # so that the tasks that wait see the end
-        if self._inbound is not None and self._inbound.held:
-            self._inbound.resume()  # after a close all is read, whatever waits for the application
+        self._application.wake()
+        self.resume_reading()  # after a close all is read, whatever waits for the application
 
     def fail(self, error: Exception) -> None:
         """Bring the connection to a valid end after an error of this class or its libraries."""
@@ -364,7 +286,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def _start_application(self, _: commands.StartApplication) -> None:
         self._access.scope = self._make_scope()
         context = contextvars.Context() if self._config.reset_contextvars else None
-        task = self._task = self._loop.create_task(self._run(), context=context)
+        app = cast("Any", self._config.loaded_app)
+        task = self._application.start(app, self._access.scope, context)
         self._server_state.tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -375,7 +298,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._server_state.tasks.discard(task)
-        self._log_end()
+        self.log_end()
         if self._connection.state is ServerState.CLOSED:
             self._server_state.connections.discard(cast("Any", self))
 
@@ -406,41 +329,41 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _respond(self, head: bytes) -> None:
         self._answered = True
-        self._outbox.write(head)
+        self._writer.write(head)
 
     @_handles(commands.SendBody)
     def _send_body(self, command: commands.SendBody) -> None:
-        self._outbox.add(self._heads.body(command), more=False)
+        self._writer.add(self._heads.body(command), more=False)
 
     @_handles(commands.SendText, commands.SendBytes)
     def _send_data(self, command: commands.SendText | commands.SendBytes) -> None:
         text = type(command) is commands.SendText
         frame = data_frame(command.payload, text, self._extensions[1])
-        self._outbox.add(frame, more=self._connection.has_message)
+        self._writer.add(frame, more=self._connection.has_message)
 
     @_handles(commands.SendPong)
     def _send_pong(self, command: commands.SendPong) -> None:
-        self._outbox.add_pong(command.payload)
+        self._writer.add_pong(command.payload)
 
     def end_slice(self) -> None:
         """Called after each slice of reading."""
         if self._is_writable:
-            self._outbox.write_pongs()
+            self._writer.write_pongs()
 
     @_handles(commands.SendPing)
     def _send_ping(self, command: commands.SendPing) -> None:
         self._pinged_at = self._loop.time()
-        self._outbox.write(control_frame(command))
+        self._writer.write(control_frame(command))
 
     @_handles(commands.SendClose)
     def _send_close(self, command: commands.SendClose) -> None:
-        self._outbox.write_pongs()
-        self._outbox.write(control_frame(command))
+        self._writer.write_pongs()
+        self._writer.write(control_frame(command))
 
     @_handles(commands.CloseTransport)
     def _close_transport(self, _: commands.CloseTransport) -> None:
         self._answered = True  # it is too late for that
-        self._outbox.finish()
+        self._writer.finish()
         ended = self._inbound is not None and self._inbound.at_eof
         if ended or not can_half_close(self._transport):
             self._close_when_taken()
@@ -486,7 +409,7 @@ class WebSocketProtocol(asyncio.Protocol):
         """The counters of the transport, and how many frames were read."""
         inbound = self._inbound
         received, frames = (inbound.received, inbound.events) if inbound is not None else (0, 0)
-        return look(self._transport, self._outbox.written, received), frames
+        return look(self._transport, self._writer.written, received), frames
 
     @_handles(commands.LogError)
     def _log_error(self, command: commands.LogError) -> None:
@@ -495,7 +418,3 @@ class WebSocketProtocol(asyncio.Protocol):
     @_handles(commands.LogException)
     def _log_exception(self, command: commands.LogException) -> None:
         log(logging.ERROR, command.text + "\n", exception=command.exception)
-
-
-def _is_close(message: Message) -> bool:
-    return isinstance(message, dict) and message.get("type") == Close.type

@@ -1,0 +1,186 @@
+"""The application of a connection: its task, its two callables, and what they wait for."""
+
+import asyncio
+import logging
+from contextvars import Context
+from typing import Final, Protocol, cast
+
+from wsfsm.exceptions import ClientDisconnected, IllegalTransition, MalformedMessage
+from wsfsm.integrations.uvicorn._access import log
+from wsfsm.integrations.uvicorn._waiters import Gate, Waiters
+from wsfsm.integrations.uvicorn._writer import FrameWriter
+from wsfsm.messages import Close, Disconnect
+from wsfsm.server import Command, ServerConnection
+from wsfsm.types import ASGIApp, Message, Scope
+
+__all__ = ["Application"]
+
+_MANY: Final = 100  # refused messages, after which an application does not seem to look
+_PATIENCE: Final = 3  # times that the disconnect is reported while the server stops
+
+
+class Host(Protocol):
+    """The protocol that an application belongs to."""
+
+    def perform(self, commands: list[Command]) -> None:
+        """Do commands of the core."""
+
+    def finish(self, exception: BaseException | None) -> None:
+        """Take the end of the application."""
+
+    def resume_reading(self) -> None:
+        """Read on, if reading waits for the application."""
+
+    def log_end(self) -> None:
+        """Log the end of the connection, unless it is logged already."""
+
+    def worded(self, error: Exception) -> Exception:
+        """An error of the application's, as it is raised into it."""
+
+
+class Application:
+    """Runs the application, and hands messages between it and the core.
+
+    Args:
+        loop: The event loop.
+        connection: The core.
+        transport: The transport.
+        writer: The writer of its frames.
+        host: The protocol that it belongs to.
+
+    Attributes:
+        task: The task of the application, or None before it starts.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_ends",
+        "_gate",
+        "_host",
+        "_is_dismissed",
+        "_loop",
+        "_receivers",
+        "_refusals",
+        "_stopping",
+        "_transport",
+        "_writer",
+        "task",
+    )
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: ServerConnection,
+        transport: asyncio.Transport,
+        writer: FrameWriter,
+        host: Host,
+    ) -> None:
+        self._loop = loop
+        self._connection = connection
+        self._transport = transport
+        self._writer = writer
+        self._host = host
+        self.task: asyncio.Task[None] | None = None
+        self._receivers = Waiters(loop)
+        self._gate = Gate(loop)  # of writing
+        self._ends = 0  # how often the disconnect was reported
+        self._refusals = 0  # messages that were refused
+        self._stopping = self._is_dismissed = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its task has ended, or never started."""
+        return self.task is None or self.task.done()
+
+    def start(self, app: ASGIApp, scope: Scope, context: Context | None) -> asyncio.Task[None]:
+        """Start the task of the application."""
+        # an eager task runs before this returns
+        self.task = self._loop.create_task(self._run(app, scope), context=context)
+        return self.task
+
+    async def _run(self, app: ASGIApp, scope: Scope) -> None:
+        try:
+            result = await app(scope, self._receive, self._send)  # type: ignore[func-returns-value]
+        except BaseException as exception:  # noqa: BLE001 - as uvicorn's own classes
+            # it was cancelled because it goes on after the end: that is not its failure
+            self._host.finish(None if self._is_dismissed else exception)
+        else:
+            if result is not None:
+                text = "ASGI callable should return None, but returned '%s'."
+                log(logging.ERROR, text, result)
+            self._host.finish(None)
+
+    def wake(self) -> None:
+        """Wake the tasks that wait for a message, or for the end."""
+        if self._receivers and self._connection.has_message:
+            self._receivers.wake()
+        if self._gate.is_shut and self._connection.is_over:
+            self._gate.open()
+
+    def pause_writing(self) -> None:
+        """Let tasks wait before they send."""
+        if not self._connection.is_over:
+            self._gate.close()
+
+    def resume_writing(self) -> None:
+        """Let them send again."""
+        self._gate.open()
+
+    def stop(self) -> None:
+        """Take the stop of the server: calls from now on show whether it goes on for ever."""
+        self._stopping = True
+        self._ends, self._refusals = min(self._ends, 1), 0
+
+    async def _receive(self) -> Message:
+        connection, writer = self._connection, self._writer
+        writer.asked()
+        message = connection.next_message()
+        if message is None:
+            writer.flush()
+            while message is None:
+                await self._receivers.wait()
+                message = connection.next_message()
+            writer.waited()
+            if self._receivers and connection.has_message:
+                self._receivers.wake()
+        self._host.resume_reading()
+        if message["type"] == Disconnect.type:
+            self._ends += 1
+            if self._ends > 1:  # longer each time, up to a second
+                await self._pause(2 ** min(self._ends, 12) / 4000 if self._ends > 2 else 0)
+            else:
+                self._host.log_end()
+        return message
+
+    async def _send(self, message: Message) -> None:
+        # a close waits behind data in the transport, and not in front of it
+        if self._gate.is_shut and not _is_close(message):
+            await self._gate.wait()
+        if self._transport.is_closing():  # its loss is reported first
+            await asyncio.sleep(0)
+        try:
+            commands = self._connection.send(message)
+        except (ClientDisconnected, IllegalTransition, MalformedMessage) as error:
+            await self._pause_sending()
+            raise self._host.worded(error) from None
+        self._host.perform(commands)
+        if not commands:  # there was nothing left to close
+            await self._pause_sending()
+        if self._writer.crowded:  # it is somebody else's turn
+            await asyncio.sleep(0)
+            self._writer.rested()
+
+    async def _pause_sending(self) -> None:
+        self._refusals += 1
+        await self._pause(0.001 if self._refusals > _MANY else 0)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before a call that leads to nothing ends, so that no application loops without end."""
+        if self._stopping and max(self._ends, self._refusals / _MANY) > _PATIENCE:
+            self._is_dismissed = True
+            cast("asyncio.Task[None]", self.task).cancel()
+        await asyncio.sleep(seconds)
+
+
+def _is_close(message: Message) -> bool:
+    return isinstance(message, dict) and message.get("type") == Close.type
