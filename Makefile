@@ -46,7 +46,7 @@ uvicorn-suite: $(VENV)/test ## Run uvicorn's own WebSocket tests on CompatWebSoc
 framework-suites: $(VENV)/test ## Run Starlette's and FastAPI's own WebSocket tests on the facade
 	$(BIN)/python -m tools.framework_suites
 
-conformance: $(VENV)/bench $(VENV)/test ## Play all conformance cases on all targets, and write specs/RESULTS.*
+conformance: $(VENV)/bench $(VENV)/test ## Play all conformance cases on all targets, and write specs/RESULTS.md
 	$(BIN)/python tests/conformance_results.py $(CONFORMANCE)
 
 soak: $(VENV)/bench $(VENV)/test ## Play random conversations on real servers, and check all of it (SECONDS=, SEED=)

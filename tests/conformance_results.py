@@ -1,6 +1,6 @@
 """All cases on all servers and facades that are installed; `make conformance` calls it.
 
-Writes `specs/RESULTS.md` and `specs/RESULTS.html`. Servers are named in public there: a failure
+Writes `specs/RESULTS.md`, and `specs/RESULTS.html`, which has every trace and is too big for git. Servers are named in public there: a failure
 that `specs/conformance/weighed.toml` does not know of that target has not been weighed against the
 text, and is not published. Status 0: all is written; 1: one of our own targets fails something, a
 failure is not weighed, or what is weighed does not fail any more, or verdicts change from time to
@@ -50,9 +50,10 @@ SERVERS: Final = (
     ("granian",),
 )
 MORE: Final = (
-    "Every step of every case, with the states after it, is in [RESULTS.html](RESULTS.html). What is\n"
-    "demanded is in [conformance/](conformance/README.md). Several failures can have one cause, as\n"
-    "their reasons say; a crash counts as such alone, not among those of must and should."
+    "`make conformance` plays all cases again, and writes a page with every step of every case and the\n"
+    "states after it. The requirements are in [conformance/](conformance/README.md). Several failures can\n"
+    "have one cause, as their reasons say; a crash counts as such alone, not among the failures of must\n"
+    "and should."
 )
 OURS: Final = {"wsfsm", "wsfsm in uvicorn", "wsfsm-compat in uvicorn"}
 

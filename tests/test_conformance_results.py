@@ -178,6 +178,4 @@ class TestPublished:
         assert all(len(known.reason) > len(baseline.NO_REASON) for known in WEIGHED.known)
 
     def test_no_folder_of_a_machine_is_in_it(self) -> None:
-        page = (ROOT / "specs" / "RESULTS.html").read_text(encoding="utf-8")
-
-        assert not re.search(r"/(root|home|tmp|work|Users|usr)/", PUBLISHED + page)
+        assert not re.search(r"/(root|home|tmp|work|Users|usr)/", PUBLISHED)
