@@ -91,7 +91,7 @@ def _query(scope: Scope) -> str:
 
 
 def _alone(path: str) -> str:
-    """A path that is read as a path also where no authority stands before it."""
+    """A path that is read as a path even without an authority before it."""
     if path.startswith("//"):
         return "/%2F" + path[2:]
     # urlsplit skips these at the beginning
@@ -143,7 +143,7 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
 
     @cached_property
     def components(self) -> SplitResult:
-        """All parts, as `urllib.parse.urlsplit` tells them.
+        """All parts, as `urllib.parse.urlsplit` returns them.
 
         Raises:
             ValueError: The text cannot be read as a URL; so for every part below.
@@ -192,10 +192,10 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
 
     @property
     def port(self) -> int | None:
-        """The port, None if the authority tells none.
+        """The port, None if the authority has none.
 
         Raises:
-            ValueError: The port is no number from 0 to 65535.
+            ValueError: The port is not a number from 0 to 65535.
         """
         return self.components.port
 

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the command's name; by default those of the process.
 
     Returns:
-        The exit status: 0, or 1 for a failure, which is told on stderr.
+        The exit status: 0, or 1 for a failure, which is reported on stderr.
 
     Raises:
         SystemExit: The arguments are refused (status 2), or ``--help`` or ``--version`` has
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Failure(Exception):
-    """What the text says has failed."""
+    """A failure that its text describes."""
 
 
 class _Version(argparse.Action):
@@ -56,10 +56,10 @@ class _Version(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         try:
-            told = f"wsfsm {version('wsfsm')}\n"
+            text = f"wsfsm {version('wsfsm')}\n"
         except PackageNotFoundError:
             raise _Failure("not installed as a package, and so without a version") from None
-        _put(told.encode(), None)
+        _put(text.encode(), None)
         parser.exit()
 
 
@@ -144,7 +144,7 @@ def _form_of(arguments: argparse.Namespace) -> Form:
 def _put(content: bytes, path: Path | None) -> None:
     """Write to a file, or to standard output."""
     try:
-        # not sys.stdout: what fails in its buffer is told once more when Python exits
+        # not sys.stdout: a failure in its buffer is reported once more when Python exits
         with open(_STDOUT if path is None else path, "wb", closefd=path is not None) as file:
             file.write(content)
     except BrokenPipeError:

@@ -25,7 +25,7 @@ class Address(NamedTuple):
     """One end of a connection.
 
     Attributes:
-        host: Name or IP address, as the server tells it.
+        host: Name or IP address, as the server reports it.
         port: TCP port.
     """
 
@@ -251,7 +251,7 @@ class MutableHeaders(Headers):
             self._list.append((name, wanted))
 
     def __delitem__(self, key: str) -> None:
-        """Remove every header of a name; a name without any is no error."""
+        """Remove every header of a name; a name that is not there is not an error."""
         self._remove(self._places(_header_name(key)))
 
     def __or__(self, other: Mapping[str, str]) -> "MutableHeaders":

@@ -9,11 +9,11 @@
 - `WebSocketDisconnect`: the connection has just ended
 - `MalformedMessage` (`RuntimeError`, `ValueError`): an ASGI message with a wrong or missing key
 - `UnexpectedFrame` (`KeyError`): a data message of another kind than the one asked for
-- `ClientDisconnected` (`OSError`): what a server's ``send()`` raises once the connection is over
+- `ClientDisconnected` (`OSError`): raised by a server's ``send()`` once the connection is over
 
 Each class sets up itself and the bases that it names, never the next class of the MRO: a built-in
 exception has an ``__init__`` of its own in some versions of Python and in others not, so that
-``super().__init__()`` may lead to a class that is no base of the caller. All of them can be copied
+``super().__init__()`` may lead to a class that is not a base of the caller. All of them can be copied
 and pickled, a subclass whose ``__init__`` takes other arguments too.
 """
 
@@ -40,7 +40,7 @@ __all__ = [
 
 ClosedBy: TypeAlias = Literal["application", "client", "transport"]
 """Who ended a connection: the application by its close or denial response, the client
-as the server's ``websocket.disconnect`` told it, or a transport that failed under a send."""
+as the server's ``websocket.disconnect`` reported it, or a transport that failed under a send."""
 
 
 def _builtin(kind: type[BaseException]) -> Any:
@@ -265,7 +265,7 @@ class ClientDisconnected(OSError):
     Attributes:
         code: Close code with which the connection ended.
         reason: Close reason, an empty string when there is none.
-        origin: What tells this connection from others.
+        origin: Identifies the connection that raised this.
     """
 
     def __init__(

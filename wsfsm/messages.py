@@ -16,8 +16,8 @@ application, to server    ``websocket.http.response.body``   `ResponseBody`
 ========================  =================================  ===================================
 
 A record that exists is well-typed: whether it is built directly or by `from_message`, the same
-validators run, and raise `MalformedMessage`. Types are all that is checked here; which close
-codes, header names or reasons are good is for the one who puts them on the wire.
+validators run, and raise `MalformedMessage`. Only types are checked here. Whether a close code, header
+or reason is valid on the wire is checked by the server.
 
 What the specification leaves open, or servers and applications take differently:
 
@@ -145,7 +145,7 @@ def type_of(message: Mapping[str, Any], types: Iterable[str]) -> str:
     """The type of a message.
 
     Raises:
-        MalformedMessage: `message` is no mapping, or its type is none of `types`.
+        MalformedMessage: `message` is not a mapping, or its type is none of `types`.
     """
     where = "ASGI message"
     if not isinstance(message, Mapping):
@@ -171,7 +171,7 @@ class _Record:
         """Read a message of this type; what it leaves out, or gives as None, gets its default.
 
         Raises:
-            MalformedMessage: `message` is no mapping, is of another type, lacks a required
+            MalformedMessage: `message` is not a mapping, is of another type, lacks a required
                 key, or has a key of the wrong type.
         """
         type_of(message, (cls.type,))
@@ -365,7 +365,7 @@ def from_message(message: Mapping[str, Any]) -> AnyRecord:
     """Read a message of any type.
 
     Raises:
-        MalformedMessage: `message` is no mapping, is of no type that `MESSAGES` knows, lacks
+        MalformedMessage: `message` is not a mapping, is of a type that `MESSAGES` does not list, lacks
             a required key, or has a key of the wrong type.
     """
     return MESSAGES[type_of(message, MESSAGES)].from_message(message)

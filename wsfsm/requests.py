@@ -36,9 +36,9 @@ def _cookies(header: str) -> Iterator[tuple[str, str]]:
 
 
 class HTTPConnection(Mapping[str, Any], Generic[StateT]):
-    """A connection as its scope tells it, and a mapping over that scope.
+    """A connection as its scope describes it, and a mapping over that scope.
 
-    What is read from the scope is computed when it is first asked for. A connection is equal to
+    Values that are read from the scope are computed on first use. A connection is equal to
     itself only. The API is that of Starlette's class.
 
     Args:
@@ -52,7 +52,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         ValueError: The scope is of another type, or of none.
     """
 
-    # What is computed goes to the dictionary: slots that most connections never fill are memory
+    # Computed values go to the dictionary: slots that most connections never fill are memory
     __slots__ = ("__dict__", "__weakref__", "scope")
     _base_url: URL
     _cookies: dict[str, str]
@@ -142,13 +142,13 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     @property
     def client(self) -> Address | None:
-        """The address of the client, None if the server does not tell."""
+        """The address of the client, None if the server does not say."""
         address = self.scope.get("client")
         return None if address is None else Address(*address)
 
     @property
     def session(self) -> dict[str, Any]:
-        """The session, which is told that it was accessed if it has `mark_accessed`.
+        """The session, which learns that it was accessed if it has `mark_accessed`.
 
         Raises:
             RuntimeError: No session middleware is installed.

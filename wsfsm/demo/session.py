@@ -66,7 +66,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - a page may send anything, and shall be told
             self._tell({"error": f"{command.get('do')}: {error}"})
 
-    # What a page can ask for
+    # Commands of the page
 
     async def _do_accept(self, subprotocol: str | None = None) -> None:
         await self._send(lambda: dict(Accept(subprotocol or None).to_message()))

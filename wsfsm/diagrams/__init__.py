@@ -11,7 +11,7 @@ the operating system; the other formats need nothing.
 
 How to read a picture: a dot marks the start, a double frame (Mermaid: a ring) a state that
 nothing leaves, a colour the `Kind` of an event. Italics are descriptions, where upright text
-is a literal name. Mermaid cannot colour arrows: there the title of a machine tells what its
+is a literal name. Mermaid cannot colour arrows: there the title of a machine says what its
 events are. An event that does not change the state is a loop, in Mermaid and in what is
 `Diagram.gathered` a line in the state. What an event gives out follows a slash.
 
@@ -75,7 +75,7 @@ Form: TypeAlias = Literal["dot", "mermaid", "markdown", "svg", "png"]
 SUFFIXES: Final[Mapping[Form, str]] = MappingProxyType(
     {"dot": ".dot", "mermaid": ".mmd", "markdown": ".md", "svg": ".svg", "png": ".png"}
 )
-"""What the name of a file in each format ends with."""
+"""The suffix of a file in each format."""
 
 
 def render(diagram: Diagram, form: Form) -> bytes:

@@ -23,7 +23,7 @@ _PIECE: Final = 1000  # characters
 
 
 class GraphvizError(RuntimeError):
-    """Graphviz is missing, or could not draw the picture; the text tells which."""
+    """Graphviz is missing, or could not draw the picture; the text says which."""
 
 
 def _text(text: str) -> str:
@@ -226,9 +226,9 @@ def _draw(diagram: Diagram, form: str) -> bytes:
             timeout=_PATIENCE,
         )
     except subprocess.CalledProcessError as error:
-        told = error.stderr.decode(errors="replace").strip()
+        reason = error.stderr.decode(errors="replace").strip()
         raise GraphvizError(
-            f"{program} failed with status {error.returncode}: {told or 'it does not say why'}"
+            f"{program} failed with status {error.returncode}: {reason or 'it does not say why'}"
         ) from None
     except subprocess.TimeoutExpired:
         raise GraphvizError(f"{program} has not drawn it in {_PATIENCE} seconds") from None

@@ -1,4 +1,4 @@
-"""What is drawn, and what all formats have in common."""
+"""The model of a diagram, which all formats share."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from enum import Enum
@@ -31,7 +31,7 @@ __all__ = [
 
 @attrs.frozen
 class Kind:
-    """What sets an event off.
+    """The trigger of an event.
 
     Attributes:
         name: One word, the class of its edges in the SVG.
@@ -64,7 +64,7 @@ def _couplings(couplings: Iterable[Coupling[Any]]) -> tuple[Coupling[Any], ...]:
 
 @attrs.frozen(eq=False)
 class Diagram:
-    """What is drawn.
+    """Machines and couplings that are drawn together.
 
     Attributes:
         tables: The machines; given as machines or tables, in the order in which they are shown.
@@ -107,7 +107,7 @@ class Diagram:
                 )
 
     def kind(self, table: Table[Any], event: AnyEvent) -> Kind:
-        """What sets `event` of `table` off."""
+        """The trigger of `event` in `table`."""
         return (
             INFORMAL
             if isinstance(event, Event) and not event.is_message
@@ -115,7 +115,7 @@ class Diagram:
         )
 
     def meaning(self, table: Table[Any]) -> str:
-        """What the events of `table` are, if that was said."""
+        """The description of the events of `table`, or an empty one."""
         kinds = {self.kind(table, event): None for event in table.events}
         said = [kind.meaning for kind in kinds if kind == self.kinds.get(table.name)]
         return " and ".join([*said, *[INFORMAL.meaning] * (INFORMAL in kinds)]) if said else ""
@@ -132,7 +132,7 @@ class Diagram:
         return arrows
 
     def shown(self, table: Table[Any], rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-        """What is shown of the rows of an arrow: guards that make no difference are left out."""
+        """The labels of an arrow, without guards that make no difference."""
         if not self.gathered:
             return list(rows)
         guards = self._guards[table.name]
@@ -171,7 +171,7 @@ def _guards(events: Iterable[AnyEvent]) -> dict[str, set[str]]:
 
 
 def output_name(output: Hashable) -> str:
-    """What an output is called: the value of an enum member, or the str."""
+    """Return the name of an output: the value of an enum member, or the str."""
     return str(output.value if isinstance(output, Enum) else output)
 
 
@@ -239,7 +239,7 @@ class Style:
         return f"{event}{self.turn}{self.plain('/')} {given}"
 
     def terms(self, diagram: Diagram, coupling: Coupling[Any]) -> str:
-        """What a coupling says."""
+        """A coupling in words."""
         bound, turn, clauses = diagram.table(coupling.target), self.turn, []
         if set(bound.events) - set(coupling.still_allows):
             kept = f"{turn}or ".join(map(self.event, coupling.still_allows))
@@ -248,5 +248,5 @@ class Style:
             clauses.append("delivers nothing")
         if coupling.shown_as is not None:
             clauses.append(f"reads {self.literal(name_of(coupling.shown_as))}")
-        told = f"{turn}and ".join(clauses) or "goes on as before"
-        return f"after {self.event(coupling.event)},{turn}{self.plain(bound.name)} {told}"
+        clause = f"{turn}and ".join(clauses) or "goes on as before"
+        return f"after {self.event(coupling.event)},{turn}{self.plain(bound.name)} {clause}"

@@ -48,11 +48,11 @@ __all__ = ["AnyEvent", "Coupling", "Event", "Machine", "Node", "Row", "Table", "
 
 
 class Transition(NamedTuple):
-    """What an event does in a state.
+    """The effect of an event in a state.
 
     Attributes:
         target: The node that it leads to.
-        outputs: What it gives out, in order.
+        outputs: Its outputs, in order.
     """
 
     target: "Node[Any]"
@@ -75,7 +75,7 @@ class Node(Immutable, Generic[S]):
         moves: Node that each allowed event leads to; an event that is not in it is refused.
         forwards: Whether an event taken here reaches the other side; False only where a
             `Coupling` says so.
-        outputs: What each allowed event gives out.
+        outputs: Outputs of each allowed event.
     """
 
     machine: str
@@ -144,7 +144,7 @@ def _node(machine: "Machine[S]", coupling: "Coupling[S] | None", state: S) -> No
 
 @attrs.frozen
 class Coupling(Immutable, Generic[S]):
-    """What an event of one machine forces on another: from then on it is bound.
+    """A rule by which an event of one machine binds another machine.
 
     Attributes:
         machine: Name of the machine that takes the event.
@@ -233,7 +233,7 @@ class Machine(Immutable, Generic[S]):
         return MappingProxyType(nodes)
 
     def _declared(self) -> dict[tuple[str, str], list[Any]]:
-        """What the package ``transitions`` has, by event and source."""
+        """The transitions of the package ``transitions``, by event and source."""
         declared: dict[tuple[str, str], list[Any]] = {}
         for trigger in map(str, self.table.events):
             for transition in self.transitions.get_transitions(trigger):
@@ -266,7 +266,7 @@ class Machine(Immutable, Generic[S]):
         return self.nodes[self.table.initial]
 
     def transitions_on(self, event: AnyEvent) -> Mapping[Node[S], Transition]:
-        """What `event` does in each state that allows it: the fastest way to take an event.
+        """The transitions of `event`, by node: the fastest way to take an event.
 
         Keep it in a module or a class: unlike nodes, mappings are neither copied nor pickled.
         """

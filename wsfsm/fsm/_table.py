@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 
 @attrs.frozen
 class Event(Immutable):
-    """An event that takes more than a literal name to tell.
+    """An event that needs more than a literal name.
 
     Attributes:
         name: Name of the event; the literal name of a message if `is_message`.
@@ -86,7 +86,7 @@ def plain_event(event: AnyEvent) -> AnyEvent:
 
 
 def state_name(state: Hashable) -> str:
-    """What a state is called: the name of an enum member, or the str."""
+    """Return the name of a state: that of an enum member, or the str."""
     if isinstance(state, Enum):
         return str(state.name)
     return plain(state) if isinstance(state, str) else str(state)
@@ -111,7 +111,7 @@ class Row(Immutable, Generic[S]):
         event: What happens; a member of a `StrEnum` is taken as its value.
         target: State that follows.
         note: Where the rule comes from.
-        outputs: What the event gives out, in order.
+        outputs: Outputs of the event, in order.
     """
 
     source: S

@@ -1,17 +1,17 @@
-"""The server's side of a WebSocket without I/O: pass in what happens, do the commands.
+"""The protocol core of a server: one connection, without I/O.
 
-A server embeds one `ServerConnection` a connection. Each thing that happens is one call: the request,
-a frame, a message of the application, the end of the transport, a timer. The call steps the table
-`wsfsm.tables.SERVER` and returns a list of commands (`wsfsm.server.commands`), to be done in order::
+A server embeds one `ServerConnection` for each connection. Each event is one call: the request, a frame,
+a message of the application, the end of the transport, a timer. The call steps the table
+`wsfsm.tables.SERVER` and returns a list of commands (`wsfsm.server.commands`), which the server does in order::
 
     connection = ServerConnection()
     for command in connection.receive_request("GET", headers):
         do(command)
 
-Messages for the application wait in the connection: `ServerConnection.next_message`. For a message
-that an application may not send, `ServerConnection.send` raises the exception that is to be raised
-into the application. There are no sockets, tasks, clocks or frames in here; the guide in ``docs/``
-says what a server adds.
+Messages for the application wait in the connection until the server takes them with
+`ServerConnection.next_message`. If the application sends a message that is not allowed,
+`ServerConnection.send` raises; let that exception propagate into the application. The core has no sockets,
+tasks, clocks or frames; ``docs/servers.md`` describes the server's part.
 """
 
 from wsfsm.exceptions import ClientDisconnected

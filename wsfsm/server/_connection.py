@@ -1,18 +1,4 @@
-"""The server's side of a WebSocket without I/O: pass in what happens, do the commands.
-
-A server embeds one `ServerConnection` a connection. Each thing that happens is one call: the request,
-a frame, a message of the application, the end of the transport, a timer. The call steps the table
-`wsfsm.tables.SERVER` and returns a list of commands (`wsfsm.server.commands`), to be done in order::
-
-    connection = ServerConnection()
-    for command in connection.receive_request("GET", headers):
-        do(command)
-
-Messages for the application wait in the connection: `ServerConnection.next_message`. For a message
-that an application may not send, `ServerConnection.send` raises the exception that is to be raised
-into the application. There are no sockets, tasks, clocks or frames in here; the guide in ``docs/``
-says what a server adds.
-"""
+"""One WebSocket, as a server sees it: `ServerConnection`."""
 
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
@@ -92,7 +78,7 @@ class ServerConnection:
         """The close code and reason with which the connection ended; 1006 before its end."""
         return self._data.ending
 
-    # What comes from the peer
+    # Events of the peer
 
     def receive_request(
         self,
@@ -191,7 +177,7 @@ class ServerConnection:
         """
         return self._take(_COLUMNS[events.LOST_UNREAD if unread else events.LOST])
 
-    # What comes from the application
+    # Events of the application
 
     def send(self, message: Message) -> list[Command]:
         """Take a message of the application.
@@ -239,7 +225,7 @@ class ServerConnection:
         )
         return self._take(_COLUMNS[event], exception)
 
-    # What comes from the server
+    # Events of the server
 
     def shutdown(self) -> list[Command]:
         """Take a stop of the server; any number of times, in any state."""
@@ -284,7 +270,7 @@ class ServerConnection:
         event = events.FAILED["answered" if answered else "unanswered"]
         return self._take(_COLUMNS[event], exception)
 
-    # What goes to the application
+    # Messages for the application
 
     @property
     def has_message(self) -> bool:
@@ -346,7 +332,7 @@ class ServerConnection:
 
 
 class _Column(dict[Node[ServerState], tuple[Node[ServerState], tuple[OutputHandler, ...]]]):
-    """What one event does in each state that allows it."""
+    """The transitions of one event, by state."""
 
     def __init__(self, event: AnyEvent) -> None:
         super().__init__(

@@ -18,7 +18,7 @@ _HTTP_VERSION: Final = re.compile(r"1\.[1-9]|[2-9](\.\d)?")
 
 @attrs.frozen
 class Handshake:
-    """What a good handshake asks for.
+    """A handshake that is in order.
 
     Attributes:
         key: Value of Sec-WebSocket-Key.

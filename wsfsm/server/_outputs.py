@@ -77,7 +77,7 @@ def _close_with(code: int, reason: str = "") -> OutputHandler:
 
 
 class ConnectionData:
-    """What waits for an application, and what later outputs need of earlier ones.
+    """The extended state of a connection, and the handlers of the outputs.
 
     Args:
         policies: The server's choices.
@@ -158,7 +158,7 @@ class ConnectionData:
             return ""
         return f"{left} bytes are left of the content-length, got {size}"
 
-    # What an output becomes: a command, or a change of the data in here
+    # Handlers of the outputs
 
     def _connect(self, _: object) -> None:
         self._deliver(dict(Connect().to_message()), 0)

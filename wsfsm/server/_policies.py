@@ -1,4 +1,4 @@
-"""What a server may decide for itself, where the specifications leave it open."""
+"""The choices that the specifications leave to a server."""
 
 import math
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ class Policies:
         shutdown_timeout: Seconds that a peer has for the same when the server stops, whatever
             progress it makes; then the transport is aborted.
         ping_interval: Seconds from the 101 to the first Ping, and from each Pong, or each Ping
-            where none is awaited, to the next. None: there are no Pings.
+            where none is awaited, to the next. None turns Pings off.
         ping_timeout: Seconds that a peer may make no progress after a Ping; then the connection
             is closed with 1011. A peer whose bytes arrive, or that takes the data in front of the
             Ping, makes progress, and is sent another Ping. None: any time.
@@ -74,7 +74,7 @@ class Policies:
             answered; more is answered with 400.
         wrong_accept: ``"refuse"`` an accept with a subprotocol that the client does not offer, with
             which clients fail the connection (RFC 6455 4.1), or with headers that are the server's,
-            or ``"mend"`` it: that subprotocol is sent, one that stands in the headers is taken if
+            or ``"mend"`` it: that subprotocol is sent, one that is listed in the headers is taken if
             the accept names no other, and other headers that are the server's are left out.
         high_water: Bytes of messages that wait for the application at which reading stops.
         low_water: Bytes at which it goes on.
@@ -115,7 +115,7 @@ class Policies:
     def with_environment(self, environ: Mapping[str, str], prefix: str = "WSFSM_SERVER_") -> Self:
         """The same policies, with those that the environment sets.
 
-        ``WSFSM_SERVER_CLOSE_TIMEOUT=5`` sets `close_timeout`; ``none`` or ``off`` stands for None.
+        ``WSFSM_SERVER_CLOSE_TIMEOUT=5`` sets `close_timeout`; ``none`` and ``off`` mean None.
 
         Args:
             environ: The environment, such as `os.environ`.

@@ -1,4 +1,4 @@
-"""What an application may put on the wire: every message is checked here, before the machine.
+"""Checks of the messages that an application sends, before they reach the machine.
 
 The typed records of `messages` check types; what is checked here is what a frame or a head can
 hold. A message that does not pass has changed nothing. Two things are checked elsewhere: whether

@@ -1,4 +1,4 @@
-"""What the server machine gives out, and what a server has to do for it.
+"""The commands that the core returns, and the work that each asks of the server.
 
 An `Output` is a word of the table ``SERVER``: "send 403". The core turns it into a command, a
 record with all that its doing needs: ``SendResponse(403, ...)``. Messages and exceptions for
@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Timer(Enum):
-    """A timer of a connection; when it fires, the core wants to be told by ``timeout()``."""
+    """A timer of a connection; when it fires, report it to the core with ``timeout()``."""
 
     HANDSHAKE = "handshake"
     """The application has not answered the handshake."""
@@ -55,7 +55,7 @@ Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 class StartApplication:
     """Run the application in a task of its own, with the scope of the request.
 
-    Tell the core how it ends: ``application_returned()`` or ``application_raised()``.
+    Report its end with ``application_returned()`` or ``application_raised()``.
     """
 
 
@@ -77,10 +77,10 @@ class SendHandshake:
 
 @attrs.frozen
 class ReadFrames:
-    """From now on, what comes in is frames.
+    """Read frames from now on.
 
     Attributes:
-        held: What has come in so far and was given to ``receive_early_data()``: the first bytes.
+        held: The first bytes: those that were passed to ``receive_early_data()``.
     """
 
     held: bytes
@@ -177,7 +177,7 @@ class SendClose:
     """Write a Close frame.
 
     Attributes:
-        code: Close code; 1005 stands for a frame with an empty payload (RFC 6455 7.1.5).
+        code: Close code; 1005 means a frame with an empty payload (RFC 6455 7.1.5).
         reason: Close reason, at most 123 bytes in UTF-8.
     """
 

@@ -1,6 +1,6 @@
 """The events of the machines that a plain ASGI message type does not name.
 
-A message whose meaning depends on a key is one event for each meaning, told apart by a guard.
+A message whose meaning depends on a key is one event for each meaning, with a guard.
 Frames, timers and the end of a task are events without a message: they happen to a connection.
 """
 

@@ -1,4 +1,4 @@
-"""The outputs of the server machine: what its events give out."""
+"""The outputs of the server machine."""
 
 from enum import Enum
 
@@ -6,7 +6,7 @@ __all__ = ["Output"]
 
 
 class Output(Enum):
-    """What an event gives out; the value is what `specs/server.toml` calls it."""
+    """An output of the server machine; the value is its name in ``specs/server.toml``."""
 
     START_APPLICATION = "start application"
     CONNECT = "deliver connect"

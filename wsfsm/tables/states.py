@@ -1,4 +1,4 @@
-"""The states of a WebSocket: as an ASGI application sees them, and as a server does."""
+"""The states of a WebSocket, for an ASGI application and for a server."""
 
 from enum import Enum
 
@@ -19,7 +19,7 @@ class WebSocketState(Enum):
 
 
 class ServerState(Enum):
-    """A state of the server machine: what a server and its peer have come to."""
+    """A state of the server machine."""
 
     IDLE = "idle"
     """No request yet."""
@@ -36,6 +36,6 @@ class ServerState(Enum):
     CLOSING = "closing"
     """Our Close is sent, the peer's is awaited."""
     DRAINING = "draining"
-    """Nothing more is to be said: the transport is closing."""
+    """Everything is sent, and the transport is being closed."""
     CLOSED = "closed"
     """The transport is gone."""

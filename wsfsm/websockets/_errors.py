@@ -1,4 +1,4 @@
-"""What the facade raises: Starlette's sentence first, then where the connection stands."""
+"""The errors of the facade: Starlette's sentence first, then the states of the connection."""
 
 from collections.abc import Iterable
 from typing import NoReturn, TypeVar
@@ -135,16 +135,16 @@ def _expected(node: StateNode, event: AnyEvent) -> str:
 
 
 def _error(kind: type[E], place: Place, node: StateNode, event: AnyEvent, sentence: str) -> E:
-    end, told = place.ending, {}
+    end, ended = place.ending, {}
     if end is not None and issubclass(kind, WebSocketDisconnected):
-        told = {"code": end.code, "reason": end.reason, "closed_by": end.closed_by}
+        ended = {"code": end.code, "reason": end.reason, "closed_by": end.closed_by}
     return kind(
         f"{sentence}\nState: {_state(place)}. Allowed now: {', '.join(node.allowed) or 'nothing'}.",
         machine=node.machine,
         state=node.state,
         event=str(event),
         allowed=node.allowed,
-        **told,
+        **ended,
     )
 
 

@@ -40,7 +40,7 @@ class JointState:
         application: Node of the application machine.
         receives: Where each event that the client machine takes leads both.
         sends: Where each message that the application machine takes leads both, by its type.
-        takes: The same for its events that a type alone does not tell. The loss of the
+        takes: The same for its events that a type alone does not identify. The loss of the
             transport is among them everywhere: it can also meet the application's last message.
         own_send: The `send` of the facade, where data may go past it; else None.
         own_receive: The `receive` of the facade, where data may come past it; else None.

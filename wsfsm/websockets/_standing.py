@@ -118,11 +118,11 @@ class Standing(HTTPConnection[StateT]):
             return
         ending: Ended | None = at.ending
         if message["type"] == AFTER_DISCONNECT.event:
-            told = Ended.by_disconnect(after, message)
+            reported = Ended.by_disconnect(after, message)
             # a loss that a send has reported before may get its real code only now
             lost = ending is not None and ending.closed_by == "transport"
-            if ending is None or (lost and told.code != ending.code):
-                ending = told
+            if ending is None or (lost and reported.code != ending.code):
+                ending = reported
         self._move(after if ending is None else ending.then(after))
 
     def _lost(self) -> WebSocketDisconnect:

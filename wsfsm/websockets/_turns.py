@@ -7,7 +7,7 @@ __all__ = ["give_turn"]
 
 
 async def give_turn() -> None:
-    """Let everybody else on the event loop run once; where there is no loop, go on at once.
+    """Let the other tasks of the event loop run once; without a loop, go on at once.
 
     asyncio and trio are known, with all that runs on them.
     """

@@ -18,9 +18,9 @@ _SHORTEST: Final = 1e-6  # seconds
 
 
 class CompatWebSocketProtocol(WebSocketProtocol):
-    """A WebSocket of uvicorn that an application cannot tell from one of uvicorn's own classes.
+    """A WebSocket of uvicorn that makes the choices of uvicorn's own classes.
 
-    There is no Close frame when the application ends, the head of a denial response is flushed
+    The class sends no Close frame when the application ends and flushes the head of a denial response
     at once, handshakes that are not answered when the server stops are answered with 500, and an
     application may accept with a subprotocol that the client does not offer, and with headers that
     are the server's.

@@ -92,7 +92,7 @@ class Inbound:
         self.held = self.at_eof = False
         self.is_reading = True
 
-    # What the protocol passes on
+    # Events of the transport, which the protocol passes on
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the peer."""
