@@ -161,6 +161,25 @@ class TestAConnection:
         assert caplog.text.count("connection closed") == 1
         assert f"connection closed ({code})" in caplog.text
 
+    def test_the_trace_names_a_keepalive_that_is_not_answered(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def main() -> None:
+            application = Application()
+            link = Link(application, WebSocketProtocol, log_level="trace")
+            link.ask()
+            application.steps.put_nowait(ACCEPT)
+            await asyncio.sleep(100)
+            application.steps.put_nowait("return")
+            await turns()
+            link.end()
+            await asyncio.sleep(100)
+
+        with caplog.at_level(TRACE, "uvicorn.error"):
+            in_virtual_time(main)
+        texts = [record.getMessage() for record in caplog.records if record.levelno == TRACE]
+        assert [text for text in texts if text.endswith("WebSocket keepalive ping timeout")]
+
     def test_the_trace_is_of_its_transport(self, caplog: pytest.LogCaptureFixture) -> None:
         seen = lines(caplog, request(), ACCEPT, level=TRACE)
 

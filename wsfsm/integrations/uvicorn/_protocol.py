@@ -403,6 +403,8 @@ class WebSocketProtocol(asyncio.Protocol):
         sending, receiving = self._deadlines.progress(timer)
         if self._inbound is not None:
             self._inbound.watch()
+        if timer is Timer.PONG and not (sending or receiving):
+            self._access.trace("WebSocket keepalive ping timeout")
         self.perform(self._connection.timeout(timer, sending=sending, receiving=receiving))
 
     def look(self) -> tuple[Traffic, int]:
