@@ -2,7 +2,7 @@
 
     python examples/minimal_server.py echo:app --app-dir examples
 
-HTTPHandshake of HTTP are read and written by h11, frames by websockets (through wsfsm.integrations.frames);
+Heads of HTTP are read and written by h11, frames by websockets (through wsfsm.integrations.frames);
 the core decides what may follow what, and what is to be done for it. docs/servers.md says more. Left out
 here are: a turn for the application between frames and an error in them, a limit for clients that send
 Pings and read nothing, waking tasks that wait to send once all is over, waits between repeated reports of

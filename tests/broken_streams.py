@@ -123,7 +123,7 @@ def begins(*starts: str) -> Callable[[bytes], bool]:
 
 
 def answers(change: Callable[[bytes], bytes]) -> type[WebSocketProtocol]:
-    """HTTPHandshake that complete a handshake are changed."""
+    """Heads that complete a handshake are changed."""
     return rewriting(lambda data: change(data) if data.startswith(b"HTTP/1.1 101 ") else data)
 
 

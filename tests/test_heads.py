@@ -1,4 +1,4 @@
-"""HTTPHandshake of HTTP/1.1 as they are read and written."""
+"""Heads of HTTP/1.1 as they are read and written."""
 
 import h11
 import pytest

@@ -1,4 +1,4 @@
-"""HTTPHandshake of HTTP/1.1: requests by the library ``h11``, responses from what was checked before."""
+"""Heads of HTTP/1.1: requests are read by the library ``h11``, responses are written from checked parts."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
