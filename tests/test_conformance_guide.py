@@ -21,7 +21,9 @@ def test_every_option_is_there() -> None:
         cli.main(["server", "--help"])
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", out.getvalue(), re.MULTILINE))
 
-    assert {cell.split()[0] for cell in GUIDE.first_cells("Options and reports")} == options - {"--help"}
+    assert {cell.split()[0] for cell in GUIDE.first_cells("Options and reports")} == options - {
+        "--help"
+    }
 
 
 def test_every_verdict_is_there() -> None:
