@@ -24,6 +24,38 @@ OPTIONS = [
 ]
 
 
+ON_ONE_PYTHON = {
+    "autobahn_suite",
+    "bench_server",
+    "conformance_check",
+    "conformance_facade_mutants",
+    "conformance_facade_mutants_more",
+    "conformance_html",
+    "conformance_orphans",
+    "conformance_server_deaths",
+    "conformance_server_mutants",
+    "conformance_server_mutants_streams",
+    "conformance_server_mutants_wire",
+    "conformance_servers",
+    "demo_browser",
+    "engine_size",
+    "newer_pythons",
+    "pytest_guide",
+    "pytest_options",
+    "pytest_servers",
+    "server_exploration",
+    "soak_conversations",
+    "soak_phase",
+}
+"""Modules that take long, and whose results do not depend on the version of Python."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem.removeprefix("test_") in ON_ONE_PYTHON:
+            item.add_marker("one_python")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
