@@ -300,8 +300,8 @@ def test_an_application_loses_its_patience() -> None:
     async def main() -> None:
         async with listening(ws_ping_interval=None) as address:
             _, report = await played(slow, address)
-        whats = [what for _, what, _ in report["events"]]
-        assert whats[-2:] == ["lost patience", "returned"]
+        happened = [what for _, what, _ in report["events"]]
+        assert happened[-2:] == ["lost patience", "returned"]
 
     in_time(main)
 

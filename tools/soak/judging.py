@@ -239,10 +239,10 @@ def _judge_application(conversation: Conversation, account: _Account) -> list[st
 def _judge_end(conversation: Conversation, account: _Account) -> list[str]:
     application = conversation.application
     faults = []
-    whats = [what for what, _ in account.events]
-    count = whats.count(_END)
+    happened = [what for what, _ in account.events]
+    count = happened.count(_END)
     if count:
-        after = whats[whats.index(_END) :]
+        after = happened[happened.index(_END) :]
         if "received" in after:
             faults.append("the application got a message after the disconnect")
         if "sent" in after:
@@ -255,7 +255,7 @@ def _judge_end(conversation: Conversation, account: _Account) -> list[str]:
             faults.append(f"the disconnects differ: {sorted(account.ends)}")
         if count > 1 and not application.stubborn:
             faults.append(f"the application got {count} disconnects")
-    elif whats[-1] == "returned" and application.lingers and _hears_of_the_end(application):
+    elif happened[-1] == "returned" and application.lingers and _hears_of_the_end(application):
         faults.append("the application got no disconnect")
     if _PROBE in account.every("sent"):
         faults.append("the server has not noticed that the client is gone")
