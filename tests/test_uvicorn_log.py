@@ -112,6 +112,12 @@ class TestAConnection:
         ("steps", "end"),
         [
             ([frame(CLOSE, close_payload(1001, "bye"))], "1001 bye"),
+            # a peer cannot forge a line, or send a terminal its escape sequences
+            (
+                [frame(CLOSE, close_payload(1001, "bye\nINFO: no\x1b[31m"))],
+                r"1001 bye\nINFO: no\x1b[31m",
+            ),
+            ([frame(CLOSE, close_payload(1001, "adiós\u2028"))], r"1001 adiós\u2028"),
             ([frame(CLOSE)], "1005"),
             ([message("close", code=4000, reason="done")], "4000 done"),
             ([message("close")], "1000"),

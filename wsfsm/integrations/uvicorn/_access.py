@@ -12,6 +12,7 @@ from uvicorn.protocols.utils import (
     get_remote_addr,
 )
 
+from wsfsm._text import printable
 from wsfsm.messages import Close
 from wsfsm.types import Scope  # noqa: TC001 - all imports are real
 
@@ -53,7 +54,7 @@ class AccessLog:
             self._answered(str(status))
         else:
             phrase, why = _PHRASES.get(status, ""), text.decode("utf-8", "replace")
-            log(logging.INFO, "connection rejected (%d %s): %s", status, phrase, why)
+            log(logging.INFO, "connection rejected (%d %s): %s", status, phrase, printable(why))
 
     def closed(self, ending: Close) -> None:
         """The connection is over, and its transport is gone; this is logged once.
@@ -63,7 +64,8 @@ class AccessLog:
         """
         if self._open:
             self._open = False
-            reason = f" {ending.reason}" if ending.reason else ""
+            # the peer's, which must not look like lines of the log
+            reason = f" {printable(ending.reason)}" if ending.reason else ""
             log(logging.INFO, "connection closed (%d%s)", ending.code, reason)
 
     def trace(self, text: str) -> None:
