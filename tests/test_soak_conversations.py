@@ -267,7 +267,9 @@ def test_an_account_that_is_not_asked_for_is_forgotten() -> None:
 def test_a_quiet_application_gives_no_account() -> None:
     async def main() -> None:
         async with listening() as address:
-            seen, report = await played(with_application(ECHO, quiet=True), address)
+            # under a name of its own: another test may have left an account of ECHO's
+            quiet = attrs.evolve(with_application(ECHO, quiet=True), number=1)
+            seen, report = await played(quiet, address)
             assert (len(seen.messages), report) == (6, {})
 
     in_time(main)
