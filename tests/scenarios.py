@@ -10,7 +10,7 @@ from virtual import Application, Link, Transport, in_virtual_time, message, turn
 from wire import BINARY, CLOSE, HEADERS, PING, PONG, TEXT, close_payload, frame, request
 
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 from wsfsm.tables.states import ServerState
 
 FAILURE = "Internal error"

@@ -12,8 +12,8 @@ from wsfsm.conformance.server._client import HEADERS, frames
 from wsfsm.conformance.values import message, value
 from wsfsm.exceptions import MalformedMessage
 from wsfsm.messages import from_message
+from wsfsm.server import Policies
 from wsfsm.server._handshake import BadHandshake, read_handshake
-from wsfsm.server._policies import Policies
 
 Cell = tuple[str, str]
 

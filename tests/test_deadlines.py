@@ -11,7 +11,7 @@ from wire import BINARY, CLOSE, PING, PONG, TEXT, close_payload, frame
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
 from wsfsm.integrations.uvicorn._deadlines import Deadlines
 from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, Traffic
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 from wsfsm.server.commands import Timer
 from wsfsm.tables.states import ServerState
 

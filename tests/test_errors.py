@@ -21,7 +21,7 @@ from wsfsm.exceptions import (
     WebSocketDisconnect,
     WebSocketDisconnected,
 )
-from wsfsm.server._handshake import BadHandshake
+from wsfsm.server import BadHandshake
 
 Kind: TypeAlias = type[BaseException]
 

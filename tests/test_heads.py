@@ -5,7 +5,7 @@ import pytest
 from wire import ACCEPT_KEY, HEADERS, KEY, request
 
 from wsfsm.integrations.uvicorn._http import HTTPHandshake
-from wsfsm.server._handshake import BadHandshake, Handshake
+from wsfsm.server import BadHandshake, Handshake
 from wsfsm.server.commands import SendBody, SendHandshake, SendResponse, StartResponse
 
 OWN = [(b"date", b"today"), (b"server", b"wsfsm")]

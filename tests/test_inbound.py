@@ -16,7 +16,7 @@ from wire import BINARY, CLOSE, CONT, PING, PONG, TEXT, close_payload, frame
 from wsfsm.integrations.frames import Close, Failure, negotiate
 from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.integrations.uvicorn import _inbound as inbound
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 from wsfsm.types import Message, Receive, Scope, Send
 
 ACCEPT = message("accept")

@@ -14,7 +14,7 @@ from virtual import Link, Transport, in_virtual_time, message, turns
 from wire import BINARY, CONT, PING, PONG, TEXT, Client, frame
 
 from wsfsm.integrations.uvicorn import WebSocketProtocol
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 from wsfsm.types import Receive, Scope, Send
 
 ACCEPT = message("accept")

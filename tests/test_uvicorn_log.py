@@ -9,7 +9,7 @@ from virtual import Application, Link, in_virtual_time, message, turns
 from wire import CLOSE, TEXT, close_payload, frame, request
 
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 
 ACCEPT = message("accept")
 START = message("http.response.start", status=404)

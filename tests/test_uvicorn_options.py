@@ -14,7 +14,7 @@ from virtual import Link, in_virtual_time, message, turns
 from wire import BINARY, CLOSE, PING, close_payload, frame
 
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol, _options
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 from wsfsm.types import Receive, Scope, Send
 
 ACCEPT = message("accept")

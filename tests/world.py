@@ -14,8 +14,14 @@ from wire import HEADERS
 
 from wsfsm.exceptions import IllegalTransition
 from wsfsm.fsm import AnyEvent, Event
-from wsfsm.server import ClientDisconnected, Policies, ServerConnection, ServerState, commands
-from wsfsm.server._handshake import BadHandshake
+from wsfsm.server import (
+    BadHandshake,
+    ClientDisconnected,
+    Policies,
+    ServerConnection,
+    ServerState,
+    commands,
+)
 from wsfsm.server.commands import Command, Timer
 from wsfsm.tables import APPLICATION, CLIENT, SERVER, Output, event_of
 from wsfsm.tables.events import DENIAL, FAILED, LOST, LOST_UNREAD, RAISED, RETURNED

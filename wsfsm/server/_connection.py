@@ -17,16 +17,7 @@ from wsfsm.tables.outputs import Output
 from wsfsm.tables.states import ServerState
 from wsfsm.types import Message
 
-__all__ = [
-    "BadHandshake",
-    "ClientDisconnected",
-    "Command",
-    "Handshake",
-    "Policies",
-    "ServerConnection",
-    "ServerState",
-    "Timer",
-]
+__all__ = ["ServerConnection"]
 
 
 class ServerConnection:

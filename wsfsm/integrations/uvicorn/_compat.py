@@ -8,7 +8,7 @@ import attrs
 from wsfsm.exceptions import IllegalTransition
 from wsfsm.integrations.uvicorn._options import from_environment
 from wsfsm.integrations.uvicorn._protocol import WebSocketProtocol
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 from wsfsm.server.commands import Timer
 from wsfsm.tables.states import ServerState
 

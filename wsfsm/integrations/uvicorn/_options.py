@@ -11,7 +11,7 @@ import attrs
 from uvicorn.config import Config
 
 from wsfsm.integrations.uvicorn._access import log
-from wsfsm.server._policies import Policies
+from wsfsm.server import Policies
 from wsfsm.server._validation import clean_header
 
 __all__ = ["from_environment", "own_headers", "settled"]
