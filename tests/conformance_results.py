@@ -1,9 +1,9 @@
 """All cases on all servers and facades that are installed; `make conformance` calls it.
 
 Writes `specs/RESULTS.md`, and `specs/RESULTS.html`, which has every trace and is too big for git. Servers are named in public there: a failure
-that `specs/conformance/weighed.toml` does not know of that target has not been weighed against the
+that `specs/conformance/reviewed_failures.toml` does not know of that target has not been reviewed against the
 text, and is not published. Status 0: all is written; 1: one of our own targets fails something, a
-failure is not weighed, or what is weighed does not fail any more, or verdicts change from time to
+failure is not reviewed, or what is reviewed does not fail any more, or verdicts change from time to
 time; 2: a target cannot be checked.
 """
 
@@ -38,7 +38,7 @@ from wsfsm.conformance.reports.markdown import to_markdown
 from wsfsm.conformance.reports.terminal import Progress, show_reports
 
 SPECS: Final = Path(__file__).resolve().parents[1] / "specs"
-WEIGHED: Final = SPECS / "conformance" / "weighed.toml"
+REVIEWED: Final = SPECS / "conformance" / "reviewed_failures.toml"
 SERVERS: Final = (
     ("wsfsm",),
     ("wsfsm-compat",),
@@ -80,9 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(str(error))
         return 2
     reports = [first for first, *_ in runs]
-    weighed = baseline.read(WEIGHED, [*load_folder("server"), *load_folder("facade")])
+    reviewed = baseline.read(REVIEWED, [*load_folder("server"), *load_folder("facade")])
     others = [report for report in reports if report.target not in OURS]
-    news = list(_not_weighed(others, weighed))
+    news = list(_not_reviewed(others, reviewed))
     wrong = [*_own_failures(reports), *_changing(runs)]
     if not arguments.check:  # what somebody else has released breaks nothing of ours
         wrong += news
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(line)
     if not (arguments.check or wrong):
         date = datetime.now(UTC).date().isoformat()
-        markdown = to_markdown(reports, date, baseline=weighed, more=MORE)
+        markdown = to_markdown(reports, date, baseline=reviewed, more=MORE)
         (arguments.into / "RESULTS.md").write_text(markdown, encoding="utf-8")
         (arguments.into / "RESULTS.html").write_text(to_html(reports, date=date), encoding="utf-8")
     return 1 if wrong else 0
@@ -137,12 +137,12 @@ def _own_failures(reports: Sequence[Report]) -> Iterator[str]:
                     yield f"{report.target} does not pass {result.case.id}: {result.reason}"
 
 
-def _not_weighed(reports: Sequence[Report], weighed: baseline.Baseline) -> Iterator[str]:
-    changes = baseline.compare(reports, weighed)
+def _not_reviewed(reports: Sequence[Report], reviewed: baseline.Baseline) -> Iterator[str]:
+    changes = baseline.compare(reports, reviewed)
     for change in (*changes.new, *changes.changed):
         result = change.result
         told = f"{result.case.id} ({result.verdict})"
-        yield f"{change.target}: {told} is not weighed: {result.reason}"
+        yield f"{change.target}: {told} is not reviewed: {result.reason}"
     for known in changes.fixed:
         yield f"{known.target}: {known.case} does not fail any more"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from reports import BAD, CASES, CODE, GOOD, ORDER, REASON, STATUS, failed, report, result
 
-from wsfsm.conformance.baseline import NO_REASON, Baseline, Known, compare, read, write
+from wsfsm.conformance.baseline import NO_REASON, Baseline, KnownFailure, compare, read, write
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Verdict
@@ -18,8 +18,8 @@ def path(tmp_path: Path) -> Path:
 
 def known(
     case: str = "close.code", target: str = "", verdict: Verdict | None = Verdict.FAIL
-) -> Known:
-    return Known(case=case, target=target, verdict=verdict, reason="see #1")
+) -> KnownFailure:
+    return KnownFailure(case=case, target=target, verdict=verdict, reason="see #1")
 
 
 class TestReading:
@@ -31,8 +31,8 @@ class TestReading:
 
         assert read(path, CASES) == Baseline(
             (
-                Known(case="close.code", target="bad", verdict=Verdict.CRASH, reason="#1"),
-                Known(case="close.code", reason="all"),
+                KnownFailure(case="close.code", target="bad", verdict=Verdict.CRASH, reason="#1"),
+                KnownFailure(case="close.code", reason="all"),
             )
         )
 
@@ -142,7 +142,7 @@ class TestWriting:
     def test_new_failures_need_a_reason(self, path: Path) -> None:
         write(path, [BAD])
 
-        assert read(path, CASES).known[0] == Known(
+        assert read(path, CASES).known[0] == KnownFailure(
             case="close.code", target="bad", verdict=Verdict.FAIL, reason=NO_REASON
         )
         assert compare([BAD], read(path, CASES)).new == ()
@@ -168,7 +168,7 @@ class TestWriting:
         )
 
     def test_strings_are_those_of_toml(self, path: Path) -> None:
-        odd = Known(case="close.code", reason='"\\\x00\x1b\x7f\té\u2028\U0001f600\n')
+        odd = KnownFailure(case="close.code", reason='"\\\x00\x1b\x7f\té\u2028\U0001f600\n')
         write(path, [], Baseline((odd,)))
 
         assert read(path, CASES) == Baseline((odd,))

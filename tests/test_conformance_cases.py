@@ -84,14 +84,14 @@ BROKEN_CASES: list[dict[str, Any]] = [
 BROKEN_SERVER_CASES: list[dict[str, Any]] = [
     {"needs": {}},
     {"needs": {"spec_version": "1.0"}},
-    {"alone": False},
+    {"exclusive": False},
     {"request": {"offers": "a"}},
     {"request": {"client": "request"}},
     {"never": {"wire": []}},
 ]
 BROKEN_FACADE_CASES: list[dict[str, Any]] = [
     {"needs": {"spec_version": "2.3"}},
-    {"alone": True},
+    {"exclusive": True},
     {"request": {"scope": {}}},
     {"request": {"scope": {"path": {"tuple": []}}}},
     {"request": {"without": "path"}},
@@ -321,7 +321,7 @@ class TestLoading:
             (GOOD.replace("app", "dog"), "a.b: a step has one of app, client, neighbour, server, wait"),
             (GOOD.replace('app = "receive"', 'app = "x", client = "y"'), "a step has one of"),
             (GOOD.replace('id = "a.b"', "id = 5"), "5: id is a text, and not 5"),
-            (GOOD + "alone = 1", "a.b: alone is true or false, and not 1"),
+            (GOOD + "exclusive = 1", "a.b: exclusive is true or false, and not 1"),
             (GOOD + "needs = { spec_version = 2 }", "a.b: needs.spec_version is a text, and not 2"),
             (GOOD + 'never = { wire = "abc" }', "a.b: never.wire is a list of its items"),
             (GOOD + 'never = { messages = ["a"] }', "a.b: never.messages is a list of its items"),

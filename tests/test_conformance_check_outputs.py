@@ -251,7 +251,9 @@ class TestBaseline:
 
         assert main([*words, "--update-baseline"]) == 0
         assert baseline.read(path, CASES).known == (
-            baseline.Known(case=MUST, target=BAD, verdict=Verdict.FAIL, reason=baseline.NO_REASON),
+            baseline.KnownFailure(
+                case=MUST, target=BAD, verdict=Verdict.FAIL, reason=baseline.NO_REASON
+            ),
         )
         assert main(words) == 0
 

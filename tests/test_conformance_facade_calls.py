@@ -10,7 +10,7 @@ from test_conformance_facades import ACCEPT, CONNECT, OPENS, play
 
 from wsfsm import WebSocket
 from wsfsm.conformance.cases import Level, load_folder, select
-from wsfsm.conformance.facade._calls import call_of, signature_of
+from wsfsm.conformance.facade._calls import bind_call, signature_of
 from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
 from wsfsm.conformance.facade.frameworks import facade_target
 from wsfsm.conformance.facade.runner import check_facade
@@ -22,7 +22,7 @@ DEMANDED = select(load_folder("facade"), levels=[Level.MUST, Level.SHOULD])
 
 def called(name: str, operation: Callable[..., Any], /, **given: Any) -> Any:
     """What an operation is called with, or None."""
-    call = call_of(name, operation, given)
+    call = bind_call(name, operation, given)
     return None if call is None else call()
 
 

@@ -12,10 +12,10 @@ from support import ROOT
 
 from wsfsm import WebSocket
 from wsfsm.conformance import baseline
-from wsfsm.conformance._judge import told
-from wsfsm.conformance._versions import versions
+from wsfsm.conformance._judge import describe_observation
+from wsfsm.conformance._versions import installed_versions
 from wsfsm.conformance.cases import FOLDER, Case, Level, Never, Step, load, load_folder
-from wsfsm.conformance.facade._fake_server import Server, plain
+from wsfsm.conformance.facade._fake_server import FakeServer, strip_subclasses
 from wsfsm.conformance.facade.adapters import FacadeError, class_target
 from wsfsm.conformance.facade.frameworks import FACADES, facade_target
 from wsfsm.conformance.facade.runner import check_facade
@@ -29,7 +29,7 @@ HTTP_EXCEPTIONS = {case.id for case in load_folder("facade") if ".exception" in 
 }
 
 CASES = load_folder("facade")
-WEIGHED = baseline.read(FOLDER / "weighed.toml", [*load_folder("server"), *CASES])
+REVIEWED = baseline.read(FOLDER / "reviewed_failures.toml", [*load_folder("server"), *CASES])
 
 
 def verdicts(report: Report) -> dict[str, Verdict]:
@@ -86,7 +86,7 @@ def cells(report: Report) -> set[tuple[str, str, str]]:
                 met.add(("client", client, event))
             elif step.side == "call":
                 met.add(("application", application, str(LOST) if failing else event))
-            before = entry.state
+            before = entry.states
     return met
 
 
@@ -140,7 +140,7 @@ class TestOurs:
     def test_the_trace_tells_the_states_after_each_step(self) -> None:
         result = play(OPENS, CONNECT, ACCEPT, {"server": "fails"}, {"call": "close"})
 
-        assert [entry.state for entry in result.trace] == [
+        assert [entry.states for entry in result.trace] == [
             "CONNECTING/CONNECTING",
             "CONNECTING/CONNECTING",
             "CONNECTED/CONNECTED",
@@ -154,7 +154,7 @@ class TestFrameworks:
     def test_it_fails_only_what_was_held_against_the_text(self, name: str) -> None:
         report = check_facade(facade_target(name))
 
-        assert baseline.compare([report], WEIGHED).new == ()
+        assert baseline.compare([report], REVIEWED).new == ()
         assert Verdict.CRASH not in report.counts
 
     @pytest.mark.parametrize("name", FACADES)
@@ -188,8 +188,8 @@ class TestTargets:
             facade_target(name)
 
     def test_a_version_that_nobody_knows(self) -> None:
-        assert versions("no-such-package-anywhere", "") == versions()
-        assert versions()["CPython"] == platform.python_version()
+        assert installed_versions("no-such-package-anywhere", "") == installed_versions()
+        assert installed_versions()["CPython"] == platform.python_version()
 
     def test_operations_that_a_class_lacks_are_unsupported(self) -> None:
         class Bare:
@@ -248,7 +248,7 @@ class TestVerdicts:
         leave = {"call": "leave", "as": "leaving"}
         seen = play(OPENS, CONNECT, ACCEPT, leave, {"call": "result"}, level="may")
 
-        assert seen.trace[-1].saw == {"returns": None}
+        assert seen.trace[-1].observation == {"returns": None}
 
     def test_a_beginning_that_is_not_reached_is_unsupported(self) -> None:
         result = play(OPENS, {"server": "got", "need": {"message": {"type": "x"}}})
@@ -283,13 +283,13 @@ class TestVerdicts:
         result = {"call": "result", "of": "waiting"}
         seen = play(OPENS, CONNECT, ACCEPT, waiting, leave, result, level="may")
 
-        assert seen.trace[-1].saw == {"application": "ended"}
+        assert seen.trace[-1].observation == {"application": "ended"}
 
 
 class TestServer:
     def test_it_takes_messages_that_no_table_knows(self) -> None:
-        async def main() -> Server:
-            server = Server()
+        async def main() -> FakeServer:
+            server = FakeServer()
             await server.send({"text": "a"})
             await server.send({"type": "unknown"})
             return server
@@ -302,15 +302,18 @@ class TestServer:
         class Code(int):
             pass
 
-        code = plain({"a": [(Code(5), True, None)]})["a"][0][0]
+        code = strip_subclasses({"a": [(Code(5), True, None)]})["a"][0][0]
         assert type(code) is int
 
 
 class TestObservations:
     def test_they_are_sentences(self) -> None:
-        assert told({"raises": ["KeyError", "Exception"], "text": "'a'"}) == "raises KeyError ('a')"
-        assert told({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
-        assert told({"waits": True}) == "waits"
+        assert (
+            describe_observation({"raises": ["KeyError", "Exception"], "text": "'a'"})
+            == "raises KeyError ('a')"
+        )
+        assert describe_observation({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
+        assert describe_observation({"waits": True}) == "waits"
 
 
 class Unshown:

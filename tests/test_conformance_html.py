@@ -11,7 +11,7 @@ from browsing import contrast
 from playwright.sync_api import Browser, Page, expect
 from reports import BAD, CODE, REPORTS, STATUS, WEIRD, WILD, report, result
 
-from wsfsm.conformance.reports._common import plain
+from wsfsm.conformance.reports._common import one_line
 from wsfsm.conformance.reports.html import to_html
 
 
@@ -37,7 +37,7 @@ class TestText:
     def test_a_result_has_the_place_where_it_went_wrong(self) -> None:
         cases = data(to_html(REPORTS))["sections"][0]["cases"]
 
-        assert [r and r["place"] for r in cases[0]["results"]] == [None, 3, None]
+        assert [r and r["deciding_step"] for r in cases[0]["results"]] == [None, 3, None]
 
     def test_nothing_is_loaded(self) -> None:
         html = to_html(REPORTS)
@@ -67,7 +67,7 @@ class TestText:
     def test_a_place_is_where_all_was_over_if_nothing_else_is_wrong(self) -> None:
         cases = [case for s in data(to_html([BAD]))["sections"] for case in s["cases"]]
 
-        assert {case["id"]: case["results"][0]["place"] for case in cases} == {
+        assert {case["id"]: case["results"][0]["deciding_step"] for case in cases} == {
             "close.code": 3,
             "close.reason": None,
             "close.order": 3,
@@ -222,8 +222,8 @@ class TestPage:
     def test_texts_are_texts(self, page: Page) -> None:
         cell(page, WILD.id, "bad").click()
 
-        expect(page.locator("#panel-expected")).to_have_text(plain(WEIRD))
-        expect(page.locator("#panel-requirement")).to_have_text(plain(WEIRD))
+        expect(page.locator("#panel-expected")).to_have_text(one_line(WEIRD))
+        expect(page.locator("#panel-requirement")).to_have_text(one_line(WEIRD))
 
     def test_an_address_opens_a_case(self, browser: Browser, address: str) -> None:
         with browser.new_context() as context:
@@ -320,8 +320,8 @@ class TestPage:
                     "h1",
                     ".level",
                     ".count.failed",
-                    "#trace .saw",
-                    "#trace .here .saw",
+                    "#trace .observation",
+                    "#trace .here .observation",
                     "#trace .wrong",
                     "#trace .state",
                     "figcaption",

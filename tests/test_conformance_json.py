@@ -42,7 +42,7 @@ class TestWriting:
         }
 
     def test_bytes_travel_as_base64(self) -> None:
-        saw = written()["reports"][1]["results"][0]["trace"][-1]["saw"]
+        saw = written()["reports"][1]["results"][0]["trace"][-1]["observation"]
 
         assert saw["bytes"]["bytes"].startswith("/wD/AP8A")
 
@@ -94,7 +94,9 @@ class TestReading:
         data = written()
         depth = 5000
         text = json.dumps(data).replace(
-            '"saw": {', '"saw": {"x": ' + '{"list": [' * depth + "]}" * depth + ", ", 1
+            '"observation": {',
+            '"observation": {"x": ' + '{"list": [' * depth + "]}" * depth + ", ",
+            1,
         )
 
         with pytest.raises(CaseError, match="no report of conformance: "):

@@ -5,13 +5,15 @@ from xml.etree import ElementTree as ET
 import pytest
 from reports import BAD, CODE, DEAD, GOOD, REPORTS, report, result
 
-from wsfsm.conformance.baseline import Baseline, Known
+from wsfsm.conformance.baseline import Baseline, KnownFailure
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.reports.junit import to_junit
-from wsfsm.conformance.verdicts import Entry, Report, Verdict
+from wsfsm.conformance.verdicts import Report, TraceEntry, Verdict
 
 
-def parsed(*reports: Report, least: Level = Level.SHOULD, known: Known | None = None) -> ET.Element:
+def parsed(
+    *reports: Report, least: Level = Level.SHOULD, known: KnownFailure | None = None
+) -> ET.Element:
     baseline = Baseline((known,) if known else ())
     text = to_junit(reports, least=least, baseline=baseline)
     return ET.fromstring(text.encode())  # noqa: S314 - our own
@@ -88,7 +90,7 @@ def test_a_failure_tells_all_of_it() -> None:
         "expected:    message {code: 1000}",
         "observed:    message {code: 1006}",
         "   1. client request  [CONNECTING/CONNECTING]",
-        "      saw: message: {type: 'websocket.connect'}, done",
+        "      observed: message: {type: 'websocket.connect'}, done",
         ">  4. app receive  [DISCONNECTED/CONNECTED]",
         "      wrong: message code: expected 1000, got 1006",
     ):
@@ -96,11 +98,13 @@ def test_a_failure_tells_all_of_it() -> None:
 
 
 def test_an_exception_is_its_class() -> None:
-    entry = Entry(side="app", did="app send", saw={"raises": ["OSError", "Exception"]}, state="")
+    entry = TraceEntry(
+        side="app", step="app send", observation={"raises": ["OSError", "Exception"]}, states=""
+    )
     found = outcome(parsed(report("bad", result(CODE, Verdict.FAIL, trace=(entry,)))), "close.code")
 
     assert found is not None
-    assert "      saw: raises OSError\n" in (found.text or "")
+    assert "      observed: raises OSError\n" in (found.text or "")
 
 
 def test_what_was_let_pass_or_told_is_output() -> None:
@@ -126,7 +130,7 @@ def test_it_can_be_demanded() -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, None])
 def test_a_known_failure_is_skipped_with_its_reason(verdict: Verdict | None) -> None:
-    known = Known(case="close.code", target="bad", verdict=verdict, reason="see #1")
+    known = KnownFailure(case="close.code", target="bad", verdict=verdict, reason="see #1")
     found = outcome(parsed(BAD, known=known), "close.code")
 
     assert found is not None
@@ -134,7 +138,7 @@ def test_a_known_failure_is_skipped_with_its_reason(verdict: Verdict | None) -> 
 
 
 def test_a_known_failure_that_has_become_another_is_one() -> None:
-    known = Known(case="close.code", verdict=Verdict.FAIL, reason="see #1")
+    known = KnownFailure(case="close.code", verdict=Verdict.FAIL, reason="see #1")
     found = outcome(parsed(report("bad", result(CODE, Verdict.TIMEOUT)), known=known), "close.code")
 
     assert found is not None

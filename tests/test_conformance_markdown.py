@@ -2,7 +2,7 @@
 
 from reports import BAD, CODE, GOOD, REPORTS, report, result
 
-from wsfsm.conformance.baseline import Baseline, Known
+from wsfsm.conformance.baseline import Baseline, KnownFailure
 from wsfsm.conformance.reports.markdown import to_markdown
 
 
@@ -101,7 +101,7 @@ def test_targets_of_one_name_are_numbered() -> None:
 
 
 def test_a_known_failure_has_its_reason() -> None:
-    known = Baseline((Known(case="close.code", target="bad", reason="see *there*"),))
+    known = Baseline((KnownFailure(case="close.code", target="bad", reason="see *there*"),))
     text = to_markdown(REPORTS, "", baseline=known).splitlines()
 
     assert text.count(r"  - why: see \*there\*") == 1

@@ -26,7 +26,7 @@ def opened() -> States:
 class TestStates:
     def test_they_follow_what_is_received_and_sent(self) -> None:
         states = States()
-        told = [str(states)]
+        states_told = [str(states)]
         for step, message in (
             (states.received, CONNECT),
             (states.sent, ACCEPT),
@@ -34,9 +34,9 @@ class TestStates:
             (states.received, DISCONNECT),
         ):
             step(message)
-            told.append(str(states))
+            states_told.append(str(states))
 
-        assert told == [
+        assert states_told == [
             "CONNECTING/CONNECTING",
             "CONNECTED/CONNECTING",
             "CONNECTED/CONNECTED",
@@ -81,7 +81,7 @@ def judged(seen: dict[str, Any], level: Level = Level.MUST, **patterns: Any) -> 
         id="a.case", kind="server", level=level, section="", requirement="", steps=(step,), note="n"
     )
     record = Record(case)
-    record.saw(step, seen)
+    record.judge(step, seen)
     return record.finish(lambda step: bool(step.expect))
 
 

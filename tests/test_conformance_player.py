@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from serving import in_time
 
-from wsfsm.conformance.server._control import Control, Remote
-from wsfsm.conformance.server.app import CONTROL, OnPurpose, app, player_for
+from wsfsm.conformance.server._control import Control, RemoteApp
+from wsfsm.conformance.server.app import CONTROL, ScriptedError, app, scripted_app
 
 SCOPE = {"type": "websocket", "headers": [(b"x-wsfsm-run", b"1")]}
-Play = Callable[[Remote, "asyncio.Task[None]"], Awaitable[None]]
+Play = Callable[[RemoteApp, "asyncio.Task[None]"], Awaitable[None]]
 
 
 async def never() -> Any:
@@ -26,11 +26,11 @@ async def nowhere(_message: Any) -> None:
 @contextlib.asynccontextmanager
 async def playing(
     receive: Any = never, send: Any = nowhere
-) -> AsyncIterator[tuple[Remote, "asyncio.Task[None]"]]:
+) -> AsyncIterator[tuple[RemoteApp, "asyncio.Task[None]"]]:
     """A player whose server is a pair of callables."""
     async with Control.running() as control:
         with control.expecting("1") as remote:
-            application = player_for(control.address)
+            application = scripted_app(control.address)
             task = asyncio.ensure_future(application(dict(SCOPE), receive, send))
             yield remote, task
         await asyncio.wait([task])
@@ -39,7 +39,7 @@ async def playing(
 def play(main: Play, **callables: Any) -> None:
     async def run() -> None:
         async with playing(**callables) as (remote, task):
-            assert await remote.is_there(10)
+            assert await remote.is_running(10)
             await main(remote, task)
 
     in_time(run)
@@ -50,7 +50,7 @@ class TestObservations:
         async def receive() -> Any:
             return {"type": "websocket.connect"}
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "receive"}, 1)
             assert seen == {"message": {"type": "websocket.connect"}}
 
@@ -65,7 +65,7 @@ class TestObservations:
             await given.wait()
             return {"type": "websocket.connect"}
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "receive"}, 0.01) == {"waits": True}
             given.set()
             assert "message" in await remote.do({"do": "receive"}, 1)
@@ -77,7 +77,7 @@ class TestObservations:
         async def send(_message: Any) -> None:
             raise ConnectionResetError("gone")
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "send", "message": {"type": "a"}, "times": 1}, 1)
             assert seen["raises"][:3] == ["ConnectionResetError", "ConnectionError", "OSError"]
             assert seen["text"] == "gone"
@@ -88,7 +88,7 @@ class TestObservations:
         async def receive() -> Any:
             raise asyncio.CancelledError
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "receive"}, 1) == {"cancelled": True}
 
         play(main, receive=receive)
@@ -100,7 +100,7 @@ class TestObservations:
             await free.wait()
             sent.append(message["type"])
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             first = {"do": "send", "message": {"type": "a"}, "times": 2}
             assert await remote.do(first, 0.01) == {"waits": True}
             second = {"do": "send", "message": {"type": "b"}, "times": 1}
@@ -112,7 +112,7 @@ class TestObservations:
         play(main, send=send)
 
     def test_nothing_is_left_to_finish(self) -> None:
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "finish"}, 1) == {"returns": True}
 
         play(main)
@@ -128,7 +128,7 @@ class TestObservations:
         async def receive() -> Any:
             return coming.pop(0)
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "receive all", "pause": 0}, 1)
             assert seen == {
                 "message": {"type": "websocket.disconnect", "code": 1000},
@@ -146,7 +146,7 @@ class TestObservations:
             if message["type"] == "a":
                 await never()
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "cancel"}, 1) == {"returns": True}  # there is none
             first = {"do": "send", "message": {"type": "a"}, "times": 2}
             assert await remote.do(first, 0.01) == {"waits": True}
@@ -167,9 +167,9 @@ class TestObservations:
             if len(sent) == 2:
                 raise ConnectionResetError  # which nobody sees
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             work = {"do": "work", "message": {"type": "a"}, "times": 3, "seconds": 0.01}
-            assert await remote.tell(work) == {"told": True}
+            assert await remote.post(work) == {"delivered": True}
             assert await remote.do({"do": "finish"}, 1) == {"returns": True}
             assert sent == [("a", 0)] * 3
 
@@ -178,14 +178,15 @@ class TestObservations:
 
 class TestEnds:
     @pytest.mark.parametrize(
-        ("how", "error"), [("return", None), ("raise", OnPurpose), ("raise again", OnPurpose)]
+        ("how", "error"),
+        [("return", None), ("raise", ScriptedError), ("raise again", ScriptedError)],
     )
     def test_it_ends_as_it_is_told(self, how: str, error: type[BaseException] | None) -> None:
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
-            assert await remote.tell({"do": how}) == {"told": True}
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
+            assert await remote.post({"do": how}) == {"delivered": True}
             await asyncio.wait([task])
             assert type(task.exception()) is (error or type(None))
-            assert await remote.ended(1) == {"gone": True}
+            assert await remote.wait_ended(1) == {"gone": True}
 
         play(main)
 
@@ -193,29 +194,29 @@ class TestEnds:
         async def send(_message: Any) -> None:
             raise KeyError("a")
 
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             await remote.do({"do": "send", "message": {}, "times": 1}, 1)
-            await remote.tell({"do": "raise again"})
+            await remote.post({"do": "raise again"})
             await asyncio.wait([task])
             assert isinstance(task.exception(), KeyError)
 
         play(main, send=send)
 
     def test_a_cancellation_is_told_and_goes_on(self) -> None:
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
-            await remote.is_there(1)
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
+            await remote.is_running(1)
             await asyncio.sleep(0.02)  # for it to wait for what it is told
             task.cancel()
-            assert await remote.ended(1) == {"cancelled": True}
+            assert await remote.wait_ended(1) == {"cancelled": True}
             await asyncio.wait([task])
             assert task.cancelled()
 
         play(main)
 
     def test_one_that_does_not_end_is_waited_for_in_vain(self) -> None:
-        async def main(remote: Remote, _task: Any) -> None:
-            await remote.is_there(1)
-            assert await remote.ended(0.05) == {"waits": True}
+        async def main(remote: RemoteApp, _task: Any) -> None:
+            await remote.is_running(1)
+            assert await remote.wait_ended(0.05) == {"waits": True}
 
         play(main)
 
@@ -228,20 +229,20 @@ class TestEnds:
             finally:
                 cancelled.set()
 
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             assert await remote.do({"do": "receive"}, 0.01) == {"waits": True}
-            await remote.tell({"do": "return"})
+            await remote.post({"do": "return"})
             await asyncio.wait([task])
             await cancelled.wait()
 
         play(main, receive=receive)
 
     def test_a_channel_that_breaks_is_an_end(self) -> None:
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
-            assert await remote.is_there(1)
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
+            assert await remote.is_running(1)
             assert remote._reader is not None
             remote._reader.set_exception(ConnectionResetError())
-            assert await remote.ended(1) == {"gone": True}
+            assert await remote.wait_ended(1) == {"gone": True}
             task.cancel()
 
         play(main)
@@ -251,7 +252,7 @@ class TestChannel:
     def test_who_belongs_to_no_run_is_let_go(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
-                await player_for(control.address)(dict(SCOPE), never, nowhere)
+                await scripted_app(control.address)(dict(SCOPE), never, nowhere)
 
         in_time(main)
 
@@ -260,7 +261,7 @@ class TestChannel:
         async def main() -> None:
             async with Control.running() as control:
                 scope = {"type": "websocket", "headers": headers}
-                await player_for(control.address)(scope, never, nowhere)
+                await scripted_app(control.address)(scope, never, nowhere)
 
         in_time(main)
 
@@ -268,12 +269,12 @@ class TestChannel:
         async def main() -> None:
             async with Control.running() as control:
                 with control.expecting("1") as remote:
-                    application = player_for(control.address)
+                    application = scripted_app(control.address)
                     first = asyncio.ensure_future(application(dict(SCOPE), never, nowhere))
-                    assert await remote.is_there(1)
+                    assert await remote.is_running(1)
 
                     remote.renew()
-                    assert not await remote.is_there(0.01)
+                    assert not await remote.is_running(0.01)
                     assert not remote.scope
                     await first
 
@@ -288,7 +289,7 @@ class TestChannel:
             async with Control.running() as control:
                 with control.expecting("2") as remote:
                     assert await remote.do({"do": "receive"}, 0.01) == {"gone": True}
-                    assert await remote.ended(0.01) == {"gone": True}
+                    assert await remote.wait_ended(0.01) == {"gone": True}
 
         in_time(main)
 
@@ -307,7 +308,7 @@ class TestChannel:
         monkeypatch.setattr("wsfsm.conformance.server._control._GRACE", 0.01)
 
         async def main() -> None:
-            assert await Remote().tell({"do": "return"}) == {"gone": True}
+            assert await RemoteApp().post({"do": "return"}) == {"gone": True}
 
         in_time(main)
 
@@ -323,7 +324,7 @@ class TestOtherScopes:
         async def send(message: Any) -> None:
             sent.append(message["type"])
 
-        in_time(lambda: player_for("127.0.0.1:1")({"type": "lifespan"}, receive, send))
+        in_time(lambda: scripted_app("127.0.0.1:1")({"type": "lifespan"}, receive, send))
         assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
     def test_a_request_of_http_is_answered(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,9 +357,9 @@ class TestOddServers:
             async with Control.running() as control:
                 with control.expecting("1") as remote:
                     scope = {"type": "websocket", "headers": headers}
-                    player = player_for(control.address)
+                    player = scripted_app(control.address)
                     task = asyncio.ensure_future(player(scope, never, nowhere))
-                    assert await remote.is_there(3)
+                    assert await remote.is_running(3)
                 await asyncio.wait([task])
 
         in_time(main)
@@ -367,7 +368,7 @@ class TestOddServers:
         async def receive() -> Any:
             return {"type": "websocket.receive", "text": 10**5000}
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "receive"}, 1) == {"garbled": True}
 
         play(main, receive=receive)
@@ -376,7 +377,7 @@ class TestOddServers:
         async def receive() -> Any:
             raise UntoldError
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "receive"}, 1)
             assert (seen["raises"][0], seen["text"]) == ("UntoldError", "")
 

@@ -1,4 +1,4 @@
-"""Frames of a server as the conformance suite sees them, compressed ones too."""
+"""FrameParser of a server as the conformance suite sees them, compressed ones too."""
 
 import zlib
 from random import Random
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wsfsm.conformance.server._received import Frames, extensions_of
+from wsfsm.conformance.server._received import FrameParser, parse_extensions
 
 HELLO = bytes.fromhex("f248cdc9c90700")  # RFC 7692 7.2.3.1
 AGAIN = bytes.fromhex("f200110000")  # RFC 7692 7.2.3.2, what refers to it
@@ -19,9 +19,9 @@ def unmasked(bits: int, opcode: int, payload: bytes) -> bytes:
 
 def seen_of(parameters: dict[str, str] | None, *frames: bytes) -> list[Any]:
     """What is seen of frames, where compression was agreed to with these parameters, or not."""
-    reader, buffer = Frames(), bytearray(b"".join(frames))
-    reader.agree({} if parameters is None else {"permessage-deflate": parameters})
-    return list(iter(lambda: reader.take(buffer), None))
+    reader, buffer = FrameParser(), bytearray(b"".join(frames))
+    reader.use_extensions({} if parameters is None else {"permessage-deflate": parameters})
+    return list(iter(lambda: reader.next_frame(buffer), None))
 
 
 class TestExtensions:
@@ -38,7 +38,7 @@ class TestExtensions:
     def test_they_are_told_by_name_with_their_parameters(
         self, values: list[str], agreed: Any
     ) -> None:
-        assert extensions_of(values) == agreed
+        assert parse_extensions(values) == agreed
 
 
 class TestCompression:

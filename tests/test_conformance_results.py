@@ -23,7 +23,7 @@ from wsfsm.conformance import (
 )
 
 CASES = [*load_folder("server"), *load_folder("facade")]
-WEIGHED = baseline.read(conformance_results.WEIGHED, CASES)
+REVIEWED = baseline.read(conformance_results.REVIEWED, CASES)
 PUBLISHED = (ROOT / "specs" / "RESULTS.md").read_text(encoding="utf-8")
 
 Run = Callable[..., int]
@@ -74,19 +74,19 @@ def test_a_check_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_that_is_not_weighed_is_not_published(
+def test_a_failure_that_is_not_reviewed_is_not_published(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(failing("granian", "server", Verdict.FAIL, "connect.first"), WELL) == 1
     assert list(tmp_path.iterdir()) == []
-    assert "granian: connect.first (fail) is not weighed: it is so" in capsys.readouterr().err
+    assert "granian: connect.first (fail) is not reviewed: it is so" in capsys.readouterr().err
 
 
 def test_a_check_only_tells_what_is_news_of_others(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(failing("granian", "server", Verdict.FAIL, "connect.first"), WELL, "--check") == 0
-    assert "granian: connect.first (fail) is not weighed: it is so" in capsys.readouterr().err
+    assert "granian: connect.first (fail) is not reviewed: it is so" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.NON_STRICT])
@@ -118,7 +118,7 @@ def test_what_is_not_installed_is_not_passed_over(
     assert run(GOOD, WELL, "--check") == 2
 
 
-def test_what_is_weighed_and_does_not_fail_any_more_is_told(
+def test_what_is_reviewed_and_does_not_fail_any_more_is_told(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(failing("granian", "server", Verdict.PASS, "accept.headers"), WELL) == 1
@@ -159,7 +159,7 @@ class TestPublished:
 
         assert sorted(rows) == sorted((case.id, case.level.value) for case in CASES)
 
-    def test_it_claims_what_is_weighed_and_nothing_else(self) -> None:
+    def test_it_claims_what_is_reviewed_and_nothing_else(self) -> None:
         listed = PUBLISHED.split("\n## Failures\n")[1].split("\n### ")[1:]
         claimed = [
             (text.split(": ")[0], *found)
@@ -167,15 +167,15 @@ class TestPublished:
             for found in re.findall(r"^- \*\*(\S+)\*\* \((?:\w+, )?(\w+)\)", text, re.MULTILINE)
         ]
 
-        weighed = [(known.target, known.case, str(known.verdict)) for known in WEIGHED.known]
-        assert sorted(claimed) == sorted(weighed)
+        reviewed = [(known.target, known.case, str(known.verdict)) for known in REVIEWED.known]
+        assert sorted(claimed) == sorted(reviewed)
 
     @pytest.mark.parametrize("target", sorted(conformance_results.OURS))
     def test_our_own_fail_nothing(self, target: str) -> None:
         assert f"\n### {target}: none\n" in PUBLISHED
 
-    def test_nothing_is_weighed_without_a_reason(self) -> None:
-        assert all(len(known.reason) > len(baseline.NO_REASON) for known in WEIGHED.known)
+    def test_nothing_is_reviewed_without_a_reason(self) -> None:
+        assert all(len(known.reason) > len(baseline.NO_REASON) for known in REVIEWED.known)
 
     def test_no_folder_of_a_machine_is_in_it(self) -> None:
         assert not re.search(r"/(root|home|tmp|work|Users|usr)/", PUBLISHED)

@@ -85,7 +85,7 @@ class TestDying:
             "accept.twice-lives",
             "accept.twice-on-the-wire",
         }
-        assert crashed[0].reason == "it has ended by itself with status 3"
+        assert crashed[0].reason == "the server exited by itself with status 3"
         assert "it is deadly" in crashed[0].output
         assert {r.case.id for r in report.failures(Level.MUST)} == {r.case.id for r in crashed}
         assert len(report.results) == len(chosen) == len(told)
@@ -98,7 +98,7 @@ class TestDying:
 
         assert verdicts(report) == {"accept.twice": "crash", "send.text": "pass"}
         (crash,) = report.failures()
-        assert crash.reason == "it does not serve its application any more"
+        assert crash.reason == "requests no longer reach the application"
 
     def test_one_that_grows_deaf_among_many_cases_spoils_no_other(
         self, monkeypatch: pytest.MonkeyPatch
@@ -135,10 +135,10 @@ class TestDying:
 
         (crash,) = report.failures()
         assert crash.verdict is Verdict.CRASH
-        assert crash.reason.startswith("it has died while these were played: connect.first, send")
+        assert crash.reason.startswith("the server died while these were played: connect.first, send")
         assert (crash.expected, crash.observed) == (
             "the server goes on",
-            "it has died while these were played",
+            "the server died while these were played",
         )
 
     def test_one_that_dies_late_has_died_of_the_same_case(self) -> None:
@@ -179,7 +179,7 @@ uvicorn.main()
         found = verdicts(report)
         assert found == {name: "pass" if name in passed else "crash" for name in ids}
         told = {r.reason.partition(" on port")[0] for r in report.failures(Level.MAY)}
-        assert told == {"it was started before, and cannot be again: x ends before it listens"}
+        assert told == {"the server ran before, and can no longer be started: x exits with status 1 before it listens"}
         assert len((tmp_path / "starts").read_text().split()) == 3
 
     def test_a_variant_that_never_starts_is_no_crash(self) -> None:
@@ -197,7 +197,9 @@ uvicorn.main()
 
         assert not report.failures()
         late = [
-            result for result in report.results if "did not answer for 2 seconds" in result.among
+            result
+            for result in report.results
+            if "did not answer for 2 seconds" in result.concurrent_failure
         ]
         assert late
 
@@ -214,4 +216,6 @@ class TestAsides:
         report = check_server(uvicorn("crowded"), cases("send.text", "send.bytes", "receive.text"))
 
         assert set(verdicts(report).values()) == {"pass"}
-        assert any(r.among.startswith("unsupported: app receive") for r in report.results)
+        assert any(
+            r.concurrent_failure.startswith("unsupported: app receive") for r in report.results
+        )

@@ -29,7 +29,7 @@ from wsfsm.conformance import (
 from wsfsm.conformance.cases import Case, Step
 from wsfsm.conformance.server import profiles, targets
 from wsfsm.conformance.server import runner as server_runner
-from wsfsm.conformance.server._reaper import hire
+from wsfsm.conformance.server._reaper import start
 
 
 class TestOurOwn:
@@ -58,7 +58,7 @@ class TestProfiles:
         assert CommandTarget(name="x", command=("x",)).versions == {}
 
     def test_what_nobody_knows_is_refused(self) -> None:
-        with pytest.raises(TargetError, match="no server is known as 'nginx', only uvicorn, wsfsm"):
+        with pytest.raises(TargetError, match="unknown server 'nginx'; choose one of uvicorn, wsfsm"):
             profile("nginx")
 
     def test_what_is_not_installed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,8 +76,8 @@ class TestStarting:
         [
             (("wsfsm-no-such-command",), "x cannot be started: .*wsfsm-no-such-command"),
             ((PYTHON, "\0"), "x cannot be started: embedded null byte"),
-            ((), "x has no command"),
-            ((PYTHON, "-c", "print('so long'); exit(7)"), "x ends before it listens on port .* with status 7:\nso long"),
+            ((), "x does not have a command"),
+            ((PYTHON, "-c", "print('so long'); exit(7)"), "x exits with status 7 before it listens on port .*:\nso long"),
         ],
     )  # fmt: skip
     def test_what_does_not_start_is_told(self, command: Sequence[str], wrong: str) -> None:
@@ -105,10 +105,10 @@ time.sleep(60)
 
         async def main() -> None:
             async with target.running("127.0.0.1:1", "") as serving:
-                assert serving.died() == ""
+                assert serving.exit_reason() == ""
                 await serving.stop()
                 assert await serving.exit_status(0.1) is None
-                assert serving.died() == ""
+                assert serving.exit_reason() == ""
 
         in_time(main)
 
@@ -153,8 +153,8 @@ class TestVariants:
 
         assert set(verdicts(report).values()) == {"unsupported"}
         assert {result.reason for result in report.results} == {
-            "the target cannot be started for it (keepalive)",
-            "the target cannot be started for it (limit)",
+            "the server does not have the variant keepalive",
+            "the server does not have the variant limit",
         }
 
     def test_cases_that_need_a_version_or_an_extension_are_left_out(self) -> None:
@@ -168,8 +168,8 @@ class TestVariants:
         report = check_server(target, needy)
 
         assert [r.reason for r in report.results] == [
-            "it is about spec_version 9.0 and later",
-            "it is about servers before spec_version 2.0",
+            "the case applies to spec_version 9.0 and later",
+            "the case applies to servers before spec_version 2.0",
             "the server does not offer the extension x",
         ]
 
@@ -190,17 +190,17 @@ class TestSteps:
 
         result = self.play(with_steps({"wait": 5}))
 
-        assert (result.verdict, result.reason) == (Verdict.TIMEOUT, "it takes more than 0 seconds")
+        assert (result.verdict, result.reason) == (Verdict.TIMEOUT, "the case takes more than 0 seconds")
 
     @pytest.mark.parametrize(
         ("step", "wrong"),
         [
-            ({"app": "dance"}, "scope.type: app dance: no step is called app dance"),
-            ({"client": "fin"}, "scope.type: client fin: the client has asked for nothing yet"),
-            ({"neighbour": "reset"}, "no neighbour has opened a connection yet"),
-            ({"app": "send"}, r"it has an argument too few, or a wrong one \(KeyError\('message'"),
-            ({"client": "request", "frames": [{"close": 2**16}]}, "a wrong one .*error"),
-            ({"client": "request", "frames": [{"text": "", "x": 1}]}, "a wrong one .TypeError"),
+            ({"app": "dance"}, "scope.type: app dance: app has no step 'dance'"),
+            ({"client": "fin"}, "scope.type: client fin: no step connects the client before this one"),
+            ({"neighbour": "reset"}, "no step connects the neighbour before this one"),
+            ({"app": "send"}, r"an argument is missing or wrong \(KeyError\('message'"),
+            ({"client": "request", "frames": [{"close": 2**16}]}, "missing or wrong .*error"),
+            ({"client": "request", "frames": [{"text": "", "x": 1}]}, "missing or wrong .TypeError"),
         ],
     )
     def test_a_step_that_has_no_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
@@ -248,7 +248,7 @@ class TestSteps:
         (result,) = check_server(uvicorn("hesitates"), [case]).results
 
         assert result.verdict is Verdict.PASS, result
-        assert [entry.state for entry in result.trace[-2:]] == [
+        assert [entry.states for entry in result.trace[-2:]] == [
             "CONNECTED/DISCONNECTED",
             "CONNECTED/CONNECTED",
         ]
@@ -264,7 +264,7 @@ class TestSteps:
             )
         )
         assert result.verdict is Verdict.PASS, result
-        assert [e.state.partition("/")[0] for e in result.trace[2:]] == ["CONNECTED"] * 2 + ["DISCONNECTED"]  # fmt: skip
+        assert [e.states.partition("/")[0] for e in result.trace[2:]] == ["CONNECTED"] * 2 + ["DISCONNECTED"]  # fmt: skip
 
     def test_raise_again_raises_something_in_any_case(self) -> None:
         result = self.play(
@@ -325,7 +325,7 @@ class TestProcesses:
     def test_one_that_was_killed_is_waited_for_however_often_that_is_cancelled(self) -> None:
         async def main() -> None:
             process: Any = Dying()
-            hire()
+            start()
             ending = asyncio.ensure_future(targets._Process("", 0, process, io.BytesIO()).end())
             for _ in range(3):
                 await asyncio.sleep(0.01)
@@ -345,7 +345,7 @@ class TestProcesses:
     ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 2.0)
         code = f"if os.fork(): {after} os._exit(0)\ntime.sleep(60)"
-        with pytest.raises(TargetError, match=r"it has to (stay|run) in the foreground"):
+        with pytest.raises(TargetError, match=r"(Start it|Run it) in the foreground"):
             check_server(script(code), cases("send.text"))
 
     def test_what_listens_after_its_end_is_not_taken_for_it(
@@ -391,9 +391,9 @@ time.sleep(60)
         async def main() -> None:
             async with script(code).running("127.0.0.1:1", "") as serving:
                 await serving.exit_status(5)
-                assert serving.died() == "it has ended by itself with status 3"
-                assert serving.words().endswith("xso long")
-                assert len(serving.words()) <= 2000
+                assert serving.exit_reason() == "the server exited by itself with status 3"
+                assert serving.output_tail().endswith("xso long")
+                assert len(serving.output_tail()) <= 2000
 
         in_time(main)
 
@@ -411,9 +411,9 @@ time.sleep(60)
             """It was alive then."""
 
         monkeypatch.setattr(CommandTarget, "running", running)
-        monkeypatch.setattr(targets._Process, "died", lambda _: "dead")
-        monkeypatch.setattr(targets._Process, "words", lambda _: "")
-        monkeypatch.setattr(server_runner._Session, "reach", reached)
+        monkeypatch.setattr(targets._Process, "exit_reason", lambda _: "dead")
+        monkeypatch.setattr(targets._Process, "output_tail", lambda _: "")
+        monkeypatch.setattr(server_runner._ServerCheck, "reach", reached)
         report = check_server(script(""), cases("handshake.status", "handshake.post"))
 
         assert set(verdicts(report).values()) == {"crash"}
@@ -430,7 +430,7 @@ class TestOddServers:
         (result,) = check_server(uvicorn("app"), [case]).results
 
         assert result.verdict is Verdict.FAIL
-        assert result.reason.startswith("client response: it was not let in (ConnectionRefused")
+        assert result.reason.startswith("client response: the client could not connect (ConnectionRefused")
 
     @pytest.mark.parametrize(
         ("name", "ids", "verdict"),

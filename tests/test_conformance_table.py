@@ -8,7 +8,7 @@ import pytest
 from reports import BAD, CODE, GOOD, REASON, REPORTS, failed, report, result
 from rich.console import Console
 
-from wsfsm.conformance.baseline import Baseline, Known, compare
+from wsfsm.conformance.baseline import Baseline, KnownFailure, compare
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.reports.terminal import Progress, show_changes, show_reports
 from wsfsm.conformance.verdicts import Report, Verdict
@@ -68,7 +68,7 @@ class TestReports:
         aside = report(
             "aside",
             result(CODE, Verdict.UNSUPPORTED, reason="not there", expected="waits"),
-            result(REASON, among="fail: too late"),
+            result(REASON, concurrent_failure="fail: too late"),
         )
         lines = shown(aside).splitlines()
         start = lines.index("Not reached, and not judged: 1  aside")
@@ -83,7 +83,7 @@ class TestReports:
     def test_what_the_server_has_printed_is_told(self) -> None:
         lines = shown(report("loud", result(CODE, Verdict.FAIL, output="a\nb\x1b"))).splitlines()
 
-        assert lines[-3:] == ["  the server has printed:", "      a", "      b\\x1b"]
+        assert lines[-3:] == ["  output of the server:", "      a", "      b\\x1b"]
 
     def test_weaker_failures_are_listed_if_they_are_asked_for(self) -> None:
         assert "fail close.order" in shown(BAD, least=Level.MAY)
@@ -114,7 +114,7 @@ class TestReports:
 
 
 class TestChanges:
-    def told(self, *known: Known) -> str:
+    def told(self, *known: KnownFailure) -> str:
         to = console()
         reports = [
             report("bad", failed(CODE, Verdict.CRASH), *BAD.results[3:4]),
@@ -131,7 +131,7 @@ class TestChanges:
         assert "2 new, 0 changed, 0 fixed; 0 known" in told
 
     def test_changed_failures_say_what_is_known(self) -> None:
-        told = self.told(Known(case="close.code", verdict=Verdict.FAIL, reason="see #1"))
+        told = self.told(KnownFailure(case="close.code", verdict=Verdict.FAIL, reason="see #1"))
 
         assert "Changed failures: 1" in told
         assert "known:       fail, see #1" in told
@@ -139,9 +139,9 @@ class TestChanges:
 
     def test_what_is_fixed_is_to_be_removed(self) -> None:
         told = self.told(
-            Known(case="close.reason", reason=""),
-            Known(case="close.code", reason="it is so"),
-            Known(case="deny.status", target="bad", reason="too"),
+            KnownFailure(case="close.reason", reason=""),
+            KnownFailure(case="close.code", reason="it is so"),
+            KnownFailure(case="deny.status", target="bad", reason="too"),
         )
 
         assert "Fixed, and to be removed: 1\n  close.reason  all targets\n" in told

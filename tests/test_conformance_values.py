@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from wsfsm.conformance.patterns import described, mismatch
-from wsfsm.conformance.values import CaseError, from_json, message, shown, to_json, value
+from wsfsm.conformance.patterns import describe_pattern, mismatch
+from wsfsm.conformance.values import CaseError, describe_value, from_json, message, to_json, value
 
 
 class TestValues:
@@ -104,7 +104,7 @@ class TestValues:
         ],
     )
     def test_it_is_shown(self, plain: Any, text: str) -> None:
-        assert shown(plain) == text
+        assert describe_value(plain) == text
 
 
 # pattern, what was seen, what is wrong
@@ -176,4 +176,4 @@ class TestPatterns:
         ],
     )  # fmt: skip
     def test_it_is_described(self, pattern: Any, text: str) -> None:
-        assert described(pattern) == text
+        assert describe_pattern(pattern) == text

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from serving import in_time
 
-from wsfsm.conformance.server._client import Client, frame, frames
+from wsfsm.conformance.server._client import RawClient, frame, frames
 from wsfsm.conformance.values import CaseError
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def client_of(talk: Talk) -> AsyncIterator[Client]:
+async def client_of(talk: Talk) -> AsyncIterator[RawClient]:
     """A client of a server that talks like this, and closes when it has nothing more to say."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,17 +25,17 @@ async def client_of(talk: Talk) -> AsyncIterator[Client]:
         writer.close()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    client = await Client.connect(*server.sockets[0].getsockname())
+    client = await RawClient.connect(*server.sockets[0].getsockname())
     try:
         yield client
     finally:
-        client.leave()
+        client.abort()
         server.close()
         await asyncio.sleep(0.01)
 
 
 def seen_of(
-    written: bytes, look: Callable[[Client], Awaitable[Any]], *, stays: bool = False
+    written: bytes, look: Callable[[RawClient], Awaitable[Any]], *, stays: bool = False
 ) -> Any:
     """What a client sees of a server that writes these bytes."""
     seen = []
@@ -58,7 +58,7 @@ HEAD = b"HTTP/1.1 101 Switching Protocols\r\nX-A: 1\r\nx-a:2\r\n\r\n"
 
 class TestResponses:
     def test_a_head_of_101_is_read_alone(self) -> None:
-        async def look(client: Client) -> Any:
+        async def look(client: RawClient) -> Any:
             return await client.response(1), await client.frame(1)
 
         response, after = seen_of(HEAD + b"\x81\x01x", look)
@@ -88,12 +88,12 @@ class TestResponses:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\nab")
             await reader.readexactly(1)
-            Client(reader, writer).reset()
+            RawClient(reader, writer).reset()
 
         async def main() -> None:
             async with client_of(talk) as client:
                 seen = asyncio.ensure_future(client.response(1))
-                while b"ab" not in client.seen:  # noqa: ASYNC110 - there is no event for it
+                while b"ab" not in client.received:  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.01)
                 client.write(b"x")
                 response = await seen
@@ -179,13 +179,13 @@ class TestFrames:
         assert seen_of(written, lambda client: client.frame(1, until=until)) == seen
 
     def test_it_is_told_when_it_does_not_come_in_time(self) -> None:
-        def look(client: Client) -> Any:
+        def look(client: RawClient) -> Any:
             return client.frame(0.05, until={"text": "x"})
 
         assert seen_of(b"\x82\x02aa", look, stays=True) == {"waits": True, "passed": 2}
 
     def test_compressed_frames_are_inflated_once_it_is_agreed_to(self) -> None:
-        async def look(client: Client) -> Any:
+        async def look(client: RawClient) -> Any:
             return await client.response(1), await client.frame(1)
 
         head = HEAD.replace(b"X-A: 1", b"Sec-WebSocket-Extensions: permessage-deflate; a=1")
@@ -194,7 +194,7 @@ class TestFrames:
         assert seen == {"opcode": "text", "fin": True, "compressed": True, "text": "Hello"}
 
     def test_bytes_are_found_wherever_they_are(self) -> None:
-        async def look(client: Client) -> Any:
+        async def look(client: RawClient) -> Any:
             return await client.find(b"bc", 1), await client.nothing(1)
 
         assert seen_of(b"abcd", look) == ({"found": True}, {"bytes": b"abcd"})
@@ -210,7 +210,7 @@ class TestEnds:
     def test_a_reset_is_told(self) -> None:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readexactly(1)
-            Client(reader, writer).reset()
+            RawClient(reader, writer).reset()
 
         async def main() -> None:
             async with client_of(talk) as client:
@@ -227,14 +227,14 @@ class TestEnds:
         assert seen_of(b"x", lambda client: client.nothing(0.05)) == {"bytes": b"x"}
 
     def test_who_reads_no_more_sees_nothing(self) -> None:
-        async def look(client: Client) -> Any:
+        async def look(client: RawClient) -> Any:
             client.pause()
             return await client.frame(0.05)
 
         assert seen_of(b"", look, stays=True) == {"waits": True}
 
     def test_who_reads_again_sees_what_came(self) -> None:
-        async def look(client: Client) -> Any:
+        async def look(client: RawClient) -> Any:
             client.pause()
             assert await client.nothing(0.05) == {"waits": True}
             client.resume()
@@ -285,7 +285,7 @@ class TestWriting:
     ) -> None:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readexactly(1)
-            Client(reader, writer).reset()
+            RawClient(reader, writer).reset()
 
         async def main() -> None:
             async with client_of(talk) as client:
@@ -323,8 +323,8 @@ class TestOddServers:
     def test_no_more_is_read_of_a_server_that_never_stops(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def look(client: Client) -> Any:
-            return await client.end(0.2), len(client.seen)
+        async def look(client: RawClient) -> Any:
+            return await client.end(0.2), len(client.received)
 
         monkeypatch.setattr("wsfsm.conformance.server._client._MOST", 100_000)
         seen, size = seen_of(b"x" * 1_000_000, look, stays=True)
@@ -337,8 +337,8 @@ class TestOddServers:
     ) -> None:
         async def connect_all(address: tuple[str, int], clients: contextlib.ExitStack) -> None:
             while True:
-                client = await Client.connect(*address)
-                clients.callback(client.leave)
+                client = await RawClient.connect(*address)
+                clients.callback(client.abort)
 
         async def main() -> None:
             with (

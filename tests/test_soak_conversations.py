@@ -323,7 +323,7 @@ def test_a_peer_reaches_a_unix_socket(tmp_path: Path) -> None:
             peer.close()
             peer.reset()  # of nothing that is still there
             await peer.closed()
-            peer.leave()
+            peer.abort()
 
     in_time(main)
 

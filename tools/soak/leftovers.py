@@ -74,4 +74,4 @@ class Leftovers:
     def leave(self) -> None:
         """Close all of them."""
         for peer in self._peers:
-            peer.leave()
+            peer.abort()

@@ -55,4 +55,4 @@ class Neighbour:
         """End."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        self._peer.leave()
+        self._peer.abort()

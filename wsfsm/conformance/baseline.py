@@ -25,12 +25,12 @@ from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 __all__ = [
-    "NOTHING",
+    "EMPTY",
     "NO_REASON",
     "Baseline",
     "Change",
     "Changes",
-    "Known",
+    "KnownFailure",
     "compare",
     "read",
     "write",
@@ -46,7 +46,7 @@ _HEAD: Final = (
 
 
 @attrs.frozen(kw_only=True)
-class Known:
+class KnownFailure:
     """A known failure.
 
     Attributes:
@@ -106,15 +106,15 @@ class Baseline:
         known: They, in the order of the file.
     """
 
-    known: tuple[Known, ...] = ()
+    known: tuple[KnownFailure, ...] = ()
 
-    def find(self, target: str, case: str) -> Known | None:
+    def find(self, target: str, case: str) -> KnownFailure | None:
         """What is known of a case of a target."""
         fitting = [k for k in self.known if k.case == case and k.target in {target, ""}]
         return max(fitting, key=lambda known: known.target, default=None)
 
 
-NOTHING: Final = Baseline()
+EMPTY: Final = Baseline()
 """Nothing is known."""
 
 
@@ -130,7 +130,7 @@ class Change:
 
     target: str
     result: Result
-    known: Known | None = None
+    known: KnownFailure | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -147,7 +147,7 @@ class Changes:
     new: tuple[Change, ...] = ()
     known: tuple[Change, ...] = ()
     changed: tuple[Change, ...] = ()
-    fixed: tuple[Known, ...] = ()
+    fixed: tuple[KnownFailure, ...] = ()
 
     @property
     def is_worse(self) -> bool:
@@ -181,7 +181,7 @@ def _baseline(tables: Mapping[str, Any], ids: set[str]) -> Baseline:
     tabular = isinstance(listed, list) and all(isinstance(one, Mapping) for one in listed)
     if tables.keys() - {"known"} or not tabular:
         raise CaseError("it has tables [[known]], and nothing else")
-    known = tuple(Known.from_table(table) for table in listed)
+    known = tuple(KnownFailure.from_table(table) for table in listed)
     unknown = sorted({one.case for one in known} - ids)
     if unknown:
         raise CaseError(f"no case is called {', '.join(unknown)}")
@@ -206,7 +206,7 @@ def compare(
     now, is neither fixed nor a failure.
     """
     new, as_known, changed = list[Change](), list[Change](), list[Change]()
-    failing, passing = set[Known](), set[Known]()
+    failing, passing = set[KnownFailure](), set[KnownFailure]()
     for report in reports:
         for result in report.results:
             known = baseline.find(report.target, result.case.id)
@@ -227,7 +227,7 @@ def compare(
 def write(
     path: Path,
     reports: Sequence[Report],
-    baseline: Baseline = NOTHING,
+    baseline: Baseline = EMPTY,
     *,
     least: Level = Level.SHOULD,
 ) -> None:
@@ -249,8 +249,8 @@ def write(
     path.write_text("\n".join([_HEAD, *map(str, known.values())]), encoding="utf-8")
 
 
-def _known_now(change: Change) -> Known:
-    return Known(
+def _known_now(change: Change) -> KnownFailure:
+    return KnownFailure(
         case=change.result.case.id,
         target=change.target,
         verdict=change.result.verdict,

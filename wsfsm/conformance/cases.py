@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, Self
 import attrs
 
 from wsfsm.conformance.patterns import Pattern
-from wsfsm.conformance.values import CaseError, shown
+from wsfsm.conformance.values import CaseError, describe_value
 
 __all__ = ["Case", "Kind", "Level", "Never", "Step", "load", "load_folder", "select"]
 
@@ -92,7 +92,7 @@ class Step:
     def __str__(self) -> str:
         if self.side == "wait":
             return f"wait {self.arguments['seconds']} s"
-        said = ", ".join(f"{key}={shown(item)}" for key, item in self.arguments.items())
+        said = ", ".join(f"{key}={describe_value(item)}" for key, item in self.arguments.items())
         return f"{self.side} {self.action}" + f"({said})" * bool(said)
 
 
@@ -144,7 +144,7 @@ class Case:
         before: The least `spec_version` that it does not hold for any more, or "".
         extension: The extension that it needs, or "".
         variant: How the server is to be started: "" is as usual.
-        alone: Whether it is alone on its server.
+        exclusive: Whether no other case is played on its server.
         never: What must not be seen.
     """
 
@@ -159,7 +159,7 @@ class Case:
     before: str = ""
     extension: str = ""
     variant: str = ""
-    alone: bool = False
+    exclusive: bool = False
     never: Never = Never()
 
     def __str__(self) -> str:
@@ -177,7 +177,7 @@ _CASE_KEYS: Final = {
     "request",
     "steps",
     "never",
-    "alone",
+    "exclusive",
 }
 
 
@@ -202,7 +202,7 @@ def _case(
             requirement=table["requirement"],
             note=table.get("note", ""),
             steps=steps,
-            alone=table.get("alone", False),
+            exclusive=table.get("exclusive", False),
             never=Never(**never),
             **table.get("needs", {}),
         )
@@ -216,7 +216,7 @@ _TYPES: Final[Mapping[str, tuple[type, str]]] = {
     **dict.fromkeys(("id", "section", "requirement", "note", "given"), (str, "a text")),
     **dict.fromkeys(("needs", "request", "never"), (Mapping, "a table")),
     "steps": (list, "a list"),
-    "alone": (bool, "true or false"),
+    "exclusive": (bool, "true or false"),
 }
 
 

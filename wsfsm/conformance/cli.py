@@ -21,7 +21,7 @@ from wsfsm.conformance.cases import Case, Level, load_folder, select
 from wsfsm.conformance.facade.adapters import FacadeError
 from wsfsm.conformance.facade.frameworks import facade_target
 from wsfsm.conformance.facade.runner import check_facade
-from wsfsm.conformance.reports._common import plain
+from wsfsm.conformance.reports._common import one_line
 from wsfsm.conformance.reports.html import to_html
 from wsfsm.conformance.reports.json import from_json, to_json
 from wsfsm.conformance.reports.junit import to_junit
@@ -274,7 +274,7 @@ def _guarded(run: Callable[[], int]) -> int:
         return run()
     except (CaseError, FacadeError, TargetError) as error:
         # what a server has printed may have characters that steer terminals
-        return _failed("\n".join(map(plain, str(error).splitlines())))
+        return _failed("\n".join(map(one_line, str(error).splitlines())))
     except BrokenPipeError:
         raise
     except OSError as error:

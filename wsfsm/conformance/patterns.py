@@ -19,9 +19,9 @@ besides those that stand for a value (`wsfsm.conformance.values`):
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from wsfsm.conformance.values import CaseError, shown, value
+from wsfsm.conformance.values import CaseError, describe_value, value
 
-__all__ = ["Pattern", "described", "mismatch"]
+__all__ = ["Pattern", "describe_pattern", "mismatch"]
 
 Pattern = Mapping[str, Any]
 
@@ -80,25 +80,25 @@ def _mismatch(expected: Any, got: Any) -> str:
         if isinstance(got, (list, tuple)) and len(got) == len(expected):
             pairs = zip(expected, got, strict=True)
             return next((wrong for pair in pairs if (wrong := _mismatch(*pair))), "")
-        return _unlike(shown(expected), got)
+        return _unlike(describe_value(expected), got)
     same = type(expected) is type(got) and expected == got
-    return "" if same else _unlike(shown(expected), got)
+    return "" if same else _unlike(describe_value(expected), got)
 
 
 def _of_table(expected: Mapping[str, Any], got: Any) -> str:
     tag = next(iter(expected.keys() & _TAGS), None)
     if tag is not None:
-        return "" if _meets(tag, expected[tag], got) else _unlike(described(expected), got)
+        return "" if _meets(tag, expected[tag], got) else _unlike(describe_pattern(expected), got)
     if expected.keys() & _VALUES:
         return _mismatch_value(value(expected), got)
     if not isinstance(got, Mapping):
-        return _unlike(described(expected), got)
+        return _unlike(describe_pattern(expected), got)
     return mismatch(expected, got)
 
 
 def _mismatch_value(expected: Any, got: Any) -> str:
     same = type(expected) is type(got) and expected == got
-    return "" if same else _unlike(shown(expected), got)
+    return "" if same else _unlike(describe_value(expected), got)
 
 
 def _meets(tag: str, expected: Any, got: Any) -> bool:  # noqa: PLR0911 - one return a pattern
@@ -133,16 +133,16 @@ def _contains(got: Sequence[Any], pattern: Any) -> bool:
 
 
 def _unlike(expected: str, got: Any) -> str:
-    return f"expected {expected}, got {shown(got)}"
+    return f"expected {expected}, got {describe_value(got)}"
 
 
-def described(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a pattern
+def describe_pattern(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a pattern
     """A pattern for people."""
     match pattern:
         case list():
-            return "[" + ", ".join(map(described, pattern)) + "]"
+            return "[" + ", ".join(map(describe_pattern, pattern)) + "]"
         case {"one_of": choices}:
-            return " or ".join(map(described, choices))
+            return " or ".join(map(describe_pattern, choices))
         case {"between": [low, high]}:
             return f"{low} to {high}"
         case {"is": kind}:
@@ -154,17 +154,17 @@ def described(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a patter
         case {"unset": _}:
             return "nothing or None"
         case {"has": items}:
-            return "a list with " + ", ".join(map(described, items))
+            return "a list with " + ", ".join(map(describe_pattern, items))
         case {"lacks": items}:
-            return "a list without " + ", ".join(map(described, items))
+            return "a list without " + ", ".join(map(describe_pattern, items))
         case Mapping():
             if pattern.keys() & _VALUES and not pattern.keys() - _VALUES - {"times"}:
                 try:
-                    return shown(value(pattern))
+                    return describe_value(value(pattern))
                 except CaseError:  # it is a table whose keys have such names
                     pass
             return ", ".join(_entry(key, item) for key, item in pattern.items())
-    return shown(pattern)
+    return describe_value(pattern)
 
 
 def _entry(key: str, item: Any) -> str:
@@ -174,4 +174,4 @@ def _entry(key: str, item: Any) -> str:
         return f"no {key}"
     if _is_table(key, item):
         return f"{key} {{{', '.join(_entry(k, i) for k, i in item.items())}}}"
-    return f"{key}: {described(item)}"
+    return f"{key}: {describe_pattern(item)}"

@@ -17,7 +17,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["CaseError", "from_json", "message", "shown", "to_json", "value"]
+__all__ = ["CaseError", "describe_value", "from_json", "message", "to_json", "value"]
 
 _LONG: Final = 60  # characters of a text or byte string that are shown whole
 
@@ -118,16 +118,20 @@ def from_json(travelled: Any) -> Any:  # noqa: PLR0911 - one return a type
     return travelled
 
 
-def shown(python: Any) -> str:
+def describe_value(python: Any) -> str:
     """A value for people, shortened where it is long."""
     match python:
         case str() | bytes() if len(python) > _LONG:
             return f"{python[:24]!r}... ({len(python)} {'B' if isinstance(python, bytes) else 'characters'})"
         case Mapping():
-            return "{" + ", ".join(f"{key}: {shown(item)}" for key, item in python.items()) + "}"
+            return (
+                "{"
+                + ", ".join(f"{key}: {describe_value(item)}" for key, item in python.items())
+                + "}"
+            )
         case list() | tuple():
             left, right = "[]" if isinstance(python, list) else "()"
-            return left + ", ".join(map(shown, python)) + right
+            return left + ", ".join(map(describe_value, python)) + right
     try:
         return repr(python)
     except Exception:  # noqa: BLE001 - of a class that nobody knows, or an int of too many digits

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from wsfsm.conformance._judge import Saw
-from wsfsm.conformance.facade._fake_server import plain
-from wsfsm.conformance.facade.adapters import Told
+from wsfsm.conformance._judge import Observation
+from wsfsm.conformance.facade._fake_server import strip_subclasses
+from wsfsm.conformance.facade.adapters import CallbackCalled
 from wsfsm.conformance.values import CaseError, message, to_json, value
 
-__all__ = ["arguments_of", "call_of", "raised", "seen", "signature_of"]
+__all__ = ["bind_call", "bind_values", "observe_exception", "observe_task", "signature_of"]
 
 _ORDER: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
     {
@@ -34,7 +34,7 @@ _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
 _TEXT: Final = 100  # characters of an error's text that are kept
 
 
-def arguments_of(operation: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+def bind_values(operation: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     """What an operation is called with, out of what a case says.
 
     Args:
@@ -62,7 +62,7 @@ def _pairs(headers: Any) -> list[tuple[bytes, ...]]:
         raise CaseError(f"headers are pairs of texts in latin-1, and not {headers!r}") from None
 
 
-def call_of(
+def bind_call(
     name: str, operation: Callable[..., Any], given: Mapping[str, Any]
 ) -> Callable[[], Any] | None:
     """The call of an operation with these arguments, or None if it does not take them.
@@ -147,16 +147,16 @@ def signature_of(name: str, operation: Callable[..., Any]) -> str:
         return f"{name}(...)"
 
 
-def seen(task: asyncio.Task[Any]) -> Saw:
+def observe_task(task: asyncio.Task[Any]) -> Observation:
     """The observation of a task that is done."""
     if task.cancelled():
-        return raised(asyncio.CancelledError())
+        return observe_exception(asyncio.CancelledError())
     error = task.exception()
     if error is not None:
-        return raised(error)
+        return observe_exception(error)
     result = _kept(task.result())
     match result:
-        case Told(name, code):
+        case CallbackCalled(name, code):
             return {"calls": name, "code": _kept(code)}
         case {"type": str()}:
             return {"message": result}
@@ -166,14 +166,14 @@ def seen(task: asyncio.Task[Any]) -> Saw:
 def _kept(result: Any) -> Any:
     """A result as a report can hold it; a text instead of one that it cannot."""
     try:
-        kept = plain(result)
+        kept = strip_subclasses(result)
         json.dumps(to_json(kept))
     except Exception:  # noqa: BLE001 - what is given may be of any class, or hold itself
         return f"<{type(result).__name__} that cannot be told>"
     return kept
 
 
-def raised(error: BaseException) -> Saw:
+def observe_exception(error: BaseException) -> Observation:
     """The observation of an exception."""
     try:
         told = str(error)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from wsfsm.conformance._judge import States
 from wsfsm.types import Message, Scope
 
-__all__ = ["GoneError", "Server", "plain", "scope_of"]
+__all__ = ["FakeServer", "GoneError", "scope_of", "strip_subclasses"]
 
 _SCOPE: Final[Mapping[str, Any]] = {
     "type": "websocket",
@@ -51,12 +51,12 @@ def scope_of(
     return {key: item for key, item in made.items() if key not in without}
 
 
-def plain(value: Any) -> Any:
+def strip_subclasses(value: Any) -> Any:
     """A value without what Python adds to it: an enum of ints is an int on its way to a server."""
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: strip_subclasses(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [strip_subclasses(item) for item in value]
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bytes):
@@ -64,7 +64,7 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, int) and type(value) is not bool else value
 
 
-class Server:
+class FakeServer:
     """A server without a network.
 
     Attributes:
@@ -111,10 +111,12 @@ class Server:
         if self.failing:
             self.states.lost()
             raise GoneError("the client is gone")
-        kept: Message = plain(message)
+        kept: Message = strip_subclasses(message)
         headers = kept.get("headers")
         if headers is not None:
-            kept["headers"] = plain([tuple(pair) for pair in headers])  # any iterable is allowed
+            kept["headers"] = strip_subclasses(
+                [tuple(pair) for pair in headers]
+            )  # any iterable is allowed
         self.sent.append(kept)
         self.all_sent.append(kept)
         self.states.sent(kept)

@@ -38,16 +38,16 @@ from wsfsm.types import ASGIApp, Receive, Scope, Send
 __all__ = [
     "OPERATIONS",
     "Adapter",
+    "CallbackCalled",
     "ClassAdapter",
+    "EndHandler",
     "FacadeError",
     "FacadeTarget",
-    "Leave",
-    "Session",
-    "Told",
-    "awaited",
+    "ScriptedHandler",
     "class_target",
-    "first_of",
-    "needed",
+    "collect_texts",
+    "maybe_await",
+    "require_module",
 ]
 
 Pairs = Sequence[tuple[bytes, bytes]]
@@ -68,7 +68,7 @@ class FacadeError(ValueError):
 
 
 @attrs.frozen
-class Leave:
+class EndHandler:
     """What an operation returns that ends the handler.
 
     Attributes:
@@ -81,7 +81,7 @@ class Leave:
 
 
 @attrs.frozen
-class Told:
+class CallbackCalled:
     """A callback by which a framework has told what happened, where others raise.
 
     Attributes:
@@ -93,7 +93,7 @@ class Told:
     code: Any = None
 
 
-async def awaited(work: Any) -> Any:
+async def maybe_await(work: Any) -> Any:
     """What a call comes to: a method need not be a coroutine."""
     return await work if inspect.isawaitable(work) else work
 
@@ -115,16 +115,16 @@ class Adapter:
         """An operation, or None if the facade has nothing for that purpose."""
         return getattr(self, name, None)
 
-    async def leave(self) -> Leave:
+    async def leave(self) -> EndHandler:
         """Let the handler return."""
-        return Leave()
+        return EndHandler()
 
-    async def fail(self, error: str = "an error") -> Leave:
+    async def fail(self, error: str = "an error") -> EndHandler:
         """Let the handler raise an exception that no framework knows."""
-        return Leave(error=ArithmeticError(error))
+        return EndHandler(error=ArithmeticError(error))
 
 
-async def first_of(texts: AsyncIterator[str]) -> list[str]:
+async def collect_texts(texts: AsyncIterator[str]) -> list[str]:
     """All texts of an iteration; of one that does not end, as many as tell that."""
     found = []
     async for text in texts:
@@ -153,7 +153,7 @@ class ClassAdapter(Adapter):
 
     async def iterate(self) -> list[str]:
         """Receive text messages until the connection ends."""
-        return await first_of(self.facade.iter_text())
+        return await collect_texts(self.facade.iter_text())
 
     async def deny(self, status: int, headers: Pairs, body: Sequence[bytes]) -> None:
         """Reject the connection by an application of ASGI that responds."""
@@ -165,7 +165,7 @@ class ClassAdapter(Adapter):
                 more = index < len(body)
                 await send({"type": f"{kind}.body", "body": part, "more_body": more})
 
-        await awaited(self.facade.send_denial_response(response))
+        await maybe_await(self.facade.send_denial_response(response))
 
     async def states(self) -> Mapping[str, str]:
         """The states by name."""
@@ -173,7 +173,7 @@ class ClassAdapter(Adapter):
         return {"client": facade.client_state.name, "application": facade.application_state.name}
 
 
-class Session:
+class ScriptedHandler:
     """What a framework's handler is for a case: it comes in with its facade, and stays.
 
     Attributes:
@@ -183,7 +183,7 @@ class Session:
     def __init__(self) -> None:
         self.adapter: Adapter | None = None
         self._entered = asyncio.Event()
-        self._ending: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
+        self._ending: asyncio.Future[EndHandler] = asyncio.get_running_loop().create_future()
         self._context = contextvars.copy_context()
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -210,7 +210,7 @@ class Session:
         """Wait for the handler to be called."""
         await self._entered.wait()
 
-    def end(self, ending: Leave) -> None:
+    def end(self, ending: EndHandler) -> None:
         """End the handler, unless it has ended."""
         if not self._ending.done():
             self._ending.set_result(ending)
@@ -239,10 +239,10 @@ class FacadeTarget:
 
     name: str
     versions: Mapping[str, str]
-    application: Callable[[Session], ASGIApp]
+    application: Callable[[ScriptedHandler], ASGIApp]
 
 
-def needed(name: str, extra: str = "") -> Any:
+def require_module(name: str, extra: str = "") -> Any:
     """A module that must be there.
 
     Args:
@@ -276,9 +276,9 @@ def class_target(
         adapter: Makes the adapter of an object.
     """
 
-    def application(session: Session) -> ASGIApp:
+    def application(scripted: ScriptedHandler) -> ASGIApp:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await session(adapter(await awaited(make(scope, receive, send))))
+            await scripted(adapter(await maybe_await(make(scope, receive, send))))
 
         return app
 

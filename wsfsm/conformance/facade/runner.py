@@ -6,20 +6,26 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from wsfsm.conformance._judge import Record, Saw
+from wsfsm.conformance._judge import Observation, Record
 from wsfsm.conformance.cases import Case, Step, load_folder
 from wsfsm.conformance.facade import _clock
-from wsfsm.conformance.facade._calls import arguments_of, call_of, raised, seen, signature_of
-from wsfsm.conformance.facade._fake_server import Server, scope_of
+from wsfsm.conformance.facade._calls import (
+    bind_call,
+    bind_values,
+    observe_exception,
+    observe_task,
+    signature_of,
+)
+from wsfsm.conformance.facade._fake_server import FakeServer, scope_of
 from wsfsm.conformance.facade.adapters import (
     OPERATIONS,
+    EndHandler,
     FacadeError,
     FacadeTarget,
-    Leave,
-    Session,
-    awaited,
+    ScriptedHandler,
+    maybe_await,
 )
-from wsfsm.conformance.values import CaseError, message, shown, value
+from wsfsm.conformance.values import CaseError, describe_value, message, value
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 from wsfsm.types import ASGIApp
 
@@ -96,7 +102,7 @@ class _Play:
     def __init__(self, target: FacadeTarget, case: Case) -> None:
         self.target = target
         self.case = case
-        self._server = Server()
+        self._server = FakeServer()
         self.record = Record(case, states=self._server.states)
         self._application: asyncio.Task[None] | None = None
         self._operations: dict[str, asyncio.Task[Any]] = {}
@@ -104,21 +110,21 @@ class _Play:
     async def run(self) -> Result:
         """Play it to its end, or to the first step that goes wrong."""
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the trace tells it
-        self._session = Session()
+        self._handler = ScriptedHandler()
         try:
             for step in self.case.steps:
-                if not self.record.saw(step, await self._take(step)):
+                if not self.record.judge(step, await self._play_step(step)):
                     break
         except _UnsupportedError as error:
             return self.record.conclude(Verdict.UNSUPPORTED, str(error))
         finally:
             await self._clean_up()
-        self.record.never(self._server.all_sent, "a message was sent that must not be sent")
+        self.record.check_never(self._server.all_sent, "a message was sent that must not be sent")
         return self.record.finish(_tells)
 
     # Taking steps
 
-    async def _take(self, step: Step) -> Saw:
+    async def _play_step(self, step: Step) -> Observation:
         match step.side:
             case "call":
                 return await self._call(step)
@@ -129,7 +135,7 @@ class _Play:
         await asyncio.sleep(step.arguments["seconds"])
         return {}
 
-    async def _serve(self, step: Step) -> Saw:
+    async def _serve(self, step: Step) -> Observation:
         server, saw = self._server, dict[str, Any]()
         match step.action:
             case "opens":
@@ -156,7 +162,7 @@ class _Play:
         changed = {key: value(item) for key, item in arguments.pop("scope", {}).items()}
         scope = scope_of(scope=changed, **arguments)
         try:
-            app = self.target.application(self._session)
+            app = self.target.application(self._handler)
         except Exception as error:
             told = f"{type(error).__name__}: {error}"
             raise FacadeError(f"{self.target.name} makes no application: {told}") from error
@@ -167,7 +173,7 @@ class _Play:
     async def _run_application(self, app: ASGIApp, scope: Mapping[str, Any]) -> None:
         await app(dict(scope), self._server.receive, self._server.send)
 
-    async def _look(self, step: Step) -> Saw:
+    async def _look(self, step: Step) -> Observation:
         match step.action:
             case "state":
                 try:
@@ -175,12 +181,12 @@ class _Play:
                 except _UnsupportedError:
                     raise
                 except Exception as error:  # noqa: BLE001 - what is called so may be anything
-                    return raised(error)
+                    return observe_exception(error)
             case "application":
                 return await self._outcome(self._opened(), step.within or _USUAL)
         raise CaseError(f"{self.case.id}: nobody looks at {step.action!r}")
 
-    async def _call(self, step: Step) -> Saw:
+    async def _call(self, step: Step) -> Observation:
         arguments = dict(step.arguments)
         options = {key: arguments.pop(key) for key in _OPTIONS & arguments.keys()}
         within, name = step.within or _USUAL, options.get("as", "")
@@ -192,8 +198,8 @@ class _Play:
                 task = self._begun(options.get("of", ""))
             case action if action in OPERATIONS:
                 self._require_handler(action)
-                given = arguments_of(action, arguments)
-                task = self._session.start(self._do(action, given, options.get("timeout")))
+                given = bind_values(action, arguments)
+                task = self._handler.start(self._do(action, given, options.get("timeout")))
                 self._operations[name] = self._operations[""] = task
             case action:
                 raise CaseError(f"{self.case.id}: a facade does not do {action!r}")
@@ -210,17 +216,17 @@ class _Play:
         return self._operations[name]
 
     async def _do(self, name: str, given: Mapping[str, Any], timeout: float | None) -> Any:  # noqa: ASYNC109 - it is what the case asks for
-        await self._session.entered()
+        await self._handler.entered()
         operation = self._operation(name)
-        call = call_of(name, operation, given)
+        call = bind_call(name, operation, given)
         if call is None:
             has = f"{self.target.name} has {signature_of(name, operation)}"
-            raise _UnsupportedError(f"{has}, which does not take {shown(given)}")
-        work = awaited(call())
+            raise _UnsupportedError(f"{has}, which does not take {describe_value(given)}")
+        work = maybe_await(call())
         return await (work if timeout is None else asyncio.wait_for(work, timeout))
 
     def _operation(self, name: str) -> Callable[..., Any]:
-        adapter = self._session.adapter
+        adapter = self._handler.adapter
         found = None if adapter is None else adapter.operation(name)
         if found is None:
             needs = {} if adapter is None else adapter.needs
@@ -230,7 +236,7 @@ class _Play:
     def _require_handler(self, action: str) -> None:
         """Ask nothing of a handler that the framework has ended; it may still have been told."""
         told = action.startswith("receive")
-        if self._opened().done() and self._session.adapter is not None and not told:
+        if self._opened().done() and self._handler.adapter is not None and not told:
             raise _UnsupportedError(
                 f"the handler in {self.target.name} has ended before {action}()"
             )
@@ -240,28 +246,28 @@ class _Play:
             raise CaseError(f"{self.case.id}: no step opens a connection")
         return self._application
 
-    async def _outcome(self, task: asyncio.Task[Any], within: float) -> Saw:
+    async def _outcome(self, task: asyncio.Task[Any], within: float) -> Observation:
         """What came of something, or of the application that should have done it."""
         application = self._opened()
         await asyncio.wait({task, application}, timeout=within, return_when="FIRST_COMPLETED")
         await _clock.settle()
         if not task.done():
             if application.done() and within:
-                saw = seen(application)  # that it returned is no answer of the operation
+                saw = observe_task(application)  # that it returned is no answer of the operation
                 return {**{k: saw[k] for k in saw if k != "returns"}, "application": "ended"}
             return {"waits": True}
         error = None if task.cancelled() else task.exception()
         if isinstance(error, _UnsupportedError):
             raise error
         ended = None if task.cancelled() or error is not None else task.result()
-        if isinstance(ended, Leave):
-            self._session.end(ended)
+        if isinstance(ended, EndHandler):
+            self._handler.end(ended)
             return await self._outcome(application, within)
-        return seen(task)
+        return observe_task(task)
 
     async def _clean_up(self) -> None:
         self._server.release()
-        self._session.cancel()
+        self._handler.cancel()
         if self._application is not None:
             self._application.cancel()
         await _clock.settle()

@@ -11,11 +11,11 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from wsfsm.conformance.baseline import Baseline, Known, read
+from wsfsm.conformance.baseline import Baseline, KnownFailure, read
 from wsfsm.conformance.cases import Case, Kind, Level, load_folder, select
 from wsfsm.conformance.pytest.play import on_facade, on_server
 from wsfsm.conformance.pytest.targets import PLUGIN, named, refused
-from wsfsm.conformance.reports._common import explained, plain
+from wsfsm.conformance.reports._common import explain, one_line
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 __all__ = ["PlayedCase", "options", "parametrize", "played"]
@@ -145,7 +145,7 @@ class _Hooks:
         reports = itertools.chain.from_iterable(terminalreporter.stats.values())
         text = _unplayed(said, [_properties(report) for report in reports])
         if text:
-            terminalreporter.write_line(plain(text), yellow=True)
+            terminalreporter.write_line(one_line(text), yellow=True)
 
 
 _HOOKS: Final = _Hooks()
@@ -200,7 +200,7 @@ class PlayedCase:
 
     result: Result
     target: str
-    known: Known | None
+    known: KnownFailure | None
     level: Level
     is_checked: bool = False
     _file: str
@@ -216,7 +216,7 @@ class PlayedCase:
         self.is_checked = True
         result, known = self.result, self.known
         if result.verdict is Verdict.UNSUPPORTED:
-            pytest.skip(plain(result.reason))
+            pytest.skip(one_line(result.reason))
         if not result.verdict.is_failure:
             if known is not None:
                 pytest.fail(self._explained(self._fixed(known)), pytrace=False)
@@ -233,13 +233,13 @@ class PlayedCase:
             pytest.xfail(f"known: {known.reason}" if known else f"only a {level}: {result.reason}")
         pytest.fail(self._explained(f"{headline} (on {self.target})"), pytrace=False)
 
-    def _fixed(self, known: Known) -> str:
+    def _fixed(self, known: KnownFailure) -> str:
         whose = "" if known.target else ", or name there the targets that fail it"
         return f"fixed: remove it from {self._file}{whose} (on {self.target})"
 
     def _explained(self, headline: str) -> str:
         case = f"{'case:':<13}{self.result.case.id}"
-        return "\n".join([plain(headline), case, *explained(self.result)])
+        return "\n".join([one_line(headline), case, *explain(self.result)])
 
     def _tell(self) -> None:
         text = self._explained(f"{self.result.verdict.value} on {self.target}")

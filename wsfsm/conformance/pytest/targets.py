@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from wsfsm.conformance._versions import versions
+from wsfsm.conformance._versions import installed_versions
 from wsfsm.conformance.cases import Kind
 from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
 from wsfsm.conformance.facade.frameworks import facade_target
@@ -67,7 +67,7 @@ def facade(told: Any, _config: pytest.Config) -> FacadeTarget:
             raise FacadeError(f"{told!r} is no name, class, function or FacadeTarget")
         called = told if hasattr(told, "__qualname__") else type(told)
         name = f"{called.__module__}:{called.__qualname__}"
-        return class_target(name, told, versions(called.__module__.partition(".")[0]))
+        return class_target(name, told, installed_versions(called.__module__.partition(".")[0]))
 
 
 def server(told: Any, config: pytest.Config) -> ServerTarget:

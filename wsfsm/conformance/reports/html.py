@@ -14,13 +14,13 @@ from wsfsm.conformance.cases import Case
 from wsfsm.conformance.reports._common import (
     MARKS,
     MEANINGS,
-    by_case,
-    columns,
-    place,
-    plain,
-    said,
-    sections,
-    versions,
+    cases_by_section,
+    deciding_step,
+    observation_line,
+    one_line,
+    results_by_case,
+    target_names,
+    version_line,
 )
 from wsfsm.conformance.verdicts import Report, Result
 
@@ -71,10 +71,10 @@ def _diagram(machine: str) -> str:
 
 
 def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
-    results = [by_case(report) for report in reports]
+    results = [results_by_case(report) for report in reports]
     kinds = dict.fromkeys(report.kind for report in reports)
     return {
-        "date": plain(date),
+        "date": one_line(date),
         "verdicts": [
             {
                 "name": verdict.value,
@@ -85,17 +85,17 @@ def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
             for verdict, mark in MARKS.items()
         ],
         "targets": [
-            {"name": name, "kind": plain(report.kind), "versions": versions(report)}
-            for report, name in zip(reports, columns(reports), strict=True)
+            {"name": name, "kind": one_line(report.kind), "versions": version_line(report)}
+            for report, name in zip(reports, target_names(reports), strict=True)
         ],
         "sections": [
             {
-                "name": plain(section),
-                "title": plain(f"{section}, of {kind}s" if len(kinds) > 1 else section),
+                "name": one_line(section),
+                "title": one_line(f"{section}, of {kind}s" if len(kinds) > 1 else section),
                 "cases": [_case(case, results) for case in cases],
             }
             for kind in kinds
-            for section, cases in sections(r for r in reports if r.kind == kind).items()
+            for section, cases in cases_by_section(r for r in reports if r.kind == kind).items()
         ],
     }
 
@@ -103,11 +103,11 @@ def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
 def _case(case: Case, results: Sequence[Mapping[tuple[str, str], Result]]) -> dict[str, Any]:
     found = [by.get((case.kind, case.id)) for by in results]
     return {
-        "id": plain(case.id),
+        "id": one_line(case.id),
         "kind": case.kind,
         "level": case.level.value,
-        "requirement": plain(case.requirement),
-        "note": plain(case.note),
+        "requirement": one_line(case.requirement),
+        "note": one_line(case.note),
         "results": [None if result is None else _result(result) for result in found],
     }
 
@@ -115,19 +115,19 @@ def _case(case: Case, results: Sequence[Mapping[tuple[str, str], Result]]) -> di
 def _result(result: Result) -> dict[str, Any]:
     return {
         "verdict": result.verdict.value,
-        "reason": plain(result.reason),
-        "expected": plain(result.expected),
-        "observed": plain(result.observed),
-        "among": plain(result.among),
-        "output": "\n".join(map(plain, result.output.splitlines())),
-        "place": place(result),
+        "reason": one_line(result.reason),
+        "expected": one_line(result.expected),
+        "observed": one_line(result.observed),
+        "concurrent_failure": one_line(result.concurrent_failure),
+        "output": "\n".join(map(one_line, result.output.splitlines())),
+        "deciding_step": deciding_step(result),
         "trace": [
             {
                 "side": entry.side,
-                "did": plain(entry.did),
-                "saw": said(entry.saw),
-                "state": plain(entry.state),
-                "wrong": plain(entry.wrong),
+                "step": one_line(entry.step),
+                "observation": observation_line(entry.observation),
+                "states": one_line(entry.states),
+                "mismatch": one_line(entry.mismatch),
             }
             for entry in result.trace
         ],

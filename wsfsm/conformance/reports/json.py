@@ -28,7 +28,7 @@ from wsfsm.conformance.cases import Case
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.values import from_json as value_from_json
 from wsfsm.conformance.values import to_json as value_to_json
-from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+from wsfsm.conformance.verdicts import Report, Result, TraceEntry, Verdict
 
 __all__ = ["FORMAT", "from_json", "to_json"]
 
@@ -83,15 +83,17 @@ def _result_to_json(result: Result) -> dict[str, Any]:
         "reason": result.reason,
         "expected": result.expected,
         "observed": result.observed,
-        "among": result.among,
+        "concurrent_failure": result.concurrent_failure,
         "output": result.output,
         "trace": [
             {
                 "side": entry.side,
-                "did": entry.did,
-                "saw": {str(key): value_to_json(_cut(item)) for key, item in entry.saw.items()},
-                "state": entry.state,
-                "wrong": entry.wrong,
+                "step": entry.step,
+                "observation": {
+                    str(key): value_to_json(_cut(item)) for key, item in entry.observation.items()
+                },
+                "states": entry.states,
+                "mismatch": entry.mismatch,
             }
             for entry in result.trace
         ],
@@ -165,18 +167,18 @@ def _result(written: Mapping[str, Any], known: Mapping[tuple[str, str], Case]) -
         expected=_text(written["expected"]),
         observed=_text(written["observed"]),
         trace=tuple(map(_entry, written["trace"])),
-        among=_text(written.get("among", "")),
+        concurrent_failure=_text(written.get("concurrent_failure", "")),
         output=_text(written.get("output", "")),
     )
 
 
-def _entry(written: Mapping[str, Any]) -> Entry:
-    return Entry(
+def _entry(written: Mapping[str, Any]) -> TraceEntry:
+    return TraceEntry(
         side=_text(written["side"]),
-        did=_text(written["did"]),
-        saw={key: value_from_json(item) for key, item in written["saw"].items()},
-        state=_text(written["state"]),
-        wrong=_text(written["wrong"]),
+        step=_text(written["step"]),
+        observation={key: value_from_json(item) for key, item in written["observation"].items()},
+        states=_text(written["states"]),
+        mismatch=_text(written["mismatch"]),
     )
 
 

@@ -8,9 +8,9 @@ fails and is not demanded strongly enough is `skipped`. Each says why in its tex
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from wsfsm.conformance.baseline import NOTHING, Baseline
+from wsfsm.conformance.baseline import EMPTY, Baseline
 from wsfsm.conformance.cases import Level
-from wsfsm.conformance.reports._common import explained, plain, versions
+from wsfsm.conformance.reports._common import explain, one_line, version_line
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 __all__ = ["to_junit"]
@@ -20,7 +20,7 @@ def to_junit(
     reports: Sequence[Report],
     *,
     least: Level = Level.SHOULD,
-    baseline: Baseline = NOTHING,
+    baseline: Baseline = EMPTY,
 ) -> str:
     """Write reports.
 
@@ -42,24 +42,24 @@ def to_junit(
 
 
 def _add_suite(root: ET.Element, report: Report, least: Level, baseline: Baseline) -> None:
-    suite = ET.SubElement(root, "testsuite", name=plain(report.target))
+    suite = ET.SubElement(root, "testsuite", name=one_line(report.target))
     if report.versions:
         properties = ET.SubElement(suite, "properties")
-        ET.SubElement(properties, "property", name="versions", value=versions(report))
+        ET.SubElement(properties, "property", name="versions", value=version_line(report))
     for result in report.results:
         case = result.case
         element = ET.SubElement(
-            suite, "testcase", name=plain(case.id), classname=plain(case.section)
+            suite, "testcase", name=one_line(case.id), classname=one_line(case.section)
         )
         tag, told = _outcome(report, result, least, baseline)
         if tag:
-            outcome = ET.SubElement(element, tag, message=plain(told))
+            outcome = ET.SubElement(element, tag, message=one_line(told))
             if tag != "skipped":
                 outcome.set("type", result.verdict.value)
-            outcome.text = "\n" + "\n".join(explained(result)) + "\n"
+            outcome.text = "\n" + "\n".join(explain(result)) + "\n"
         elif result.verdict is not Verdict.PASS:
             seen = ET.SubElement(element, "system-out")
-            seen.text = "\n".join([result.verdict.value, *explained(result)]) + "\n"
+            seen.text = "\n".join([result.verdict.value, *explain(result)]) + "\n"
     suite.set("tests", str(len(report.results)))
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))

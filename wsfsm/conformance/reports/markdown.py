@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 
-from wsfsm.conformance.baseline import NOTHING, Baseline
+from wsfsm.conformance.baseline import EMPTY, Baseline
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.reports._common import (
     MARKS,
     MEANINGS,
-    by_case,
-    columns,
-    counted,
-    plain,
-    sections,
-    versions,
+    cases_by_section,
+    count_level,
+    one_line,
+    results_by_case,
+    target_names,
+    version_line,
 )
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
@@ -20,7 +20,7 @@ __all__ = ["to_markdown"]
 
 
 def to_markdown(
-    reports: Sequence[Report], date: str, *, baseline: Baseline = NOTHING, more: str = ""
+    reports: Sequence[Report], date: str, *, baseline: Baseline = EMPTY, more: str = ""
 ) -> str:
     """Write reports.
 
@@ -33,9 +33,9 @@ def to_markdown(
     Returns:
         Versions, counts, the matrix of cases and targets, and the failures.
     """
-    names = columns(reports)
+    names = target_names(reports)
     parts = [
-        ["# Results of the conformance suite", "", f"Made on {plain(date)}.", "", more],
+        ["# Results of the conformance suite", "", f"Made on {one_line(date)}.", "", more],
         ["## Targets", "", *_targets(reports, names)],
         ["## Counts", "", *_counts(reports, names)],
         ["## Matrix", "", *_legend()],
@@ -49,7 +49,7 @@ def _targets(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
     yield from _row("target", "kind", "versions")
     yield "|---|---|---|"
     for report, name in zip(reports, names, strict=True):
-        yield from _row(name, report.kind, versions(report))
+        yield from _row(name, report.kind, version_line(report))
 
 
 def _counts(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _counts(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
         numbers = [counts.get(verdict, 0) for verdict in verdicts]
         failed = [
             # a server that has died has not shown what the case is about
-            sum(counted(report, level).get(v, 0) for v in (Verdict.FAIL, Verdict.TIMEOUT))
+            sum(count_level(report, level).get(v, 0) for v in (Verdict.FAIL, Verdict.TIMEOUT))
             for level in (Level.MUST, Level.SHOULD)
         ]
         yield from _row(name, len(report.results), *numbers, *failed)
@@ -84,8 +84,8 @@ def _matrices(reports: Sequence[Report], names: Sequence[str]) -> Iterator[list[
 
 
 def _matrix(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
-    results = [by_case(report) for report in reports]
-    for section, cases in sections(reports).items():
+    results = [results_by_case(report) for report in reports]
+    for section, cases in cases_by_section(reports).items():
         yield f"#### {_text(section)}"
         yield ""
         yield from _row("case", "level", *names)
@@ -130,13 +130,13 @@ def _row(*cells: object) -> Iterator[str]:
 
 def _text(text: str) -> str:
     """A text in which Markdown sees no marks."""
-    escaped = plain(text).replace("&", "&amp;").replace("<", "&lt;")
+    escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{char}" if char in "\\`*_[]|#~" else char for char in escaped)
 
 
 def _code(text: str) -> str:
     """A text as code, which Markdown takes as it is, whatever backticks it has."""
-    shown = plain(text)
+    shown = one_line(text)
     fence = "`"
     while fence in shown:
         fence += "`"

@@ -9,7 +9,13 @@ from typing import Self
 
 from wsfsm.conformance.baseline import Changes
 from wsfsm.conformance.cases import Level
-from wsfsm.conformance.reports._common import columns, counted, explained, plain, versions
+from wsfsm.conformance.reports._common import (
+    count_level,
+    explain,
+    one_line,
+    target_names,
+    version_line,
+)
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 try:
@@ -52,7 +58,7 @@ def show_reports(
         least: The weakest level whose failures are listed; crashes always are.
         failures: Whether to list the failures at all.
     """
-    names = columns(reports)
+    names = target_names(reports)
     for report, name in zip(reports, names, strict=True):
         console.print(_table(report, name))
     named = list(zip(names, reports, strict=True))
@@ -79,20 +85,25 @@ def _show_asides(console: Console, name: str, report: Report) -> None:
     if unreached:
         console.print(Text(f"Not reached, and not judged: {len(unreached)}  {name}", style="bold"))
     for result in unreached:
-        console.print(Text(f"  {plain(result.case.id)}: {plain(result.reason)}"), soft_wrap=True)
-    spoilt = [result for result in found if result.among]
+        console.print(
+            Text(f"  {one_line(result.case.id)}: {one_line(result.reason)}"), soft_wrap=True
+        )
+    spoilt = [result for result in found if result.concurrent_failure]
     if spoilt:
         told = f"As demanded alone, but not among other cases: {len(spoilt)}  {name}"
         console.print(Text(told, style="bold"))
     for result in spoilt:
-        console.print(Text(f"  {plain(result.case.id)}: {plain(result.among)}"), soft_wrap=True)
+        console.print(
+            Text(f"  {one_line(result.case.id)}: {one_line(result.concurrent_failure)}"),
+            soft_wrap=True,
+        )
 
 
 def _table(report: Report, name: str) -> Table:
     table = Table(
         title=Text(name, style="bold"),
         title_justify="left",
-        caption=Text(versions(report), overflow="fold"),
+        caption=Text(version_line(report), overflow="fold"),
         caption_justify="left",
         box=SIMPLE_HEAD,
     )
@@ -100,7 +111,7 @@ def _table(report: Report, name: str) -> Table:
     for level in Level:
         table.add_column(level.value, justify="right", no_wrap=True)
     table.add_column("all", justify="right", no_wrap=True)
-    levels = [counted(report, level) for level in Level]
+    levels = [count_level(report, level) for level in Level]
     for verdict in Verdict:
         total = report.counts.get(verdict, 0)
         if total:
@@ -115,13 +126,13 @@ def _table(report: Report, name: str) -> Table:
 def _show_failure(console: Console, name: str, result: Result, known: str = "") -> None:
     head = Text()
     head.append(f"{result.verdict.value} ", style=_STYLES[result.verdict])
-    head.append(plain(result.case.id), style="bold")
+    head.append(one_line(result.case.id), style="bold")
     head.append(f"  {name}")
     console.print(head, soft_wrap=True)
-    for line in explained(result):
+    for line in explain(result):
         console.print(Text(f"  {line}"), soft_wrap=True)
     if known:
-        console.print(Text(f"  {'known:':<13}{plain(known)}"), soft_wrap=True)
+        console.print(Text(f"  {'known:':<13}{one_line(known)}"), soft_wrap=True)
 
 
 def show_changes(changes: Changes, console: Console) -> None:
@@ -136,11 +147,11 @@ def show_changes(changes: Changes, console: Console) -> None:
             console.print(Text(f"{title}: {len(listed)}", style="bold"))
         for change in listed:
             told = _was(change.known.verdict, change.known.reason) if change.known else ""
-            _show_failure(console, plain(change.target), change.result, told)
+            _show_failure(console, one_line(change.target), change.result, told)
     if changes.fixed:
         console.print(Text(f"Fixed, and to be removed: {len(changes.fixed)}", style="bold"))
     for known in changes.fixed:
-        console.print(Text(f"  {plain(known.case)}  {plain(known.target) or 'all targets'}"))
+        console.print(Text(f"  {one_line(known.case)}  {one_line(known.target) or 'all targets'}"))
     console.print(
         Text(
             f"{len(changes.new)} new, {len(changes.changed)} changed, {len(changes.fixed)} fixed;"
@@ -175,7 +186,7 @@ class Progress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task(plain(target), total=total, failures=0)
+        self._task = self._progress.add_task(one_line(target), total=total, failures=0)
 
     def __enter__(self) -> Self:
         self._progress.start()
