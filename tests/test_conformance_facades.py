@@ -13,8 +13,9 @@ from support import ROOT
 from wsfsm import WebSocket
 from wsfsm.conformance import baseline
 from wsfsm.conformance._judge import describe_observation
+from wsfsm.conformance._schemas import FOLDER
 from wsfsm.conformance._versions import installed_versions
-from wsfsm.conformance.cases import FOLDER, Case, Level, Never, Step, load, load_folder
+from wsfsm.conformance.cases import Case, Level, Never, Step, load, load_folder
 from wsfsm.conformance.facade._fake_server import FakeServer, strip_subclasses
 from wsfsm.conformance.facade.adapters import FacadeError, class_target
 from wsfsm.conformance.facade.frameworks import FACADES, facade_target

@@ -135,9 +135,11 @@ class TestDying:
 
         (crash,) = report.failures()
         assert crash.verdict is Verdict.CRASH
-        assert crash.reason.startswith("the server died while these were played: connect.first, send")
+        assert crash.reason.startswith(
+            "the server died while these were played: connect.first, send"
+        )
         assert (crash.expected, crash.observed) == (
-            "the server goes on",
+            "the server keeps running",
             "the server died while these were played",
         )
 
@@ -179,7 +181,9 @@ uvicorn.main()
         found = verdicts(report)
         assert found == {name: "pass" if name in passed else "crash" for name in ids}
         told = {r.reason.partition(" on port")[0] for r in report.failures(Level.MAY)}
-        assert told == {"the server ran before, and can no longer be started: x exits with status 1 before it listens"}
+        assert told == {
+            "the server ran before, and can no longer be started: x exits with status 1 before it listens"
+        }
         assert len((tmp_path / "starts").read_text().split()) == 3
 
     def test_a_variant_that_never_starts_is_no_crash(self) -> None:

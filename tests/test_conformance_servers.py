@@ -58,7 +58,9 @@ class TestProfiles:
         assert CommandTarget(name="x", command=("x",)).versions == {}
 
     def test_what_nobody_knows_is_refused(self) -> None:
-        with pytest.raises(TargetError, match="unknown server 'nginx'; choose one of uvicorn, wsfsm"):
+        with pytest.raises(
+            TargetError, match="unknown server 'nginx'; choose one of uvicorn, wsfsm"
+        ):
             profile("nginx")
 
     def test_what_is_not_installed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,17 +192,26 @@ class TestSteps:
 
         result = self.play(with_steps({"wait": 5}))
 
-        assert (result.verdict, result.reason) == (Verdict.TIMEOUT, "the case takes more than 0 seconds")
+        assert (result.verdict, result.reason) == (
+            Verdict.TIMEOUT,
+            "the case takes more than 0 seconds",
+        )
 
     @pytest.mark.parametrize(
         ("step", "wrong"),
         [
             ({"app": "dance"}, "scope.type: app dance: app has no step 'dance'"),
-            ({"client": "fin"}, "scope.type: client fin: no step connects the client before this one"),
+            (
+                {"client": "fin"},
+                "scope.type: client fin: no step connects the client before this one",
+            ),
             ({"neighbour": "reset"}, "no step connects the neighbour before this one"),
             ({"app": "send"}, r"an argument is missing or wrong \(KeyError\('message'"),
             ({"client": "request", "frames": [{"close": 2**16}]}, "missing or wrong .*error"),
-            ({"client": "request", "frames": [{"text": "", "x": 1}]}, "missing or wrong .TypeError"),
+            (
+                {"client": "request", "frames": [{"text": "", "x": 1}]},
+                "missing or wrong .TypeError",
+            ),
         ],
     )
     def test_a_step_that_has_no_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
@@ -430,7 +441,9 @@ class TestOddServers:
         (result,) = check_server(uvicorn("app"), [case]).results
 
         assert result.verdict is Verdict.FAIL
-        assert result.reason.startswith("client response: the client could not connect (ConnectionRefused")
+        assert result.reason.startswith(
+            "client response: the client could not connect (ConnectionRefused"
+        )
 
     @pytest.mark.parametrize(
         ("name", "ids", "verdict"),
