@@ -33,8 +33,8 @@ from wsfsm.conformance import (
     play_cases,
     profile,
 )
+from wsfsm.conformance.reports._markdown import to_markdown
 from wsfsm.conformance.reports.html import to_html
-from wsfsm.conformance.reports.markdown import to_markdown
 from wsfsm.conformance.reports.terminal import Progress, show_reports
 
 SPECS: Final = Path(__file__).resolve().parents[1] / "specs"

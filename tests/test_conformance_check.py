@@ -112,10 +112,13 @@ class TestSelecting:
     @pytest.mark.parametrize(
         ("options", "told"),
         [
-            (["--id", "nope"], "no case is called 'nope', or begins with it"),
-            (["--id", "accept", "--id", "acc"], "no case is called 'acc', or begins with it"),
-            (["--section", "RFC 1"], "no case is of a section 'RFC 1'"),
-            (["--section", "6455", "--section", "Nope"], "no case is of a section 'Nope'"),
+            (["--id", "nope"], "no case has the id 'nope', or an id that begins with it and a dot"),
+            (
+                ["--id", "accept", "--id", "acc"],
+                "no case has the id 'acc', or an id that begins with it and a dot",
+            ),
+            (["--section", "RFC 1"], "no case has 'RFC 1' in its section"),
+            (["--section", "6455", "--section", "Nope"], "no case has 'Nope' in its section"),
         ],
     )
     def test_what_asks_for_no_case_is_told(
@@ -132,7 +135,7 @@ class TestSelecting:
         ],
     )
     def test_what_no_case_is_all_of_is_told(self, words: list[str], capsys: Capture) -> None:
-        assert failed(words, capsys) == "no case is all of what is asked for"
+        assert failed(words, capsys) == "no case matches all of the filters"
 
     def test_only_what_is_asked_for_is_played(self, tmp_path: Path) -> None:
         path = tmp_path / "x.json"
@@ -288,7 +291,7 @@ class TestNotChecked:
 
     def test_a_server_that_nobody_knows_is_told(self, capsys: Capture) -> None:
         told = failed(server("nginx"), capsys)
-        assert told.startswith("no server is known as 'nginx', only uvicorn, ")
+        assert told.startswith("unknown server 'nginx'; choose one of uvicorn, ")
 
     def test_a_server_that_is_not_installed_is_told(
         self, monkeypatch: Patch, capsys: Capture
@@ -296,7 +299,10 @@ class TestNotChecked:
         missing = CommandTarget(name="x", command=(), packages=("wsfsm-no-such-package",))
         monkeypatch.setattr(profiles, "PROFILES", {"x": missing})
 
-        assert failed(server("x"), capsys) == "wsfsm-no-such-package is not installed"
+        assert (
+            failed(server("x"), capsys)
+            == "wsfsm-no-such-package is not installed; install it in this environment"
+        )
 
     # The first is played beside others on one server, the second on a server of its own.
     @pytest.mark.parametrize("case", ["send.text", "flow.send-waits"])
@@ -312,7 +318,9 @@ class TestNotChecked:
     def test_the_last_words_of_a_server_that_ends_are_told(self, capsys: Capture) -> None:
         told = failed(server("uvicorn", *ONE, "--no-such-option"), capsys)
 
-        assert told.startswith("uvicorn --no-such-option ends before it listens on port ")
+        assert told.startswith(
+            "uvicorn --no-such-option exits with status 2 before it listens on port "
+        )
         assert "No such option" in told
 
     @pytest.mark.parametrize(

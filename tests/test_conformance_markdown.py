@@ -3,7 +3,7 @@
 from reports import BAD, CODE, GOOD, REPORTS, report, result
 
 from wsfsm.conformance.baseline import Baseline, KnownFailure
-from wsfsm.conformance.reports.markdown import to_markdown
+from wsfsm.conformance.reports._markdown import to_markdown
 
 
 def lines() -> list[str]:

@@ -35,12 +35,16 @@ class TestAWrongConfiguration:
     @pytest.mark.parametrize(
         ("option", "text", "told"),
         [
-            ("level", "may", "'may' is neither 'must' nor 'should'"),
-            ("select", "send no-such", "no case is called 'no-such', or begins with it"),
+            ("level", "may", "expected must or should, not 'may'"),
+            (
+                "select",
+                "send no-such",
+                "no case has the id 'no-such', or an id that begins with it and a dot",
+            ),
             ("select", "'", "No closing quotation"),
-            ("server_name", "mine", "it names what wsfsm_server says, which is not set"),
+            ("server_name", "mine", "it names the server, but no server is specified"),
             ("baseline", "absent.toml", "*absent.toml: No such file or directory"),
-            ("baseline", "known.toml", "known.toml: it has tables [[][[]known]], and nothing else"),
+            ("baseline", "known.toml", "known.toml: the file has an unknown key, unknown"),
         ],
     )
     def test_is_refused_before_anything_runs(
@@ -70,13 +74,25 @@ class TestATargetThatIsNotThere:
     @pytest.mark.parametrize(
         ("kind", "text", "told"),
         [
-            ("server", "", "no server is named: set the option wsfsm_server, or override *"),
-            ("server", "nginx", "wsfsm_server: no server is known as 'nginx', only uvicorn, *"),
-            ("server", "uvicorn '", "wsfsm_server: No closing quotation"),
-            ("server", "--", "wsfsm_server: no command follows --"),
-            ("server", " ", "wsfsm_server: no server is known as '', only uvicorn, *"),
-            ("server", "-- mine {app}", "wsfsm_server: {port} is missing from the command, *"),
-            ("facade", "", "no facade is named: set the option wsfsm_facade, or override *"),
+            ("server", "", "no server is specified; set the option wsfsm_server, or override *"),
+            ("server", "nginx", "wsfsm_server: unknown server 'nginx'; choose one of uvicorn, *"),
+            (
+                "server",
+                "uvicorn '",
+                'wsfsm_server: "uvicorn \'" cannot be split into words (No closing quotation)',
+            ),
+            (
+                "server",
+                "--",
+                "wsfsm_server: name a server, or pass the command that starts it after --",
+            ),
+            (
+                "server",
+                " ",
+                "wsfsm_server: name a server, or pass the command that starts it after --",
+            ),
+            ("server", "-- mine {app}", "wsfsm_server: the command lacks {port}; *"),
+            ("facade", "", "no facade is specified; set the option wsfsm_facade, or override *"),
             ("facade", "flask", "wsfsm_facade: no facade is called 'flask': *"),
             ("facade", ":Socket", "wsfsm_facade: no facade is called ':Socket': *"),
             ("facade", "facades:", "wsfsm_facade: no facade is called 'facades:': *"),
@@ -182,8 +198,12 @@ class TestASelectionOfNothing:
     @pytest.mark.parametrize(
         ("kind", "selected", "told"),
         [
-            ("server", "tasks", "wsfsm_select: no server case is selected, and a test asks *"),
-            ("facade", "handshake", "wsfsm_select: no facade case is selected, and a test asks *"),
+            ("server", "tasks", "wsfsm_select: no server case is selected, and a test requests *"),
+            (
+                "facade",
+                "handshake",
+                "wsfsm_select: no facade case is selected, and a test requests *",
+            ),
         ],
     )
     def test_is_refused(self, project: Project, kind: str, selected: str, told: str) -> None:

@@ -143,7 +143,7 @@ class TestAKnownFailure:
                 known(),
                 "Good",
                 "failed",
-                "fixed: remove it from known.toml, or name there the targets that fail it (on *:Good)",
+                "fixed: remove it from known.toml, or list the targets that fail (on *:Good)",
             ),
             (
                 known(target="facades:Good"),
@@ -265,7 +265,7 @@ class TestATest:
         result = project.run(facade="facades:Good")
 
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["no facade case is called 'no.such'"])
+        result.stdout.fnmatch_lines(["there is no facade case 'no.such'"])
 
     @pytest.mark.parametrize("kind", ["server", "facade"])
     def test_has_to_ask_by_an_argument(self, project: Project, kind: str) -> None:
@@ -275,7 +275,7 @@ class TestATest:
 
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
-            [f"wsfsm_{kind}_case has no case: let it be an argument of the test"]
+            [f"wsfsm_{kind}_case has no case; make it an argument of the test"]
         )
 
 
@@ -316,7 +316,7 @@ class TestTheFacade:
         result = project.run(select="send.text")
 
         result.stdout.fnmatch_lines(
-            ["wsfsm_facade: 42 is no name, class, function or FacadeTarget"]
+            ["wsfsm_facade: expected a name, class, function or FacadeTarget, not 42"]
         )
         result.stdout.no_fnmatch_line("*another exception*")
 
@@ -335,7 +335,7 @@ class TestWithoutTheExtra:
         result = project.run(apart=True, **options)
 
         assert result.ret == ret
-        assert "h11 is missing: pip install 'wsfsm[pytest]'" in printed(result)
+        assert "h11 is not installed; run pip install 'wsfsm[pytest]'" in printed(result)
 
     def test_other_tests_run(self, project: Project, pytester: pytest.Pytester) -> None:
         Path(pytester.path / "test_it.py").write_text("def test_it(): pass")

@@ -73,10 +73,13 @@ class TestTheServer:
     @pytest.mark.parametrize(
         ("given", "told"),
         [
-            ("''", "no server is named: set the option wsfsm_server, or override the fixture *"),
-            ("'nginx'", "wsfsm_server: no server is known as 'nginx', only *"),
-            ("42", "wsfsm_server: 42 is no name, command or ServerTarget"),
-            ("'-- mine'", "wsfsm_server: {port} is missing from the command, *"),
+            (
+                "''",
+                "no server is specified; set the option wsfsm_server, or override the fixture *",
+            ),
+            ("'nginx'", "wsfsm_server: unknown server 'nginx'; choose one of *"),
+            ("42", "wsfsm_server: expected a name, command or ServerTarget, not 42"),
+            ("'-- mine'", "wsfsm_server: the command lacks {port}; *"),
         ],
     )
     def test_has_to_be_one(self, project: Project, given: str, told: str) -> None:
@@ -124,7 +127,7 @@ class TestAServerThatDoesNotStart:
         text = result.stdout.str()
 
         assert text.count("and never will be") == 1
-        assert text.count("(the first of these tests tells more)") >= 2
+        assert text.count("(see the first of these tests)") >= 2
 
     def test_shows_no_code(self, project: Project) -> None:
         result = project.play("server", server=NEVER, select="send.text")
@@ -136,7 +139,7 @@ class TestAServerThatDoesNotStart:
         result = project.play("server", server=NO_PROGRAM, select=CASES)
 
         assert result.stdout.str().count("\nno-such-program {port} cannot be started: ") == 3
-        result.stdout.no_fnmatch_line("*the first of these tests*")
+        result.stdout.no_fnmatch_line("*first of these tests*")
 
     def test_is_told_once_though_several_are_started(self, project: Project) -> None:
         alone = "shutdown"
@@ -152,7 +155,7 @@ class TestAServerThatDoesNotStart:
         result = project.play("server", **options)
 
         result.assert_outcomes(passed=1, failed=2)
-        result.stdout.fnmatch_lines("crash: it was started before, and cannot be again: *")
+        result.stdout.fnmatch_lines("crash: the server ran before, and can no longer be started: *")
 
     def test_in_any_other_way_is_told_with_the_code(self, project: Project) -> None:
         project.write(
@@ -175,7 +178,7 @@ class TestAServerThatDoesNotStart:
         result.assert_outcomes(errors=3)
         result.stdout.fnmatch_lines(
             [
-                "the server cannot be played on: ArithmeticError('by accident')",
+                "the cases cannot be played on the server: ArithmeticError('by accident')",
                 "Traceback (most recent call last):",
                 '*raise ArithmeticError("by accident")',
             ]
@@ -229,7 +232,7 @@ class TestWhatIsPlayedTogether:
 
 
 class TestWithXdist:
-    @pytest.mark.parametrize("how", ["load", "loadgroup", "worksteal"])
+    @pytest.mark.parametrize("how", ["load", "loadgroup", "loadfile", "worksteal"])
     def test_a_server_is_started_once(self, project: Project, how: str) -> None:
         options = {"server": command(), "select": CASES}
         result = project.play("server", "-n2", f"--dist={how}", apart=True, **options)
