@@ -271,10 +271,10 @@ class TestNotChecked:
     @pytest.mark.parametrize(
         ("name", "told"),
         [
-            ("nope", "no facade is called 'nope': it is one of wsfsm, "),
+            ("nope", "unknown facade 'nope'; choose one of wsfsm, "),
             ("nope:Class", "nope cannot be imported (No module named 'nope'); is nope installed?"),
             ("wsfsm:Nope", "wsfsm has no class or function 'Nope'"),
-            ("wsfsm:", "no facade is called 'wsfsm:'"),
+            ("wsfsm:", "unknown facade 'wsfsm:'; choose"),
         ],
     )
     def test_a_facade_that_is_not_there_is_told(

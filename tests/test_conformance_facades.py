@@ -361,8 +361,8 @@ class TestOddFacades:
     @pytest.mark.parametrize(
         ("given", "told"),
         [
-            (holding_itself(), "<list that cannot be told>"),
-            (10**5000, "<int that cannot be told>"),
+            (holding_itself(), "<list without JSON>"),
+            (10**5000, "<int without JSON>"),
         ],
         ids=["a list that holds itself", "an int of too many digits"],
     )
@@ -376,7 +376,7 @@ class TestOddFacades:
     def test_an_object_that_cannot_be_shown_is_told_by_its_class(self) -> None:
         result = play(OPENS, ACCEPT | {"expect": {"returns": 1}}, target=odd(Unshown))
 
-        assert result.observed == "returns: <Unshown that cannot be shown>"
+        assert result.observed == "returns: <Unshown without a repr>"
 
     @pytest.mark.parametrize("error", [UntoldError(), FalsyError()], ids=repr)
     def test_an_exception_is_told_whatever_it_is(self, error: Exception) -> None:

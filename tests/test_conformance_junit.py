@@ -121,7 +121,7 @@ def test_what_is_not_demanded_strongly_enough_is_skipped() -> None:
 
     assert found is not None
     assert found.tag == "skipped"
-    assert (found.get("message") or "").startswith("fails, but only by may: app receive")
+    assert (found.get("message") or "").startswith("fails, but is only a may: app receive")
 
 
 def test_it_can_be_demanded() -> None:

@@ -49,7 +49,7 @@ def test_each_kind_has_a_matrix_that_is_grouped_by_section() -> None:
 
 
 def test_every_mark_is_explained() -> None:
-    assert "- t timeout: it was not seen in time" in lines()
+    assert "- t timeout: nothing was observed in time" in lines()
 
 
 def test_failures_of_must_and_should_and_crashes_are_listed() -> None:

@@ -59,7 +59,7 @@ class TestReports:
         assert "close.order" not in told
 
     def test_how_many_are_not_listed_is_told(self) -> None:
-        told = "1 more of weaker cases: --fail-on should lists them"
+        told = "1 more failures of weaker levels; --fail-on should lists them"
         assert told in shown(*REPORTS, least=Level.MUST)
         assert "weaker" not in shown(*REPORTS)
         assert "weaker" not in shown(BAD, least=Level.MAY)
@@ -71,12 +71,12 @@ class TestReports:
             result(REASON, concurrent_failure="fail: too late"),
         )
         lines = shown(aside).splitlines()
-        start = lines.index("Not reached, and not judged: 1  aside")
+        start = lines.index("Beginning not reached, so not judged: 1  aside")
 
         assert lines[start : start + 4] == [
-            "Not reached, and not judged: 1  aside",
+            "Beginning not reached, so not judged: 1  aside",
             "  close.code: not there",
-            "As demanded alone, but not among other cases: 1  aside",
+            "As required alone, but not among other cases: 1  aside",
             "  close.reason: fail: too late",
         ]
 
@@ -144,7 +144,7 @@ class TestChanges:
             KnownFailure(case="deny.status", target="bad", reason="too"),
         )
 
-        assert "Fixed, and to be removed: 1\n  close.reason  all targets\n" in told
+        assert "Fixed, please remove: 1\n  close.reason  all targets\n" in told
         assert "0 new, 0 changed, 1 fixed; 2 known" in told
         assert "New failures" not in told
 

@@ -33,7 +33,7 @@ class TestValues:
 
     @pytest.mark.parametrize("raw", [{}, {"byte": "a"}, {"bytes": "a", "text": "b"}, {"bytes": 1}])
     def test_other_tables_stand_for_nothing(self, raw: Any) -> None:
-        with pytest.raises(CaseError, match="no value is written like this"):
+        with pytest.raises(CaseError, match="expected a value, for example"):
             value(raw)
 
     @pytest.mark.parametrize(
@@ -59,7 +59,10 @@ class TestValues:
         for table in (raw, {"array": [raw]}):
             with pytest.raises(CaseError) as caught:
                 value(table)
-            assert str(caught.value) == f"no value is written like this: {raw}"
+            assert (
+                str(caught.value)
+                == f"expected a value, for example a text, a number or {{ bytes = 'a' }}, not {raw}"
+            )
 
     def test_the_keys_of_a_message_are_its_own(self) -> None:
         raw = {"type": "websocket.send", "bytes": {"bytes": "x"}, "text": {"none": True}}
@@ -136,8 +139,8 @@ MISMATCHES = [
     ({"a": {"is": "text"}}, {}, "a: expected any text, got nothing"),
     ({"a": {"begins": "HTTP/"}}, {"a": b"HTTP/1.1 403"}, ""),
     ({"a": {"begins": "HTTP/"}}, {"a": "HTTP/1.1 403"}, ""),
-    ({"a": {"begins": "HTTP/"}}, {"a": b"x"}, "a: expected what begins with 'HTTP/', got b'x'"),
-    ({"a": {"begins": "HTTP/"}}, {"a": 1}, "a: expected what begins with 'HTTP/', got 1"),
+    ({"a": {"begins": "HTTP/"}}, {"a": b"x"}, "a: expected something that begins with 'HTTP/', got b'x'"),
+    ({"a": {"begins": "HTTP/"}}, {"a": 1}, "a: expected something that begins with 'HTTP/', got 1"),
     ({"a": {"absent": True}}, {}, ""),
     ({"a": {"absent": True}}, {"a": None}, "a: expected nothing, got None"),
     ({"a": {"unset": True}}, {"a": None}, ""),
@@ -162,7 +165,9 @@ class TestPatterns:
         assert mismatch(pattern, seen) == wrong
 
     def test_a_kind_that_nobody_knows_is_refused(self) -> None:
-        with pytest.raises(CaseError, match="a value is text or bytes or int or list or dict"):
+        with pytest.raises(
+            CaseError, match="expected text or bytes or int or list or dict after is"
+        ):
             mismatch({"a": {"is": "str"}}, {"a": 1})
 
     @pytest.mark.parametrize(

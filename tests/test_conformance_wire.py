@@ -303,7 +303,7 @@ class TestWriting:
         assert bytes(b ^ data[4 + i % 4] for i, b in enumerate(data[8:])) == b"x"
 
     def test_what_is_no_frame_is_refused(self) -> None:
-        with pytest.raises(CaseError, match="no frame is written like this"):
+        with pytest.raises(CaseError, match="a frame has one of the keys"):
             frames([{"txt": "x"}])
 
 

@@ -1,4 +1,4 @@
-"""Conformance: cases that tell whether a server, or a facade, does what the ASGI text demands."""
+"""Conformance: cases that check whether a server or a facade does what the ASGI text demands."""
 
 from wsfsm.conformance.cases import Case, Level, Step, load, load_folder, select
 from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target

@@ -120,7 +120,7 @@ def _explain(error: Any) -> str:
         case "type" if "description" not in error.schema:
             expected = _TYPES[wanted]
         case _:
-            # else jsonschema's own words say what is wrong
+            # otherwise jsonschema's message says why
             expected = error.schema.get("description", "")
     if not expected:
         return f"is wrong, because {error.message}"

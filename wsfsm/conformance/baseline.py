@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 NO_REASON: Final = "no reason given yet"
-"""The reason of failures that nobody has reviewed."""
+"""The reason of failures that are not reviewed yet."""
 
 _HEAD: Final = (
     "# Known failures of the conformance suite. `wsfsm check` keeps the reasons when it writes\n"

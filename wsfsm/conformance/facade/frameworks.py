@@ -1,6 +1,6 @@
-"""The facades that can be checked by name: a real application of each framework, with one handler.
+"""The facades that have a name: a real application of each framework, with one handler.
 
-A framework is imported when its target is asked for.
+A framework is imported when its target is made.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ def _litestar() -> FacadeTarget:
 
 class _Quart(Adapter):
     async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
-        # a dictionary would be taken too, and has no room for a name that comes twice
+        # not a dictionary, in which a name cannot occur twice
         pairs = require_module("werkzeug.datastructures").Headers(_texts(headers))
         await self.facade.accept(headers=pairs, subprotocol=subprotocol)
 
@@ -201,21 +201,21 @@ def _falcon() -> FacadeTarget:
 
 
 class _Channels(Adapter):
-    """What a consumer is told by its callbacks waits here until it is asked for."""
+    """Keeps the arguments of a consumer's callbacks in a queue, until an operation receives them."""
 
     def __init__(self, facade: Any) -> None:
         super().__init__(facade)
-        self.told: asyncio.Queue[Any] = asyncio.Queue()
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
 
     def operation(self, name: str) -> Callable[..., Any] | None:
-        # its callbacks return at once: there is no handler that could end
+        # its callbacks return at once, so there is no handler that could end
         return None if name in {"leave", "fail"} else super().operation(name)
 
     async def accept(self, subprotocol: str | None = None, headers: Pairs = ()) -> None:
         await self.facade.accept(subprotocol, list(headers))
 
     async def receive_text(self) -> Any:
-        return await self.told.get()
+        return await self.queue.get()
 
     receive_bytes = receive_text
 
@@ -241,10 +241,10 @@ def _channels() -> FacadeTarget:
             scripted.enter(consumer.wsfsm)
 
         async def receive(consumer: Any, text_data: Any = None, bytes_data: Any = None) -> None:
-            consumer.wsfsm.told.put_nowait(bytes_data if text_data is None else text_data)
+            consumer.wsfsm.queue.put_nowait(bytes_data if text_data is None else text_data)
 
         async def disconnect(consumer: Any, code: Any) -> None:
-            consumer.wsfsm.told.put_nowait(CallbackCalled("disconnect", code))
+            consumer.wsfsm.queue.put_nowait(CallbackCalled("disconnect", code))
 
         callbacks = {"connect": connect, "receive": receive, "disconnect": disconnect}
         consumer = type("Consumer", (consumers.AsyncWebsocketConsumer,), callbacks)
@@ -267,25 +267,25 @@ FACADES: Final[Mapping[str, Callable[[], FacadeTarget]]] = MappingProxyType(
         "channels": _channels,
     }
 )
-"""What makes the target of each framework, by its name."""
+"""Functions that make the targets of the frameworks, by name."""
 
 
 def facade_target(name: str) -> FacadeTarget:
-    """The target that a name stands for.
+    """Return the facade of this name.
 
     Args:
-        name: One of `FACADES`, or "module:Class" for a class, or a function that makes objects,
-            called with scope, receive and send; its methods are called like Starlette's.
+        name: One of `FACADES`, or "module:Class" for a class, or a function that makes its objects,
+            that is called with scope, receive and send. Its methods have the names of Starlette's.
 
     Raises:
-        FacadeError: There is none, or its framework is not installed.
+        FacadeError: No facade has this name, or its framework is not installed.
     """
     if name in FACADES:
         return FACADES[name]()
     module, colon, path = name.partition(":")
     if not (module and colon and path):
         known = ", ".join(FACADES)
-        raise FacadeError(f"no facade is called {name!r}: it is one of {known}, or module:Class")
+        raise FacadeError(f"unknown facade {name!r}; choose one of {known}, or pass module:Class")
     found = require_module(module)
     for part in path.split("."):
         found = getattr(found, part, None)

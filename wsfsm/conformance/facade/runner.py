@@ -1,4 +1,4 @@
-"""Checking a facade: its cases are played in process and in virtual time, one after the other."""
+"""The runner for facades: it plays cases in process and in virtual time, one after the other."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ from wsfsm.types import ASGIApp
 
 __all__ = ["check_facade"]
 
-_USUAL: Final = 5.0  # virtual seconds in which something comes of an operation, or never
+_USUAL: Final = 5.0  # virtual seconds to wait for an operation
 _OPTIONS: Final = {"as", "of", "timeout"}
 
 
@@ -41,16 +41,16 @@ def check_facade(
     *,
     on_result: Callable[[Result], object] | None = None,
 ) -> Report:
-    """Check a facade.
+    """Play cases on a facade.
 
     Args:
         target: The facade.
-        cases: The cases, or None for all.
-        on_result: Called with each result as soon as it is there.
+        cases: The cases; by default all cases for facades.
+        on_result: Called with each result.
 
     Raises:
-        CaseError: A case says what has no meaning.
-        FacadeError: The target makes no application.
+        CaseError: A case is wrong.
+        FacadeError: The framework cannot make an application.
     """
     results = []
     with _quiet():
@@ -66,7 +66,7 @@ def check_facade(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let frameworks not log the errors that cases bring about."""
+    """Disable logging, because frameworks log the errors that cases cause."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -96,7 +96,7 @@ class _Play:
     """A case as it is played.
 
     Attributes:
-        record: What was done and seen so far, and what came of it.
+        record: The trace and the result.
     """
 
     def __init__(self, target: FacadeTarget, case: Case) -> None:
@@ -108,8 +108,8 @@ class _Play:
         self._operations: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self) -> Result:
-        """Play it to its end, or to the first step that goes wrong."""
-        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the trace tells it
+        """Play the case to its end, or to the first failure."""
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # the trace has it
         self._handler = ScriptedHandler()
         try:
             for step in self.case.steps:
@@ -119,8 +119,8 @@ class _Play:
             return self.record.conclude(Verdict.UNSUPPORTED, str(error))
         finally:
             await self._clean_up()
-        self.record.check_never(self._server.all_sent, "a message was sent that must not be sent")
-        return self.record.finish(_tells)
+        self.record.check_never(self._server.all_sent, "a forbidden message was sent")
+        return self.record.finish(_shows)
 
     # Taking steps
 
@@ -136,16 +136,18 @@ class _Play:
         return {}
 
     async def _serve(self, step: Step) -> Observation:
-        server, saw = self._server, dict[str, Any]()
+        server, observation = self._server, dict[str, Any]()
         match step.action:
             case "opens":
                 self._open(dict(step.arguments))
             case "gives":
                 server.give(message(step.arguments.get("message", "nothing")))
             case "got":
-                saw = {"message": server.sent.popleft()} if server.sent else {"nothing": True}
+                observation = (
+                    {"message": server.sent.popleft()} if server.sent else {"nothing": True}
+                )
             case "got all":
-                saw = {"messages": list(server.sent)}
+                observation = {"messages": list(server.sent)}
                 server.sent.clear()
             case "fails":
                 server.failing = True
@@ -154,9 +156,9 @@ class _Play:
             case "releases":
                 server.release()
             case _:
-                raise CaseError(f"{self.case.id}: a server does not do {step.action!r}")
+                raise CaseError(f"{self.case.id}: server has no step {step.action!r}")
         await _clock.settle()
-        return saw
+        return observation
 
     def _open(self, arguments: dict[str, Any]) -> None:
         changed = {key: value(item) for key, item in arguments.pop("scope", {}).items()}
@@ -164,8 +166,8 @@ class _Play:
         try:
             app = self.target.application(self._handler)
         except Exception as error:
-            told = f"{type(error).__name__}: {error}"
-            raise FacadeError(f"{self.target.name} makes no application: {told}") from error
+            text = f"{self.target.name} cannot make an application"
+            raise FacadeError(f"{text}: {type(error).__name__}({error})") from error
         self._application = asyncio.get_running_loop().create_task(
             self._run_application(app, scope)
         )
@@ -180,11 +182,11 @@ class _Play:
                     return dict(await self._operation("states")())
                 except _UnsupportedError:
                     raise
-                except Exception as error:  # noqa: BLE001 - what is called so may be anything
+                except Exception as error:  # noqa: BLE001 - the attributes may be anything
                     return observe_exception(error)
             case "application":
                 return await self._outcome(self._opened(), step.within or _USUAL)
-        raise CaseError(f"{self.case.id}: nobody looks at {step.action!r}")
+        raise CaseError(f"{self.case.id}: look has no step {step.action!r}")
 
     async def _call(self, step: Step) -> Observation:
         arguments = dict(step.arguments)
@@ -192,30 +194,30 @@ class _Play:
         within, name = step.within or _USUAL, options.get("as", "")
         match step.action:
             case "cancel":
-                task = self._begun(options.get("of", ""))
+                task = self._started(options.get("of", ""))
                 task.cancel()
             case "result":
-                task = self._begun(options.get("of", ""))
+                task = self._started(options.get("of", ""))
             case action if action in OPERATIONS:
                 self._require_handler(action)
                 given = bind_values(action, arguments)
                 task = self._handler.start(self._do(action, given, options.get("timeout")))
                 self._operations[name] = self._operations[""] = task
             case action:
-                raise CaseError(f"{self.case.id}: a facade does not do {action!r}")
+                raise CaseError(f"{self.case.id}: call has no step {action!r}")
         if name:
             await _clock.settle()
             within = 0
         return await self._outcome(task, within)
 
-    def _begun(self, name: str) -> asyncio.Task[Any]:
+    def _started(self, name: str) -> asyncio.Task[Any]:
         if name not in self._operations:
             raise CaseError(
-                f"{self.case.id}: no operation was begun" + f" as {name!r}" * bool(name)
+                f"{self.case.id}: no operation was started" + f" as {name!r}" * bool(name)
             )
         return self._operations[name]
 
-    async def _do(self, name: str, given: Mapping[str, Any], timeout: float | None) -> Any:  # noqa: ASYNC109 - it is what the case asks for
+    async def _do(self, name: str, given: Mapping[str, Any], timeout: float | None) -> Any:  # noqa: ASYNC109 - the case has it
         await self._handler.entered()
         operation = self._operation(name)
         call = bind_call(name, operation, given)
@@ -234,9 +236,9 @@ class _Play:
         return found
 
     def _require_handler(self, action: str) -> None:
-        """Ask nothing of a handler that the framework has ended; it may still have been told."""
-        told = action.startswith("receive")
-        if self._opened().done() and self._handler.adapter is not None and not told:
+        """Refuse operations of a handler that the framework has ended, unless they only receive."""
+        receives = action.startswith("receive")
+        if self._opened().done() and self._handler.adapter is not None and not receives:
             raise _UnsupportedError(
                 f"the handler in {self.target.name} has ended before {action}()"
             )
@@ -247,14 +249,17 @@ class _Play:
         return self._application
 
     async def _outcome(self, task: asyncio.Task[Any], within: float) -> Observation:
-        """What came of something, or of the application that should have done it."""
+        """Observe a task, or the application if it ends first."""
         application = self._opened()
         await asyncio.wait({task, application}, timeout=within, return_when="FIRST_COMPLETED")
         await _clock.settle()
         if not task.done():
             if application.done() and within:
-                saw = observe_task(application)  # that it returned is no answer of the operation
-                return {**{k: saw[k] for k in saw if k != "returns"}, "application": "ended"}
+                observed = observe_task(application)  # its return is not an answer
+                return {
+                    **{k: observed[k] for k in observed if k != "returns"},
+                    "application": "ended",
+                }
             return {"waits": True}
         error = None if task.cancelled() else task.exception()
         if isinstance(error, _UnsupportedError):
@@ -273,6 +278,6 @@ class _Play:
         await _clock.settle()
 
 
-def _tells(step: Step) -> bool:
-    """Whether what is seen in a step is what a case is about, and not its beginning."""
+def _shows(step: Step) -> bool:
+    """Whether a step observes the subject of a case, and not only its beginning."""
     return not step.need and (step.side in {"call", "look"} or step.action.startswith("got"))

@@ -138,7 +138,6 @@ def _once(path: Path, cases: Iterable[Case], play: Callable[[], _Played]) -> _Pl
             played = play()
             text = {"report": to_json([played.report]), "error": played.error}
             path.write_text(json.dumps(text), encoding="utf-8")
-            return played
     text = json.loads(path.read_text(encoding="utf-8"))
     (report,) = from_json(text["report"], cases)
     return _Played(report, text["error"])

@@ -1,7 +1,6 @@
-"""Results as one page: a self-contained HTML file, with the matrix and every trace in it.
+"""Reports as one self-contained HTML page, with the matrix and every trace.
 
-What is in it is drawn by ``report.js`` out of one JSON object; nothing is loaded, and the page's
-policy forbids it.
+``report.js`` draws the page from one JSON object. The page loads nothing, and its policy forbids it.
 """
 
 import json
@@ -35,11 +34,11 @@ def to_html(reports: Sequence[Report], *, date: str = "") -> str:
     """Write reports.
 
     Args:
-        reports: What came of all targets.
-        date: When they were made, or "" for not to be told.
+        reports: Reports on the targets.
+        date: Date of the reports, or "" for none.
 
     Returns:
-        The page, in ASCII but for the templates' own characters.
+        The page, in ASCII except for the characters of the templates.
     """
     slots = {
         "data": _script_json(_data(reports, date)),
@@ -56,12 +55,12 @@ def _file(name: str) -> str:
 
 
 def _script_json(data: Mapping[str, Any]) -> str:
-    """JSON that can stand in a script: no end of the script, and no comment, begins in it."""
+    """JSON that is safe in a script element: it cannot end the script, or begin a comment."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _diagram(machine: str) -> str:
-    """The picture of a machine, as a part of the page: with ids that nothing else has."""
+    """The picture of a machine as a part of the page, with ids that are unique in it."""
     picture = (_DIAGRAMS / f"{machine}.svg").read_text(encoding="utf-8")
     picture = picture[picture.index("<svg") :]
     picture = re.sub(r"<!--.*?-->\s*|<title>.*?</title>\s*", "", picture, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Results in a terminal: a table, the failures, what has changed, and a bar while it runs.
+"""Reports in a terminal: a table, the failures, the changes, and a progress bar.
 
 Needs the extra ``conformance``.
 """
@@ -26,7 +26,7 @@ try:
     from rich.text import Text
 except ImportError as error:
     raise ImportError(
-        f'the conformance suite needs {error.name}: install it with pip install "wsfsm[conformance]"',
+        f'the conformance suite needs {error.name}; run pip install "wsfsm[conformance]"',
         name=error.name,
     ) from None
 
@@ -50,13 +50,13 @@ def show_reports(
     least: Level = Level.SHOULD,
     failures: bool = True,
 ) -> None:
-    """Print a table of each target, and then the failures.
+    """Print a table for each target, and then the failures.
 
     Args:
-        reports: What came of all targets.
-        console: Where to print.
+        reports: Reports on the targets.
+        console: The terminal.
         least: The weakest level whose failures are listed; crashes always are.
-        failures: Whether to list the failures at all.
+        failures: Whether to list failures.
     """
     names = target_names(reports)
     for report, name in zip(reports, names, strict=True):
@@ -74,24 +74,25 @@ def show_reports(
     for name, report in named:
         _show_asides(console, name, report)
     if weaker > 0:
-        told = f"{weaker} more of weaker cases: --fail-on should lists them"
-        console.print(Text(told), soft_wrap=True)
+        text = f"{weaker} more failures of weaker levels; --fail-on should lists them"
+        console.print(Text(text), soft_wrap=True)
 
 
 def _show_asides(console: Console, name: str, report: Report) -> None:
-    """Print what is no failure, and may be one of the server's, or of the machine's."""
+    """Print cases that did not fail, and deserve a look at the server or the machine."""
     found = report.results
     unreached = [r for r in found if r.is_in_doubt and r.verdict is Verdict.UNSUPPORTED]
     if unreached:
-        console.print(Text(f"Not reached, and not judged: {len(unreached)}  {name}", style="bold"))
+        text = f"Beginning not reached, so not judged: {len(unreached)}  {name}"
+        console.print(Text(text, style="bold"))
     for result in unreached:
         console.print(
             Text(f"  {one_line(result.case.id)}: {one_line(result.reason)}"), soft_wrap=True
         )
     spoilt = [result for result in found if result.concurrent_failure]
     if spoilt:
-        told = f"As demanded alone, but not among other cases: {len(spoilt)}  {name}"
-        console.print(Text(told, style="bold"))
+        text = f"As required alone, but not among other cases: {len(spoilt)}  {name}"
+        console.print(Text(text, style="bold"))
     for result in spoilt:
         console.print(
             Text(f"  {one_line(result.case.id)}: {one_line(result.concurrent_failure)}"),
@@ -136,22 +137,22 @@ def _show_failure(console: Console, name: str, result: Result, known: str = "") 
 
 
 def show_changes(changes: Changes, console: Console) -> None:
-    """Print what is not as it is known.
+    """Print the differences from the known failures.
 
     Args:
-        changes: What has changed.
-        console: Where to print.
+        changes: The changes.
+        console: The terminal.
     """
     for title, listed in (("New failures", changes.new), ("Changed failures", changes.changed)):
         if listed:
             console.print(Text(f"{title}: {len(listed)}", style="bold"))
         for change in listed:
-            told = _was(change.known.verdict, change.known.reason) if change.known else ""
-            _show_failure(console, one_line(change.target), change.result, told)
+            known = _was(change.known.verdict, change.known.reason) if change.known else ""
+            _show_failure(console, one_line(change.target), change.result, known)
     if changes.fixed:
-        console.print(Text(f"Fixed, and to be removed: {len(changes.fixed)}", style="bold"))
-    for known in changes.fixed:
-        console.print(Text(f"  {one_line(known.case)}  {one_line(known.target) or 'all targets'}"))
+        console.print(Text(f"Fixed, please remove: {len(changes.fixed)}", style="bold"))
+    for one in changes.fixed:
+        console.print(Text(f"  {one_line(one.case)}  {one_line(one.target) or 'all targets'}"))
     console.print(
         Text(
             f"{len(changes.new)} new, {len(changes.changed)} changed, {len(changes.fixed)} fixed;"
@@ -165,12 +166,12 @@ def _was(verdict: Verdict | None, reason: str) -> str:
 
 
 class Progress:
-    """A bar that shows how many cases are done; nothing is printed where there is no terminal.
+    """A progress bar, which is shown only in a terminal.
 
     Args:
         target: Name of the target.
-        total: How many cases there are.
-        console: Where to print; by default on stderr.
+        total: The number of cases.
+        console: The terminal; by default stderr.
     """
 
     def __init__(self, target: str, total: int, console: Console | None = None) -> None:

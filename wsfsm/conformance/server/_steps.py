@@ -1,4 +1,4 @@
-"""The steps of cases about servers: what each of them does, and what it sees."""
+"""The steps of cases for servers: the action of each, and its observation."""
 
 import asyncio
 import contextlib
@@ -17,18 +17,18 @@ from wsfsm.conformance.verdicts import Result, Verdict
 
 __all__ = ["Run"]
 
-PATIENCE: Final = 3.0  # seconds for what is expected to come
-QUIET: Final = 0.4  # seconds after which nothing is expected to come any more
+PATIENCE: Final = 3.0  # seconds to wait for an observation
+QUIET: Final = 0.4  # seconds to wait if nothing is expected to arrive
 
 
 class Run:
     """One run of a case.
 
     Args:
-        record: What is to be told of it.
+        record: The record of the case.
         serving: The server.
-        control: Where the application's side of it comes.
-        name: What tells it from other runs.
+        control: The control channel of the application.
+        name: Name of the run, different for each.
     """
 
     def __init__(self, record: Record, server: RunningServer, control: Control, name: str) -> None:
@@ -96,11 +96,9 @@ class Run:
     def _check_never(self) -> None:
         record = self._record
         if record.result is None and self._app.calls > self._requests:
-            reason = "the server has called its application more than once for a request"
+            reason = "the server called its application more than once for a request"
             record.conclude(Verdict.FAIL, reason)
-        record.check_never(
-            self._messages, "the application has received what it must never receive"
-        )
+        record.check_never(self._messages, "the application received a forbidden message")
         wire = bytes(self._client.received).lower() if self._client else b""
         head = wire.partition(b"\r\n\r\n")[0]
         never = record.case.never
