@@ -161,7 +161,10 @@ class TestCases:
             ([{"call": "result"}], "made.up: no operation was started"),
             ([{"call": "cancel", "of": "x"}], "made.up: no operation was started as 'x'"),
             ([{"call": "result", "of": "x"}], "made.up: no operation was started as 'x'"),
-            ([ACCEPT | {"headers": [["€", "1"]]}], "expected pairs of texts in latin-1 for headers"),
+            (
+                [ACCEPT | {"headers": [["€", "1"]]}],
+                "expected pairs of texts in latin-1 for headers",
+            ),
             ([ACCEPT | {"headers": [[1, 2]]}], "expected pairs of texts in latin-1 for headers"),
             ([{"server": "gives"}], "expected a table for a message, not 'nothing'"),
             ([{"call": "send", "message": 5}], "expected a table for a message, not 5"),
@@ -181,7 +184,7 @@ class TestTargets:
             raise error
 
         target = FacadeTarget(name="mine", versions={}, application=application)
-        told = rf"mine cannot make an application: {type(error).__name__}\\('?no'?\\)$"
+        told = rf"mine cannot make an application: {type(error).__name__}\('?no'?\)$"
         with pytest.raises(FacadeError, match=told):
             play(OPENS, target=target)
 

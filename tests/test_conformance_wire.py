@@ -59,7 +59,7 @@ HEAD = b"HTTP/1.1 101 Switching Protocols\r\nX-A: 1\r\nx-a:2\r\n\r\n"
 class TestResponses:
     def test_a_head_of_101_is_read_alone(self) -> None:
         async def look(client: RawClient) -> Any:
-            return await client.response(1), await client.frame(1)
+            return await client.response(1), await client.read_frame(1)
 
         response, after = seen_of(HEAD + b"\x81\x01x", look)
         assert response == {"status": 101, "headers": {"x-a": ["1", "2"]}}
@@ -128,7 +128,7 @@ class TestFrames:
         ],
     )  # fmt: skip
     def test_a_frame_is_taken_apart(self, written: bytes, seen: Any) -> None:
-        assert seen_of(written, lambda client: client.frame(1)) == seen
+        assert seen_of(written, lambda client: client.read_frame(1)) == seen
 
     def test_a_frame_may_come_in_pieces(self) -> None:
         async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -138,7 +138,7 @@ class TestFrames:
 
         async def main() -> None:
             async with client_of(talk) as client:
-                seen = await client.frame(1)
+                seen = await client.read_frame(1)
                 assert seen["payload"] == b"x" * 126
 
         in_time(main)
@@ -156,8 +156,8 @@ class TestFrames:
 
         async def main() -> None:
             async with client_of(talk) as client:
-                assert (await client.frame(1))["text"] == "x"
-                assert (await client.frame(1, pings=True))["payload"] == b"q"
+                assert (await client.read_frame(1))["text"] == "x"
+                assert (await client.read_frame(1, pings=True))["payload"] == b"q"
                 await client.end(1)
 
         in_time(main)
@@ -176,17 +176,17 @@ class TestFrames:
     ) -> None:
         written = b"\x82\x02aa\x89\x00\x81\x03\xc3\xa9b\x81\x01c"
 
-        assert seen_of(written, lambda client: client.frame(1, until=until)) == seen
+        assert seen_of(written, lambda client: client.read_frame(1, until=until)) == seen
 
     def test_it_is_told_when_it_does_not_come_in_time(self) -> None:
         def look(client: RawClient) -> Any:
-            return client.frame(0.05, until={"text": "x"})
+            return client.read_frame(0.05, until={"text": "x"})
 
         assert seen_of(b"\x82\x02aa", look, stays=True) == {"waits": True, "passed": 2}
 
     def test_compressed_frames_are_inflated_once_it_is_agreed_to(self) -> None:
         async def look(client: RawClient) -> Any:
-            return await client.response(1), await client.frame(1)
+            return await client.response(1), await client.read_frame(1)
 
         head = HEAD.replace(b"X-A: 1", b"Sec-WebSocket-Extensions: permessage-deflate; a=1")
         response, seen = seen_of(head + b"\xc1\x07" + bytes.fromhex("f248cdc9c90700"), look)
@@ -229,7 +229,7 @@ class TestEnds:
     def test_who_reads_no_more_sees_nothing(self) -> None:
         async def look(client: RawClient) -> Any:
             client.pause()
-            return await client.frame(0.05)
+            return await client.read_frame(0.05)
 
         assert seen_of(b"", look, stays=True) == {"waits": True}
 

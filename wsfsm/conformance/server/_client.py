@@ -275,7 +275,7 @@ class RawClient:
         except h11.RemoteProtocolError as error:
             return {"body": body.decode("latin-1"), "complete": False, "error": str(error)}
 
-    async def frame(
+    async def read_frame(
         self, within: float, *, pings: bool = False, until: Pattern | None = None
     ) -> dict[str, Any]:
         """Read the next frame.
@@ -290,7 +290,7 @@ class RawClient:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while True:
-                    seen = await self._read_frame()
+                    seen = await self._take_frame()
                     if seen.get("opcode") == "ping" and not pings:
                         self.write(frame(OPCODES["pong"], seen["payload"]))
                     elif until is None or "ends" in seen or not mismatch(until, seen):
@@ -299,7 +299,7 @@ class RawClient:
                         passed["passed"] += len(_payload(seen.get("text", seen.get("payload", ""))))
         return {"waits": True} | passed
 
-    async def _read_frame(self) -> dict[str, Any]:
+    async def _take_frame(self) -> dict[str, Any]:
         # the buffer is unchanged until a frame is complete, so that a timeout loses nothing
         while (seen := self._parser.next_frame(self._buffer)) is None:
             if not await self._more():

@@ -258,7 +258,7 @@ class Run:
     async def _client_frame(self, step: Step, within: float) -> Mapping[str, Any]:
         given = step.arguments
         pings, until = given.get("pings", False), given.get("until")
-        return await self._connected().frame(within, pings=pings, until=until)
+        return await self._connected().read_frame(within, pings=pings, until=until)
 
     async def _client_find(self, step: Step, within: float) -> Mapping[str, Any]:
         return await self._connected().find(_bytes(step.arguments["data"]), within)
