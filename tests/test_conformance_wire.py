@@ -144,8 +144,8 @@ class TestFrames:
         in_time(main)
 
     def test_the_end_is_told_with_what_is_left(self) -> None:
-        assert seen_of(b"\x81", lambda c: c.frame(1)) == {"ends": "FIN", "bytes": b"\x81"}
-        assert seen_of(b"\x81", lambda c: c.frame(0.05), stays=True) == {"waits": True}
+        assert seen_of(b"\x81", lambda c: c.read_frame(1)) == {"ends": "FIN", "bytes": b"\x81"}
+        assert seen_of(b"\x81", lambda c: c.read_frame(0.05), stays=True) == {"waits": True}
 
     def test_pings_are_answered_unless_they_are_looked_for(self) -> None:
         answers: list[bytes] = []
