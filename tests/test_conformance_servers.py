@@ -372,7 +372,7 @@ class TestProcesses:
                 output.flush()
                 await script("")._listening(targets._Process("", 4711, process, output))
 
-        told = r"listens on port 4711, but .* ended with status 3; .*foreground:\nthe port is taken"
+        told = r"listens on port 4711, but .* exited with status 3. Start it in the foreground. .*:\nthe port is taken"
         with pytest.raises(TargetError, match=told):
             in_time(main)
 
