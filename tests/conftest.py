@@ -1,12 +1,13 @@
-"""The browser in which pages are tested, and the terminal to which commands write."""
+"""Fixtures and hooks of all tests."""
 
 import gc
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
+from coverage import Coverage
 from helpers.asgi import ROOT
 from helpers.plugin_project import Project
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -27,6 +28,23 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run the tests that are marked so without coverage, which would double their time."""
+    coverage = item.get_closest_marker("unmeasured") and Coverage.current()
+    if not coverage:
+        return (yield)
+    coverage.stop()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv(
+                "COVERAGE_PROCESS_CONFIG", raising=False
+            )  # processes measure nothing either
+            return (yield)
+    finally:
+        coverage.start()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from helpers.asgi import ROOT
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 BENCHMARKS = ROOT / "benchmarks"
 ECHOES = {

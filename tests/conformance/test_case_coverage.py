@@ -15,6 +15,8 @@ from wsfsm.messages import from_message
 from wsfsm.server import Policies
 from wsfsm.server._handshake import BadHandshake, read_handshake
 
+pytestmark = pytest.mark.unmeasured
+
 Cell = tuple[str, str]
 
 CASES = load_folder("server")

@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 from wsfsm.diagrams import Diagram, Kind, dot, markdown, mermaid, png, svg
 from wsfsm.fsm import Coupling, Event, Row, Table
 
+pytestmark = pytest.mark.unmeasured
+
 PLAIN = [
     # Graphviz: escape sequences of labels (escString), entities, markup, the end of a string
     "\\", "\\\\", "\\G", "\\N", "\\E", "\\T", "\\H", "\\L", "\\l\\r\\n", "C:\\Games", "\\Gamma", "\\d+\\.",

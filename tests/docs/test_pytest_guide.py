@@ -100,6 +100,7 @@ from wsfsm.conformance.pytest.collect import PlayedCase
             assert (GUIDE.path.parent / link).exists(), link
 
 
+@pytest.mark.long
 class TestTheExample:
     """Its commands are for one folder: the one that they stand in."""
 

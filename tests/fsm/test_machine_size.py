@@ -10,7 +10,7 @@ import pytest
 from wsfsm.diagrams import Diagram, dot, markdown, mermaid
 from wsfsm.fsm import Coupling, Event, Machine, Row, Table
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 SMALL = 250
 GROWTH = 8

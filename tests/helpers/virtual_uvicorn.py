@@ -53,9 +53,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now
 
 
-def in_virtual_time(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def in_virtual_time(
+    main: Callable[[], Coroutine[Any, Any, T]], loop: VirtualLoop | None = None
+) -> T:
     """Run a coroutine in a virtual loop; nothing may reach the loop's exception handler."""
-    loop = VirtualLoop()
+    loop = loop or VirtualLoop()
 
     async def bounded() -> T:
         async with asyncio.timeout(10_000):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from wsfsm.integrations.frames import Close, Failure, FrameEvent, FrameReader, Ping, Pong
 
+pytestmark = pytest.mark.unmeasured
+
 # the largest window: zlib refuses a reference beyond a smaller one or not, depending on the cut
 OFFERS: dict[str, bytes | None] = {
     "without compression": None,

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from wsfsm.integrations.frames import Failure, FrameReader, Ping
 
+pytestmark = pytest.mark.unmeasured
+
 KIB, MIB = 2**10, 2**20
 FRAMES = 64
 NO_TAKEOVER = b"permessage-deflate; client_no_context_takeover"

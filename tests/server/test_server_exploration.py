@@ -16,7 +16,7 @@ from wsfsm.server import _connection as server
 from wsfsm.tables import SERVER, events
 from wsfsm.tables import Output as Out
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 CHOICES: dict[str, dict[str, Any]] = {
     "the defaults": {},

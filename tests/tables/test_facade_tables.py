@@ -12,6 +12,8 @@ from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CL
 from wsfsm.tables.events import BODY_LAST, BODY_MORE, LOST
 from wsfsm.tables.states import WebSocketState
 
+pytestmark = pytest.mark.unmeasured
+
 MACHINES = {machine.name: machine for machine in (CLIENT, APPLICATION)}
 COUPLINGS = {"after_disconnect": AFTER_DISCONNECT, "after_transport_loss": AFTER_TRANSPORT_LOSS}
 SECTIONS = {

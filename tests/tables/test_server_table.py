@@ -7,12 +7,15 @@ from functools import cache
 from typing import TypeAlias
 
 import attrs
+import pytest
 from helpers.asgi import spec
 
 from wsfsm.fsm import Row
 from wsfsm.server._outputs import ConnectionData
 from wsfsm.tables import SERVER, Output
 from wsfsm.tables.states import ServerState
+
+pytestmark = pytest.mark.unmeasured
 
 SECTION = re.compile(
     r"RFC (6455|9110|9112) \d+(\.\d+)*|Connect|Accept|Receive|Send|Disconnect|Disconnected Client"

@@ -25,6 +25,8 @@ import wsfsm.datastructures
 import wsfsm.requests
 from wsfsm.types import Message
 
+pytestmark = pytest.mark.unmeasured
+
 SPEC = spec("starlette")
 DIFFERENCES = SPEC["difference"]
 SCRIPTS = SPEC["script"]

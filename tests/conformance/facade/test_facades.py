@@ -140,6 +140,7 @@ class TestFrameworks:
         assert Verdict.CRASH not in report.counts
 
     @pytest.mark.parametrize("name", FACADES)
+    @pytest.mark.long
     def test_three_runs_are_the_same(self, name: str) -> None:
         first, second, third = (check_facade(facade_target(name)).results for _ in range(3))
 

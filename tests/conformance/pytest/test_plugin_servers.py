@@ -230,6 +230,7 @@ class TestWhatIsPlayedTogether:
         project.run(select="send.text").assert_outcomes(passed=1, errors=1)
 
 
+@pytest.mark.long
 class TestWithXdist:
     @pytest.mark.parametrize("how", ["load", "loadgroup", "worksteal"])
     def test_a_server_is_started_once(self, project: Project, how: str) -> None:

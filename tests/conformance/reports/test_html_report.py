@@ -306,6 +306,7 @@ class TestPage:
 
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [360, 1280])
+    @pytest.mark.long
     def test_it_is_readable(self, browser: Browser, address: str, scheme: str, width: int) -> None:
         with browser.new_context(
             color_scheme="dark" if scheme == "dark" else "light",

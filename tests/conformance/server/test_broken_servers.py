@@ -115,6 +115,7 @@ def test_a_server_that_is_not_broken_fails_no_case() -> None:
     assert loose <= {"handshake.head-too-long"}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_server_fails_the_cases_about_it(name: str) -> None:
     run, caught = BROKEN[name]

@@ -75,6 +75,7 @@ class TestSignals:
 
 
 class TestDying:
+    @pytest.mark.long
     def test_a_crash_is_found_and_blamed_on_its_case(self) -> None:
         told: list[Result] = []
         chosen = cases("accept", "send.text", "send.bytes", "connect.first")
@@ -92,6 +93,7 @@ class TestDying:
         assert {r.case.id for r in report.failures(Level.MUST)} == {r.case.id for r in crashed}
         assert len(report.results) == len(chosen) == len(told)
 
+    @pytest.mark.long
     def test_a_server_that_lives_and_does_not_serve_has_crashed_too(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -102,6 +104,7 @@ class TestDying:
         (crash,) = report.failures()
         assert crash.reason == "it does not serve its application any more"
 
+    @pytest.mark.long
     def test_one_that_grows_deaf_among_many_cases_spoils_no_other(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -132,6 +135,7 @@ class TestDying:
         with pytest.raises(TargetError, match="mute listens, but no request reaches wsfsm"):
             check_server(target, cases("send.text"))
 
+    @pytest.mark.long
     def test_a_death_that_no_case_brings_about_alone_is_told(self) -> None:
         report = check_server(uvicorn("tires"), cases("send.text", "send.bytes", "connect.first"))
 
@@ -190,6 +194,7 @@ uvicorn.main()
         with pytest.raises(TargetError, match="No such option"):
             check_server(target, cases("send.text", "frames.limit"))
 
+    @pytest.mark.long
     def test_one_that_is_deaf_for_a_while_is_told_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 1.5)
         # those that take their time may be late on a busy machine

@@ -34,6 +34,7 @@ from wsfsm.conformance.server._reaper import hire
 pytestmark = pytest.mark.one_python
 
 
+@pytest.mark.long
 class TestOurOwn:
     @pytest.mark.parametrize("name", ["wsfsm", "wsfsm-compat"])
     def test_it_meets_every_must_and_every_should(self, name: str) -> None:

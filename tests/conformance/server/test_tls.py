@@ -47,6 +47,7 @@ class TestCertificates:
         assert not uvicorn("app", variants=TLS).has("tls")
 
 
+@pytest.mark.long
 class TestServers:
     def test_a_server_that_is_not_broken_fails_none(self) -> None:
         report = check_server(uvicorn("app", variants=TLS), cases("tls"))

@@ -12,6 +12,8 @@ from helpers.wire import BINARY, CLOSE, TEXT, Client, close_payload, frame
 from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.types import Message, Receive, Scope, Send
 
+pytestmark = pytest.mark.unmeasured
+
 COUNT = 120
 LAST = 40  # of them, for which the system has room where nothing is read
 SIZE = 1000

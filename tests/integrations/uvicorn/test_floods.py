@@ -17,6 +17,8 @@ from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.server import Policies
 from wsfsm.types import Receive, Scope, Send
 
+pytestmark = pytest.mark.unmeasured
+
 ACCEPT = message("accept")
 OFFER = (b"sec-websocket-extensions", b"permessage-deflate")
 MANY = 20_000

@@ -16,6 +16,8 @@ from helpers.wire import BINARY, CLOSE, PING, PONG, TEXT, Client, close_payload,
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
 from wsfsm.types import Message, Receive, Scope, Send
 
+pytestmark = pytest.mark.unmeasured
+
 SIZE = 4_000_000
 PART = 100_000
 ROOM = 2**15  # bytes that the system keeps for a client that reads slowly

@@ -26,6 +26,8 @@ from helpers.socket_scenarios import (
 )
 from helpers.wire import TEXT, frame, request
 
+pytestmark = pytest.mark.unmeasured
+
 VERSION = b"sec-websocket-version"
 KEY = b"sec-websocket-key"
 OWNED = "RFC 6455 4.2.2"

@@ -25,6 +25,8 @@ from helpers.socket_scenarios import (
 )
 from helpers.wire import BINARY, CLOSE, CONT, PING, TEXT, close_payload, frame
 
+pytestmark = pytest.mark.unmeasured
+
 ASGI = "ASGI 2.5: "
 BYE = frame(CLOSE, close_payload(1001, "bye"))
 ENDED = ("CLOSE 1000", "FIN")

@@ -22,7 +22,7 @@ from tools.soak.plan import Application, Client, Conversation, Ping, Pong, Rest,
 from tools.soak.server import ServerError, ask
 from wsfsm.conformance.server._client import frame
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 ECHO = conversation()
 TALK: Client = ECHO.client

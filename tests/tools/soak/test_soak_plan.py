@@ -12,6 +12,8 @@ from tools.soak.messages import NOTHING, Batch, digest
 from tools.soak.plan import TARGETS, Application, Ping, Pong, Rest, Say, Settle
 from tools.soak.planning import KINDS, plan
 
+pytestmark = pytest.mark.unmeasured
+
 SOME = [plan(5, target, number) for target in TARGETS for number in range(400)]
 TOLD = """
 import sys; sys.path.append(sys.argv[1])
