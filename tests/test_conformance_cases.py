@@ -287,7 +287,7 @@ class TestFiles:
         levels = {level.value for level in Level}
         for case in load_folder(kind):
             assert levels & set(case.requirement.split()) == {case.level.value}, case.id
-            assert not case.requirement.startswith(("What", "Whe", "Who", "Which")), case.id
+            assert not case.requirement.startswith(("What", "Whether", "Who", "Which")), case.id
 
     @pytest.mark.parametrize("kind", SIDES)
     def test_what_demands_nothing_says_why(self, kind: Any) -> None:
