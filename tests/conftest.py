@@ -3,11 +3,16 @@
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 
 import pytest
+from helpers.asgi import ROOT
+from helpers.plugin_project import Project
 from playwright.sync_api import Browser, expect, sync_playwright
-from plugin_project import Project
+
+# tools/ is tested too; it comes last, because the folder must not hide an installed package
+sys.path.append(str(ROOT))
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -22,38 +27,6 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-ON_ONE_PYTHON = {
-    "autobahn_suite",
-    "bench_server",
-    "conformance_check",
-    "conformance_facade_mutants",
-    "conformance_facade_mutants_more",
-    "conformance_html",
-    "conformance_orphans",
-    "conformance_server_deaths",
-    "conformance_server_mutants",
-    "conformance_server_mutants_streams",
-    "conformance_server_mutants_wire",
-    "conformance_servers",
-    "demo_browser",
-    "engine_size",
-    "newer_pythons",
-    "pytest_guide",
-    "pytest_options",
-    "pytest_servers",
-    "server_exploration",
-    "soak_conversations",
-    "soak_phase",
-}
-"""Modules that take long, and whose results do not depend on the version of Python."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.stem.removeprefix("test_") in ON_ONE_PYTHON:
-            item.add_marker("one_python")
 
 
 @pytest.fixture(scope="module")
