@@ -283,6 +283,13 @@ class TestFiles:
         assert used == set(tables(FOLDER / kind / "setups.toml")["setup"])
 
     @pytest.mark.parametrize("kind", SIDES)
+    def test_a_requirement_is_a_sentence_with_its_level_as_verb(self, kind: Any) -> None:
+        levels = {level.value for level in Level}
+        for case in load_folder(kind):
+            assert levels & set(case.requirement.split()) == {case.level.value}, case.id
+            assert not case.requirement.startswith(("What", "Whether", "Who", "Which")), case.id
+
+    @pytest.mark.parametrize("kind", SIDES)
     def test_what_demands_nothing_says_why(self, kind: Any) -> None:
         assert [c.id for c in load_folder(kind) if c.level is Level.MAY and not c.note] == []
 

@@ -68,14 +68,14 @@ class TestTheGuide:
         assert failures(tmp_path) == failures(EXAMPLE)
 
     def test_names_cases_that_are_there(self) -> None:
-        (named, _) = codes("Play some of the cases")
+        (named, _) = codes("Run some of the cases")
         ids = {case.id for case in load_folder("server")}
 
         assert {*re.findall(r'"(\w+\.[\w.-]+)"', named)} <= ids
 
     @pytest.mark.parametrize(
         "code",
-        [*codes("A server"), *codes("Play some of the cases")],
+        [*codes("A server"), *codes("Run some of the cases")],
         ids=["server", "own", "many"],
     )
     def test_has_code_that_pytest_takes(self, pytester: pytest.Pytester, code: str) -> None:

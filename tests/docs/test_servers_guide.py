@@ -37,7 +37,7 @@ def test_a_call_has_these_arguments(cell: str) -> None:
 
 
 def test_every_command_is_there() -> None:
-    assert GUIDE.first_cells("Do commands") == [kind.__name__ for kind in get_args(Command)]
+    assert GUIDE.first_cells("Execute commands") == [kind.__name__ for kind in get_args(Command)]
 
 
 def test_every_exception_is_of_its_family() -> None:

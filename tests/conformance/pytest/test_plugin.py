@@ -61,7 +61,7 @@ class TestWhatIsTold:
             [
                 "fail: server got: message text: expected 'a', got 'a!' (on facades:Loud)",
                 "case:        send.text",
-                "requirement: A text is sent in one message, * (ASGI WebSocket 2.5, Send, must)",
+                "requirement: The facade must send a text in one message, * (ASGI WebSocket 2.5, Send, must)",
                 "expected:    *",
                 "observed:    *",
                 ">  ?. server got *",
@@ -119,7 +119,7 @@ class TestWhatIsTold:
             "verdict": "fail",
             "level": "must",
             "section": "ASGI WebSocket 2.5, Send",
-            "requirement": "A text is sent in one message, as text and not as bytes.",
+            "requirement": "The facade must send a text in one message, as text and not as bytes.",
         }.items():
             assert f'<property name="wsfsm_{name}" value="{value}"' in written
 
