@@ -104,7 +104,7 @@ class TestEveryCellThroughSend:
         websocket, server = connection()
         for step in WAYS[state]:
             run(websocket.send(step))
-        event = websocket._at.application.events[0]
+        event = websocket._joint.application.events[0]
         server.failing = OSError("broken pipe")
 
         with pytest.raises(WebSocketDisconnect) as caught:

@@ -100,7 +100,7 @@ class TestStates:
         assert states(websocket) == ("CONNECTED", "CONNECTED")
         run(websocket.send_text("x"))
         assert len(server.sent) == 1
-        with pytest.raises(AttributeError, match="no state has been set"):
+        with pytest.raises(AttributeError, match="no state was set"):
             delattr(websocket, attribute)
 
     def test_a_double_may_set_them_without_the_classes_own_init(self) -> None:

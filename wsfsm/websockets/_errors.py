@@ -1,7 +1,7 @@
 """The errors of the facade: Starlette's sentence first, then the states of the connection."""
 
 from collections.abc import Iterable
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from wsfsm._closing import code_fault, reason_fault
 from wsfsm._text import describe
@@ -15,8 +15,7 @@ from wsfsm.exceptions import (
 from wsfsm.fsm import AnyEvent, Event
 from wsfsm.messages import Accept
 from wsfsm.types import Message
-from wsfsm.websockets._joint import Place, StateNode
-from wsfsm.websockets._turns import give_turn
+from wsfsm.websockets._joint import End, JointState, StateNode
 
 __all__ = [
     "header_pairs",
@@ -24,7 +23,6 @@ __all__ = [
     "not_open",
     "not_received",
     "not_sent",
-    "refuse",
     "unexpected",
     "unsendable",
     "wrong_mode",
@@ -36,49 +34,40 @@ E = TypeVar("E", bound=IllegalTransition)
 _NO_MORE = 'Cannot call "receive" once a disconnect message has been received.'
 
 
-async def refuse(error: Exception) -> NoReturn:
-    """Raise an error of a call that was refused, after a turn of the event loop.
-
-    An application that makes the same mistake for ever would stop everybody else otherwise.
-    """
-    await give_turn()
-    raise error from None
-
-
-def no_more(place: Place) -> WebSocketDisconnected:
+def no_more(state: JointState, end: End | None) -> WebSocketDisconnected:
     """The error for asking for another message after the last one."""
-    node, event = place.client, "websocket.receive"
-    return _error(WebSocketDisconnected, place, node, event, _NO_MORE)
+    node, event = state.client, "websocket.receive"
+    return _error(WebSocketDisconnected, state, end, node, event, _NO_MORE)
 
 
-def not_received(place: Place, event: AnyEvent) -> IllegalTransition:
+def not_received(state: JointState, end: End | None, event: AnyEvent) -> IllegalTransition:
     """The error for an event that the client machine refuses."""
-    node = place.client
+    node = state.client
     if node.final:  # while this call waited, another one was given the disconnect
-        return _error(ConnectionClosed, place, node, event, _NO_MORE)
-    return _error(IllegalTransition, place, node, event, _expected(node, event))
+        return _error(ConnectionClosed, state, end, node, event, _NO_MORE)
+    return _error(IllegalTransition, state, end, node, event, _expected(node, event))
 
 
-def not_sent(place: Place, event: AnyEvent) -> IllegalTransition:
+def not_sent(state: JointState, end: End | None, event: AnyEvent) -> IllegalTransition:
     """The error for an event that the application machine refuses."""
-    node = place.application
+    node = state.application
     if _over(node):
         done = "a close message has been sent"
         if not node.final:
             done = "a disconnect message has been received"
         sentence = f'Cannot call "send" once {done}.'
-        return _error(ConnectionClosed, place, node, event, sentence)
-    return _error(IllegalTransition, place, node, event, _expected(node, event))
+        return _error(ConnectionClosed, state, end, node, event, sentence)
+    return _error(IllegalTransition, state, end, node, event, _expected(node, event))
 
 
-def not_open(place: Place) -> WebSocketDisconnected:
+def not_open(state: JointState, end: End | None) -> WebSocketDisconnected:
     """The error for asking for data where none is passed."""
-    node, event = place.application, "websocket.receive"
+    node, event = state.application, "websocket.receive"
     if not _over(node):
         sentence = 'WebSocket is not connected. Need to call "accept" first.'
-        return _error(WebSocketDisconnected, place, node, event, sentence)
+        return _error(WebSocketDisconnected, state, end, node, event, sentence)
     sentence = "WebSocket is not connected."
-    return _error(WebSocketDisconnected, place, node, event, sentence)
+    return _error(WebSocketDisconnected, state, end, node, event, sentence)
 
 
 def unexpected(expected: str, message: Message) -> UnexpectedFrame:
@@ -100,7 +89,7 @@ def unexpected(expected: str, message: Message) -> UnexpectedFrame:
     )
 
 
-def unsendable(place: Place, code: object, reason: object) -> Exception | None:
+def unsendable(state: JointState, code: object, reason: object) -> Exception | None:
     """The error for closing an open connection with what no Close frame can have, if so."""
     error: Exception
     if code is not None and (type(code) is bool or not isinstance(code, int)):
@@ -113,7 +102,7 @@ def unsendable(place: Place, code: object, reason: object) -> Exception | None:
         error = ValueError(f"close(): 'reason' {fault}; nothing was sent")
     else:
         return None
-    return type(error)(f"{error}\nState: {_state(place)}.")
+    return type(error)(f"{error}\nState: {_states(state, None)}.")
 
 
 def _over(node: StateNode) -> bool:
@@ -134,12 +123,19 @@ def _expected(node: StateNode, event: AnyEvent) -> str:
     return f"Expected ASGI message {expected}, but got {_literal(event)!r}"
 
 
-def _error(kind: type[E], place: Place, node: StateNode, event: AnyEvent, sentence: str) -> E:
-    end, ended = place.ending, {}
+def _error(  # noqa: PLR0913 - all that an error shows
+    kind: type[E],
+    state: JointState,
+    end: End | None,
+    node: StateNode,
+    event: AnyEvent,
+    sentence: str,
+) -> E:
+    ended = {}
     if end is not None and issubclass(kind, WebSocketDisconnected):
         ended = {"code": end.code, "reason": end.reason, "closed_by": end.closed_by}
     return kind(
-        f"{sentence}\nState: {_state(place)}. Allowed now: {', '.join(node.allowed) or 'nothing'}.",
+        f"{sentence}\nState: {_states(state, end)}. Allowed now: {', '.join(node.allowed) or 'nothing'}.",
         machine=node.machine,
         state=node.state,
         event=str(event),
@@ -148,13 +144,12 @@ def _error(kind: type[E], place: Place, node: StateNode, event: AnyEvent, senten
     )
 
 
-def _state(place: Place) -> str:
-    state = f"client {place.client.state.name}, application {place.application.state.name}"
-    end = place.ending
+def _states(state: JointState, end: End | None) -> str:
+    text = f"client {state.client.state.name}, application {state.application.state.name}"
     if end is None:
-        return state
+        return text
     reason = f" {end.reason!r}" if end.reason else ""
-    return f"{state}; the connection was ended by the {end.closed_by} with code {end.code}{reason}"
+    return f"{text}; the connection was ended by the {end.closed_by} with code {end.code}{reason}"
 
 
 def wrong_type(call: str, name: str, value: object, expected: str) -> TypeError:
