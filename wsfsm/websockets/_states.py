@@ -112,7 +112,9 @@ class StateAttributes(HTTPConnection[StateT]):
         try:
             joint, end = self.__dict__["_before_set"].pop()
         except (KeyError, IndexError):
-            raise AttributeError("no state was set that could be taken back") from None
+            raise AttributeError(
+                "a state that was not set on this instance cannot be deleted"
+            ) from None
         if end is not None:
             set_end(self, end)
         self._enter(joint)

@@ -98,7 +98,7 @@ class WebSocket(StateAttributes[StateT]):
             self._enter(after)
 
     async def _receive_through_hooks(self) -> Message:
-        """Receive for a method that wants data, through the hooks that Starlette has."""
+        """Receive data as Starlette does, through `receive` and `_raise_on_disconnect`."""
         if self._joint.application.state is not WebSocketState.CONNECTED:
             await refuse(_errors.not_open(self._joint, self._ended()))
         message = await self.receive()
@@ -115,6 +115,7 @@ class WebSocket(StateAttributes[StateT]):
             UnexpectedFrame: The message is not text; it is kept in the error, and the
                 connection stays usable.
         """
+        # receive_bytes begins alike: a function for both would cost 4 % of an echo, a coroutine 10 %
         if self._joint is OPEN and self.__class__.receive is _RECEIVE:
             receive = self._receive
             message = await receive()
@@ -221,7 +222,7 @@ class WebSocket(StateAttributes[StateT]):
                 its cause.
             ConnectionClosed: The connection is over.
             IllegalTransition: The message may not be sent now; nothing was sent.
-            MalformedMessage: That is not a message.
+            MalformedMessage: `message` is not a message.
         """
         joint = self._joint
         try:
@@ -245,7 +246,7 @@ class WebSocket(StateAttributes[StateT]):
                 raise self._lost() from error
 
     def _lost(self) -> WebSocketDisconnect:
-        """Take the loss of the transport, which an `OSError` out of the server's send reports."""
+        """Take the loss of the transport, which the server's send reports by an `OSError`."""
         joint = self._joint
         if not joint.over:
             set_end(self, End.without_frame("transport"))
@@ -257,7 +258,7 @@ class WebSocket(StateAttributes[StateT]):
         subprotocol: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] | None = None,
     ) -> None:
-        """Accept the connection, after waiting for its ``websocket.connect`` if need be.
+        """Accept the connection, after receiving its ``websocket.connect`` if that is still to come.
 
         Args:
             subprotocol: The subprotocol to speak, one of ``scope["subprotocols"]``.
@@ -278,7 +279,7 @@ class WebSocket(StateAttributes[StateT]):
             await refuse(_errors.not_sent(self._joint, self._ended(), "websocket.accept"))
         if "websocket.connect" in self._joint.on_receive:
             message = await self.receive()
-            if message["type"] != "websocket.connect":  # another task was given the connect
+            if message["type"] != "websocket.connect":  # another task received the connect
                 raise _errors.not_received(_INITIAL, None, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
 
@@ -304,7 +305,7 @@ class WebSocket(StateAttributes[StateT]):
         """Send a binary message.
 
         Args:
-            data: The payload; of what can change, a copy is sent (ASGI: a byte string).
+            data: The payload. The server gets `bytes`, as ASGI says: others are copied.
 
         Raises:
             TypeError: `data` is not bytes-like; nothing was sent.
@@ -351,10 +352,9 @@ class WebSocket(StateAttributes[StateT]):
     async def close(self, code: int = _NORMAL, reason: str | None = None) -> None:
         """Close the connection; before the accept, reject it with HTTP 403.
 
-        Before the accept neither code nor reason reaches the client, so that any are taken, and
-        passed on to the server as they are. Where the client has left already there is nothing
-        to close: nothing is sent, and nothing is raised. During a denial response there is no
-        close either way: it is refused.
+        Before the accept neither code nor reason reaches the client, so both are passed on to
+        the server unchecked. After the client has left there is nothing to close: nothing is
+        sent, and nothing is raised. During a denial response a close is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).
@@ -368,7 +368,7 @@ class WebSocket(StateAttributes[StateT]):
                 nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        # defaults need no check, and neither does a close that does not go out as a frame
+        # a check costs as much as the rest; defaults pass it, and only an open connection sends a frame
         if (code is not _NORMAL or reason is not None) and self._joint.application is _CONNECTED:
             error = _errors.unsendable(self._joint, code, reason)
             if error is not None:
@@ -385,7 +385,7 @@ class WebSocket(StateAttributes[StateT]):
         if _DENIAL not in (self.scope.get("extensions") or ()):
             error = RuntimeError(
                 "The server doesn't support the Websocket Denial Response extension.\n"
-                f"{_DENIAL!r} is not among the scope's extensions; close() rejects with HTTP 403."
+                f"The scope's extensions do not list {_DENIAL!r}; close() rejects with HTTP 403 instead."
             )
             await refuse(error)
         await response(self.scope, self.receive, self.send)
