@@ -1,8 +1,7 @@
 """The two machines and their couplings compiled together: what the facade steps through.
 
-The state of a connection is one variable that points at a `JointState`: the states of both machines,
-and the joint state that each event leads to. Two variables, one for each machine, would need the
-couplings as code.
+The state of a connection is a `JointState`: the nodes of both machines, and the joint state that each
+event leads to. With a state for each machine, the couplings would have to be code.
 """
 
 from collections.abc import Mapping
