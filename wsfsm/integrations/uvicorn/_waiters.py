@@ -1,7 +1,7 @@
 """Tasks that wait for something to change, each of which looks for itself whether it has.
 
 An `asyncio.Event` would wake all of them at once, so that of many messages each costs a turn of
-every task. It would also cost 470 bytes for each idle connection, and 3 % of an echo.
+every task. It would also cost 470 bytes for each idle connection, and up to 3 % of an echo.
 """
 
 import asyncio
