@@ -77,7 +77,7 @@ def test_connect_illegal_send_accept_echo_and_close(page: Page) -> None:
     press(page, "send")
     logged(
         page,
-        r"websocket\.send.*IllegalTransition: Expected ASGI message .*Allowed now: websocket\.accept",
+        r"websocket\.send.*IllegalTransition: Expected ASGI message .*allowed now: websocket\.accept",
     )
     lit(page, "CONNECTED", "CONNECTING")
 

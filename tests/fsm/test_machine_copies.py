@@ -16,7 +16,7 @@ from helpers.lamp import BLACKOUT, DARK, LAMP, OFF, STEP, Light
 from wsfsm.diagrams import DIAGRAMS, Diagram, dot
 from wsfsm.fsm import Event, Machine, Node, Row, Table
 from wsfsm.tables import APPLICATION, CLIENT, SERVER
-from wsfsm.websockets._joint import PRODUCT, Ended, ProductMachine
+from wsfsm.websockets._joint import OPEN, OPEN_HOOKED, PRODUCT, End, JointState, ProductMachine
 
 TESTS = Path(__file__).parents[1]
 ROW = LAMP.table.rows[0]
@@ -188,11 +188,15 @@ class TestChangedCopies:
 
 class TestJoints:
     def test_how_a_connection_has_ended_is_kept(self) -> None:
-        ended = Ended(PRODUCT.initial, 4000, "enough", "client")
-        for twin in (copy.copy(ended), copy.deepcopy(ended), pickle.loads(pickle.dumps(ended))):
-            assert twin.joint is PRODUCT.initial
+        end = End(4000, "enough", "client")
+        for twin in (copy.copy(end), copy.deepcopy(end), pickle.loads(pickle.dumps(end))):
             assert (twin.code, twin.reason, twin.closed_by) == (4000, "enough", "client")
 
-    def test_those_of_another_pair_are_not_pickled_as_ours(self) -> None:
+    @pytest.mark.parametrize("joint", [PRODUCT.initial, OPEN, OPEN_HOOKED])
+    def test_a_copy_of_a_joint_state_is_the_joint_state(self, joint: JointState) -> None:
+        for twin in (copy.copy(joint), copy.deepcopy(joint), pickle.loads(pickle.dumps(joint))):
+            assert twin is joint
+
+    def test_a_joint_state_of_another_product_is_not_pickled_as_ours(self) -> None:
         with pytest.raises(pickle.PicklingError, match="PRODUCT"):
-            pickle.dumps(ProductMachine().initial)
+            pickle.dumps(ProductMachine("PRODUCT").initial)

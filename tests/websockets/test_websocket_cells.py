@@ -104,7 +104,7 @@ class TestEveryCellThroughSend:
         websocket, server = connection()
         for step in WAYS[state]:
             run(websocket.send(step))
-        event = websocket._at.application.events[0]
+        event = websocket._joint.application.events[0]
         server.failing = OSError("broken pipe")
 
         with pytest.raises(WebSocketDisconnect) as caught:
@@ -144,7 +144,7 @@ class TestEveryCellThroughSend:
 
         first, second = str(caught.value).split("\n")
         assert first == sentence
-        assert second.startswith(f"State: client CONNECTING, application {state}")
+        assert second.startswith(f"The client is CONNECTING and the application is {state}; ")
 
     def test_the_second_line_tells_what_is_allowed(self) -> None:
         websocket, _ = accepted()
@@ -154,8 +154,8 @@ class TestEveryCellThroughSend:
 
         assert caught.value.allowed == ("websocket.send", "websocket.close")
         assert str(caught.value).split("\n")[1] == (
-            "State: client CONNECTED, application CONNECTED. "
-            "Allowed now: websocket.send, websocket.close."
+            "The client is CONNECTED and the application is CONNECTED; "
+            "allowed now: websocket.send, websocket.close."
         )
 
 

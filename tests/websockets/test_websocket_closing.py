@@ -49,11 +49,11 @@ SENDABLE: list[tuple[Any, ...]] = [
     (None,),  # ASGI: the same as missing
 ]
 UNSENDABLE: list[tuple[tuple[Any, ...], type[Exception], str]] = [
-    ((True,), TypeError, "close() takes int as 'code', got bool True; nothing was sent"),
-    (("1000",), TypeError, "close() takes int as 'code', got str '1000'; nothing was sent"),
-    ((1000.0,), TypeError, "close() takes int as 'code', got float 1000.0; nothing was sent"),
-    ((1000, b"x"), TypeError, "close() takes str or None as 'reason', got bytes b'x'; nothing was"),
-    ((1000, ["x"]), TypeError, "close() takes str or None as 'reason', got list ['x']; nothing"),
+    ((True,), TypeError, "close(): 'code' must be int, got bool True; nothing was sent"),
+    (("1000",), TypeError, "close(): 'code' must be int, got str '1000'; nothing was sent"),
+    ((1000.0,), TypeError, "close(): 'code' must be int, got float 1000.0; nothing was sent"),
+    ((1000, b"x"), TypeError, "close(): 'reason' must be str or None, got bytes b'x'; nothing was"),
+    ((1000, ["x"]), TypeError, "close(): 'reason' must be str or None, got list ['x']; nothing"),
     *(
         ((code,), ValueError, f"close(): 'code' must be 1000-1003, 1007-1014 or 3000-4999, got int {code}; nothing was sent")
         for code in (0, -1, 401, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70000)
@@ -115,7 +115,7 @@ class TestAfterTheAccept:
         assert type(caught.value) is kind
         first, second = str(caught.value).split("\n")
         assert first.startswith(text)
-        assert second == "State: client CONNECTED, application CONNECTED."
+        assert second == "The client is CONNECTED and the application is CONNECTED."
         assert server.sent == []
         assert states(websocket) == ("CONNECTED", "CONNECTED")
         run(websocket.close(1011))

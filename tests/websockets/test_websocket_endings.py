@@ -77,8 +77,9 @@ class TestDisconnect:
         assert (error.code, error.reason, error.closed_by) == (4001, "bye", "client")
         assert str(error).startswith(
             f"{AFTER_DISCONNECT.replace('receive', 'send', 1)}"
-            "\nState: client DISCONNECTED, application CONNECTED; "
-            "the connection was ended by the client with code 4001 'bye'."
+            "\nThe client is DISCONNECTED and the application is CONNECTED; "
+            "allowed now: websocket.close. "
+            "The connection was ended by the client with code 4001 'bye'."
         )
         assert (server.incoming, server.sent) == ([], [])
 
@@ -97,8 +98,9 @@ class TestDisconnect:
         assert (error.code, error.reason, error.closed_by) == (4001, "bye", "client")
         assert (error.machine, error.event, error.allowed) == ("client", "websocket.receive", ())
         assert str(error).startswith(
-            f"{AFTER_DISCONNECT}\nState: client DISCONNECTED, application CONNECTED; "
-            "the connection was ended by the client with code 4001 'bye'."
+            f"{AFTER_DISCONNECT}\nThe client is DISCONNECTED and the application is CONNECTED; "
+            "nothing is allowed now. "
+            "The connection was ended by the client with code 4001 'bye'."
         )
         assert (server.incoming, server.sent) == ([], [])
 

@@ -128,6 +128,14 @@ def on_the_instance_before_the_accept(base: Any, name: str, hook: Hook, _: ExitS
     return websocket
 
 
+def in_an_init_of_its_own(base: Any, name: str, hook: Hook, _: ExitStack) -> Any:
+    def init(self: Any, *args: Any) -> None:
+        setattr(self, name, partial(hook, self))
+        base.__init__(self, *args)
+
+    return accepted(type(base)("Mine", (base,), {"__init__": init}))
+
+
 def on_the_instance_as_a_method(base: Any, name: str, hook: Hook, _: ExitStack) -> Any:
     websocket = accepted(base)
     setattr(websocket, name, hook.__get__(websocket))
@@ -156,6 +164,7 @@ WAYS: list[Way] = [
     by_class,
     on_the_instance,
     on_the_instance_before_the_accept,
+    in_an_init_of_its_own,
     on_the_instance_as_a_method,
     on_an_instance_whose_states_were_set,
 ]
@@ -262,11 +271,11 @@ class TestOneRule:
             pass
 
         websocket = accepted(wsfsm.WebSocket)
-        place = websocket._at
+        joint = websocket._joint
         with mock.patch.object(Other, "send"), mock.patch.object(Other, "receive"):
             accepted(wsfsm.WebSocket).send = mock.AsyncMock()
-            assert websocket._at is place
-            assert accepted(wsfsm.WebSocket)._at is place
+            assert websocket._joint is joint
+            assert accepted(wsfsm.WebSocket)._joint is joint
 
     def test_a_mock_of_an_open_connection_catches_what_it_sends_and_no_longer(self) -> None:
         server = Server([CONNECT])

@@ -100,8 +100,18 @@ class TestStates:
         assert states(websocket) == ("CONNECTED", "CONNECTED")
         run(websocket.send_text("x"))
         assert len(server.sent) == 1
-        with pytest.raises(AttributeError, match="no state has been set"):
+        with pytest.raises(AttributeError, match="was not set on this instance"):
             delattr(websocket, attribute)
+
+    def test_a_mock_takes_back_the_end_of_the_connection(self) -> None:
+        websocket, _ = left(code=4001)
+
+        with mock.patch.object(websocket, "client_state", WebSocketState.DISCONNECTED):
+            pass
+
+        with pytest.raises(ConnectionClosed) as caught:
+            run(websocket.send_text("x"))
+        assert (caught.value.code, caught.value.closed_by) == (4001, "client")
 
     def test_a_double_may_set_them_without_the_classes_own_init(self) -> None:
         class Double(WebSocket):

@@ -20,7 +20,7 @@ from helpers.virtual_uvicorn import Link, Transport, in_virtual_time, turns
 from helpers.wire import CLOSE, TEXT, close_payload, frame
 
 from wsfsm.integrations import frames
-from wsfsm.integrations.uvicorn import WebSocketProtocol, _access, _protocol
+from wsfsm.integrations.uvicorn import WebSocketProtocol, _access, _protocol, _writer
 from wsfsm.integrations.uvicorn import _http as heads
 from wsfsm.integrations.uvicorn import _inbound as inbound
 from wsfsm.server import ServerConnection
@@ -138,8 +138,9 @@ INTERNALS = {
     "control frames": (_protocol, "control_frame"),
     "data frames": (_protocol, "data_frame"),
     "counters": (_protocol, "look"),
+    "counters at the end": (_writer, "look"),
     "the look at the peer": (inbound, "is_gone"),
-    "half closing": (_protocol, "can_half_close"),
+    "half closing": (_writer, "can_half_close"),
 }
 
 

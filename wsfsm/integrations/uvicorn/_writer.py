@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Final, Protocol
 
 from wsfsm.integrations.frames import control_frame
-from wsfsm.integrations.uvicorn._traffic import closing
+from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, can_half_close, closing, look
 from wsfsm.server.commands import SendPong
 
 __all__ = ["FrameWriter"]
@@ -16,6 +16,7 @@ _QUICK: Final = 0.0005  # seconds in which an application answers a message with
 _STREAK: Final = 32  # messages in a row that are answered so before frames are kept
 _LONGEST: Final = 0.002  # seconds for which a frame is kept at most
 _PONGS: Final = 16  # that are written of one read
+_LOOK: Final = 0.1  # seconds between looks at data that the peer has not taken
 
 
 class Host(Protocol):
@@ -155,6 +156,34 @@ class FrameWriter:
         """Write what is kept and the answers to Pings: nothing can be written after them."""
         self.write_pongs()
         self.flush()
+
+    def close_transport(self, *, at_eof: bool) -> None:
+        """Write all that is left, and close the transport, or this side of it if the peer may send on.
+
+        Args:
+            at_eof: Whether the peer has closed its side.
+        """
+        self.finish()
+        if at_eof or not can_half_close(self._transport):
+            self._close_when_taken()
+        elif not self._transport.is_closing():
+            try:
+                self._transport.write_eof()
+            except OSError:  # the peer is gone already
+                self._transport.abort()
+
+    def _close_when_taken(self) -> None:
+        """Close both sides, once the peer has taken nearly all: a close of TLS has its own limit."""
+        # a transport of TLS cannot be aborted if it is closed twice
+        if self._transport.is_closing():
+            return
+        try:
+            if look(self._transport, self.written, read=0).waiting > IN_FLIGHT:
+                self._loop.call_later(_LOOK, self._close_when_taken)
+            else:
+                self._transport.close()
+        except Exception as error:  # noqa: BLE001 - of the transport
+            self._host.fail(error)
 
     def flush(self) -> None:
         """Write what is kept."""
