@@ -85,7 +85,7 @@ def _utf8(record: Sendable, key: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise _wrong(record, key, f"has no form in UTF-8, got {describe(text)}") from None
+        raise _wrong(record, key, f"must be encodable as UTF-8, got {describe(text)}") from None
 
 
 def _accept(record: Accept, subprotocols: Collection[str], *, mend: bool) -> Accept:
