@@ -276,7 +276,7 @@ class Table(Immutable, Generic[S]):
             if state in known:
                 raise DuplicateRow(
                     f"{where}: the states {known[state]!r} and {state!r} are equal, "
-                    f"which lists one state twice"
+                    f"so one state is listed twice"
                 )
             if name in names:
                 raise DuplicateRow(
