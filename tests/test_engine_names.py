@@ -146,7 +146,9 @@ class TestStates:
         )
 
     def test_a_str_and_a_member_of_its_name_are_two_of_one_name(self) -> None:
-        with pytest.raises(DuplicateRow, match=r"'OPEN' and <Door\.OPEN: 1>, have the same name, OPEN"):
+        with pytest.raises(
+            DuplicateRow, match=r"'OPEN' and <Door\.OPEN: 1>, have the same name, OPEN"
+        ):
             table("OPEN", "push", Door.OPEN)
 
     @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ def test_a_log_is_parsed_entry_by_entry() -> None:
         Entry("DEBUG", "asyncio", "Using selector"),
         Entry("WARNING", "uvicorn.error", "Invalid HTTP request received."),
         Entry("ERROR", "uvicorn.error", DELIBERATE),
-        Entry("ERROR", "uvicorn.error", "ASGI application returned without completing its answer"),
+        Entry(
+            "ERROR", "uvicorn.error", "ASGI application returned without completing its response"
+        ),
     ],
 )
 def test_an_expected_entry_is_not_a_complaint(entry: Entry) -> None:

@@ -179,8 +179,8 @@ class TestTheEnvironment:
     @pytest.mark.parametrize(
         ("variable", "text", "error"),
         [
-            ("CLOSE_TIMEOUT", "-1", "close_timeout must be a number of seconds above 0"),
-            ("CLOSE_TIMOUT", "1", "WSFSM_SERVER_CLOSE_TIMOUT must be one of"),
+            ("CLOSE_TIMEOUT", "-1", "close_timeout must be a finite number of seconds above 0"),
+            ("CLOSE_TIMOUT", "1", "variable WSFSM_SERVER_CLOSE_TIMOUT, must be one of"),
             ("PING_INTERVAL", "5", "has no effect in uvicorn, use its option --ws-ping-interval"),
             ("PING_TIMEOUT", "5", "has no effect in uvicorn, use its option --ws-ping-timeout"),
             ("MAX_MESSAGE_SIZE", "5", "has no effect in uvicorn, use its option --ws-max-size"),
