@@ -300,7 +300,7 @@ class ServerConnection:
         offered = self.handshake.subprotocols if self.handshake else ()
         record = outgoing(message, offered, mend=self.policies.wrong_accept == "mend")
         if isinstance(record, ResponseBody) and (text := self._data.check_content_length(record)):
-            raise MalformedMessage(f'{record.type}: "body": {text}', key="body", message=message)
+            raise MalformedMessage(f'{record.type}: "body" {text}', key="body", message=message)
         return record
 
     def _event(self, record: Sendable) -> AnyEvent:

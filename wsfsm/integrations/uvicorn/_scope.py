@@ -1,4 +1,4 @@
-"""The scope of a WebSocket, as uvicorn makes it."""
+"""The scope of a WebSocket in uvicorn."""
 
 import asyncio
 from typing import Any
@@ -19,13 +19,13 @@ def make_scope(
     config: Config,
     state: dict[str, Any],
 ) -> Scope:
-    """The scope (ASGI 2.5, WebSocket Connection Scope), all but its subprotocols.
+    """Create the scope (ASGI 2.5, WebSocket Connection Scope), without its subprotocols.
 
     Args:
-        request: The head of the request, whose headers are the application's from now on.
+        request: The head of the request. The application gets its list of headers, not a copy.
         transport: The transport.
         config: uvicorn's options.
-        state: State of the lifespan.
+        state: State of the lifespan, of which the scope gets a copy.
     """
     raw_path, _, query_string = request.target.partition(b"?")
     return {
