@@ -158,7 +158,7 @@ def test_the_loss_of_the_transport(page: Page) -> None:
         ("echo", r"browser.*message.*hello"),
         ("early", r"IllegalTransition"),
         ("deny", r"browser.*closed.*code=1006"),
-        ("drop", r"transport.*cut off"),
+        ("drop", r"transport.*aborted"),
         ("over", r"ConnectionClosed"),
     ],
 )
@@ -173,7 +173,7 @@ def test_every_scenario_shows_its_point_at_one_click(page: Page, scenario: str, 
 
 def test_what_a_browser_refuses_is_said(page: Page) -> None:
     press(page, "client-text")
-    expect(page.locator("#problem")).to_contain_text("press Connect first")
+    expect(page.locator("#problem")).to_contain_text("Press Connect first")
     press(page, "send")
     expect(page.locator("#problem")).to_contain_text("no connection")
 

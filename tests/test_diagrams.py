@@ -180,7 +180,9 @@ class TestDiagram:
 
     @pytest.mark.parametrize("part", ["machine", "target", "event"])
     def test_couplings_of_what_is_not_drawn_are_refused(self, part: str) -> None:
-        with pytest.raises(BadCoupling, match=r"other.*must be in the diagram, which has only light, "):
+        with pytest.raises(
+            BadCoupling, match=r"other.*must be in the diagram, which has only light, "
+        ):
             Diagram([LIGHT, STRANGE], [coupling(**{part: "other"})])
 
     def test_events_have_the_kind_of_their_machine_unless_they_are_occurrences(self) -> None:
@@ -366,7 +368,7 @@ class TestMermaid:
         drawn = mermaid(DIAGRAMS["both"])
 
         assert "\n    m0 --> m1 : after websocket.disconnect,<br/>application allows only" in drawn
-        assert "\n    m1 --> m0 : after <i>transport lost</i>,<br/>client reads" in drawn
+        assert "\n    m1 --> m0 : after <i>transport lost</i>,<br/>client shows" in drawn
 
     def test_no_name_can_break_out_of_it(self) -> None:
         # a harmless character, the number of another one, or markup of ours

@@ -97,7 +97,7 @@ class TestGraphviz:
         found = texts(svg(Diagram(tables, [tie])))
 
         assert found[r"after \N,"] == 1
-        assert found["C:\\Games takes nothing"] + found["C:\\Games delivers nothing"] == 1
+        assert found["C:\\Games allows nothing"] + found["C:\\Games forwards nothing"] == 1
         assert found["and shows \\"] == 1
 
     @pytest.mark.parametrize("merge_edges", [False, True])

@@ -139,8 +139,8 @@ class TestHeaders:
 
         lines = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
         assert lines == [
-            "a header of the server cannot be sent: b'x y': b'1'",
-            "a header of the server cannot be sent: b'a': b'1\\r\\nb: 2'",
+            "invalid default header left out of responses: b'x y', b'1'",
+            "invalid default header left out of responses: b'a', b'1\\r\\nb: 2'",
         ]
 
     def test_the_options_of_uvicorn_reach_it(self) -> None:

@@ -159,7 +159,7 @@ class ConnectionData:
         if left is None or size == left or (size < left and part.more_body):
             return ""
         which = "at most" if part.more_body else "exactly"
-        return f"must have {which} {left} bytes, the rest of the content-length, got {size}"
+        return f"must have a size of {which} {left}, the rest of the content-length, got {size}"
 
     # Handlers of the outputs
 
