@@ -180,7 +180,7 @@ def test_what_a_browser_refuses_is_said(page: Page) -> None:
     press(page, "connect")
     lit(page, "CONNECTED", "CONNECTING")
     press(page, "client-text")
-    expect(page.locator("#problem")).to_contain_text("while its WebSocket is connecting")
+    expect(page.locator("#problem")).to_contain_text("its WebSocket is connecting")
     page.locator("#client-close [name=code]").fill("1002")
     press(page, "client-close")
     expect(page.locator("#problem")).to_contain_text("1002")
