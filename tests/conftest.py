@@ -1,4 +1,4 @@
-"""The browser in which pages are tested, and the terminal to which commands write."""
+"""Fixtures and marks that several modules share."""
 
 import gc
 import os
@@ -47,7 +47,7 @@ ON_ONE_PYTHON = {
     "soak_conversations",
     "soak_phase",
 }
-"""Modules that take long, and whose results do not depend on the version of Python."""
+"""Modules that take long and do not depend on the version of Python."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,7 +63,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("WSFSM_REQUIRE_TOOLS"):
             pytest.fail(reason)
         pytest.skip(reason)
-    expect.set_options(timeout=30_000)  # of a busy machine
+    expect.set_options(timeout=30_000)  # for a busy machine
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield running
@@ -72,17 +72,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def graphviz() -> None:
-    """Graphviz; a test that needs it is skipped where it is missing, unless it must not be."""
+    """Skip a test if Graphviz is missing, or fail it if the tools are required."""
     if shutil.which("dot") is None:
-        told = "needs Graphviz, whose program 'dot' is not on the PATH"
+        reason = "needs Graphviz, but its program 'dot' is not on the PATH"
         if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal that breaks no lines, and that has no colours."""
+    """Set up a terminal without line breaks and colours."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
@@ -90,12 +90,12 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project that uses the plugin."""
-    monkeypatch.delenv("CI", raising=False)  # pytest shortens less there
+    monkeypatch.delenv("CI", raising=False)  # because pytest shortens less in CI
     return Project(pytester)
 
 
 @pytest.fixture
 def swept() -> Iterator[None]:
-    """Nothing is left behind for the next test."""
+    """Collect garbage, so that it does not affect the next test."""
     yield
     gc.collect()
