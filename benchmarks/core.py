@@ -74,7 +74,7 @@ def h11_opened() -> h11.Connection:
 
 
 def one_event() -> dict[str, Step]:
-    """An event that does not change the state, and only the step of the machine."""
+    """Take an event that does not change the state, with nothing but the machine."""
     node = SERVER.nodes[opened().state]
     state = ConnectionState()
     state.process_event(h11.CLIENT, h11.Request)
@@ -127,7 +127,7 @@ def message_out() -> dict[str, Step]:
 
 
 def connection() -> dict[str, Step]:
-    """A handshake, and a Close with its answer; with h11, a request and a response."""
+    """Do a handshake, and answer a Close; with h11, answer a request with a response."""
 
     def with_core() -> None:
         connection = opened()

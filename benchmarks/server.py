@@ -289,7 +289,9 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, help="the rounds of each workload (default: 15, with --quick 3)")
+    parser.add_argument(
+        "--rounds", type=int, help="the rounds of each workload (default: 15, with --quick 3)"
+    )
     parser.add_argument("--quick", action="store_true", help="only check that the benchmark works")
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, help="measure only these servers")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=[*SECTIONS])

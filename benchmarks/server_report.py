@@ -5,7 +5,10 @@ from typing import Final, TypeAlias
 Table: TypeAlias = dict[str, dict[str, float]]
 """Row -> candidate -> figure."""
 
-BASES: Final = ("uvicorn-sansio", "uvicorn-wsproto")  # uvicorn's own classes; the better one is 1.00
+BASES: Final = (
+    "uvicorn-sansio",
+    "uvicorn-wsproto",
+)  # uvicorn's own classes; the better one is 1.00
 RATE: Final = "connections a second"  # the only row in which higher is better
 
 

@@ -143,7 +143,7 @@ class Connection:
         self.changed.clear()
         await self.changed.wait()
 
-    # What the core commands
+    # Commands of the core
 
     def do(self, commands: list[Command]) -> None:
         for command in commands:

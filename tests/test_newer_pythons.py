@@ -146,7 +146,10 @@ class TestWhereItCannotBe:
         machine.state["mirrors"] = "cdrom:[a disc]/\n"
         status, output = machine.run()
 
-        assert (status, sentence(output)) == (77, "skipped, because apt does not have a mirror of Debian")
+        assert (status, sentence(output)) == (
+            77,
+            "skipped, because apt does not have a mirror of Debian",
+        )
         assert "update -qq" in machine.calls("apt-get")
         assert not machine.calls("debootstrap")
 

@@ -128,7 +128,9 @@ def test_every_growth_is_a_fault(key: str, value: object, told: str) -> None:
 def test_a_neighbour_waits_no_longer_than_turns_explain() -> None:
     waiting = attrs.evolve(outcome(), gaps=[0.01, 2.0], lag=0.1)
 
-    assert grown(waiting) == ["a neighbour waited for 2.00 s, although no turn took longer than 0.12 s"]
+    assert grown(waiting) == [
+        "a neighbour waited for 2.00 s, although no turn took longer than 0.12 s"
+    ]
     assert grown(attrs.evolve(waiting, lag=0.5)) == []
 
 

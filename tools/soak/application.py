@@ -58,7 +58,7 @@ _turns: Final = Turns()
 
 
 async def app(scope: Any, receive: Receive, send: Send) -> None:
-    """The ASGI application."""
+    """Serve lifespan, HTTP and conversations."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
     elif scope["type"] == "http":
