@@ -39,7 +39,7 @@ newer: ## Run the tests on CPython 3.14 and 3.15 of Debian unstable (needs Debia
 	tools/newer_pythons $(NEWER)
 
 autobahn: $(VENV)/test ## Run Autobahn|Testsuite against the class in uvicorn (needs Python 2.7)
-	$(BIN)/python tests/autobahn_suite.py --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
+	$(BIN)/python -m tools.autobahn --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
 
 uvicorn-suite: $(VENV)/test ## Run uvicorn's own WebSocket tests on CompatWebSocketProtocol
 	$(BIN)/python -m tools.uvicorn_suite
@@ -48,7 +48,7 @@ framework-suites: $(VENV)/test ## Run Starlette's and FastAPI's own WebSocket te
 	$(BIN)/python -m tools.framework_suites
 
 conformance: $(VENV)/bench $(VENV)/test ## Play all conformance cases on all targets; write specs/RESULTS.md
-	$(BIN)/python tests/conformance_results.py $(CONFORMANCE)
+	$(BIN)/python -m tools.publish_results $(CONFORMANCE)
 
 soak: $(VENV)/bench $(VENV)/test ## Play and check random conversations on real servers (SECONDS=, SEED=)
 	$(BIN)/python -m tools.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)

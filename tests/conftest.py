@@ -1,13 +1,19 @@
-"""Fixtures and marks that several modules share."""
+"""Fixtures and hooks of all tests."""
 
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 
 import pytest
+from coverage import Coverage
+from helpers.asgi import ROOT
+from helpers.plugin_project import Project
 from playwright.sync_api import Browser, expect, sync_playwright
-from plugin_project import Project
+
+# tools/ is tested too; it comes last, because the folder must not hide an installed package
+sys.path.append(str(ROOT))
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -24,36 +30,21 @@ OPTIONS = [
 ]
 
 
-ON_ONE_PYTHON = {
-    "autobahn_suite",
-    "bench_server",
-    "conformance_check",
-    "conformance_facade_mutants",
-    "conformance_facade_mutants_more",
-    "conformance_html",
-    "conformance_orphans",
-    "conformance_server_deaths",
-    "conformance_server_mutants",
-    "conformance_server_mutants_streams",
-    "conformance_server_mutants_wire",
-    "conformance_servers",
-    "demo_browser",
-    "engine_size",
-    "newer_pythons",
-    "pytest_guide",
-    "pytest_options",
-    "pytest_servers",
-    "server_exploration",
-    "soak_conversations",
-    "soak_phase",
-}
-"""Modules that take long and do not depend on the version of Python."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.stem.removeprefix("test_") in ON_ONE_PYTHON:
-            item.add_marker("one_python")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run the tests that are marked so without coverage, which would double their time."""
+    coverage = item.get_closest_marker("unmeasured") and Coverage.current()
+    if not coverage:
+        return (yield)
+    coverage.stop()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv(
+                "COVERAGE_PROCESS_CONFIG", raising=False
+            )  # processes measure nothing either
+            return (yield)
+    finally:
+        coverage.start()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,377 @@
+"""Virtual time: what waits for a clock does not wait, and what waits for nothing is told."""
+
+import asyncio
+import contextlib
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any
+
+import anyio.to_thread
+import pytest
+from helpers.uvicorn_server import comes_true
+
+from wsfsm.conformance.facade import _threads as threads
+from wsfsm.conformance.facade._clock import Standstill, Stopped, run, settle
+from wsfsm.conformance.facade._threads import Threads
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def called_after(seconds: float) -> tuple[asyncio.Future[str], Callable[[], None]]:
+    """A future, and the work of a thread at the end of which it has a result."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[str] = loop.create_future()
+
+    def call() -> None:
+        time.sleep(seconds)
+        loop.call_soon_threadsafe(future.set_result, "called")
+
+    return future, call
+
+
+def sleep_until(free: threading.Event) -> None:
+    while not free.is_set():
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def working() -> Iterator[None]:
+    """A thread that does not end by itself."""
+    free = threading.Event()
+    thread = threading.Thread(target=sleep_until, args=[free])
+    thread.start()
+    try:
+        yield
+    finally:
+        free.set()
+        thread.join()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_PATIENCE", 0.5)
+    monkeypatch.setattr(threads, "_PATIENCE_AGAIN", 0.05)
+    monkeypatch.setattr(threads, "_in_vain", set())
+
+
+def until_idle(beside: Threads) -> None:
+    """Wait until no thread is at work."""
+    assert comes_true(lambda: not beside.at_work(), 10)
+
+
+class TestTime:
+    def test_a_day_takes_no_time(self) -> None:
+        async def main() -> float:
+            await asyncio.sleep(86400)
+            return now()
+
+        begun = time.monotonic()
+
+        assert run(main()) == pytest.approx(86400)
+        assert time.monotonic() - begun < 5
+
+    def test_timers_go_off_in_their_order(self) -> None:
+        async def main() -> list[int]:
+            order: list[int] = []
+
+            async def after(seconds: int) -> None:
+                await asyncio.sleep(seconds)
+                order.append(seconds)
+
+            await asyncio.gather(after(3), after(1), after(2))
+            return order
+
+        assert run(main()) == [1, 2, 3]
+
+    def test_a_timeout_ends_what_waits_for_nothing(self) -> None:
+        async def main() -> float:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 10)
+            return now()
+
+        assert run(main()) == pytest.approx(10)
+
+    def test_settling_lets_everything_run_that_can(self) -> None:
+        async def main() -> tuple[bool, float]:
+            done = False
+
+            async def work() -> None:
+                nonlocal done
+                for _ in range(100):
+                    await asyncio.sleep(0)
+                done = True
+
+            task = asyncio.create_task(work())
+            await settle()
+            await task
+            return done, now()
+
+        done, then = run(main())
+        assert done
+        assert then < 0.001
+
+    def test_who_spins_reaches_a_deadline(self) -> None:
+        async def spin() -> None:
+            while True:  # noqa: ASYNC110 - that is the fault
+                await asyncio.sleep(0)
+
+        async def main() -> None:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(spin(), 5)
+
+        run(main())
+
+
+class TestStandstill:
+    def test_waiting_for_what_will_never_happen_raises_at_once(self) -> None:
+        with pytest.raises(Standstill, match="nothing will ever happen"):
+            run(asyncio.Event().wait())
+
+
+class TestStopped:
+    def test_a_loop_that_is_stopped_raises(self) -> None:
+        async def main() -> None:
+            asyncio.get_running_loop().stop()
+            await asyncio.sleep(1)
+
+        with pytest.raises(Stopped):
+            run(main())
+
+    def test_an_error_of_its_own_is_another_one(self) -> None:
+        async def main() -> None:
+            raise RuntimeError("its own")
+
+        with pytest.raises(RuntimeError, match="its own") as caught:
+            run(main())
+
+        assert type(caught.value) is RuntimeError
+
+
+class TestThreads:
+    def test_the_clock_waits_for_work_in_an_executor(self) -> None:
+        async def main() -> tuple[str, float]:
+            loop = asyncio.get_running_loop()
+
+            def work() -> str:
+                time.sleep(0.05)
+                return "done"
+
+            result = await asyncio.wait_for(loop.run_in_executor(None, work), 1000)
+            return result, now()
+
+        assert run(main()) == ("done", 0.0)
+
+    def test_a_thread_may_call_into_the_loop(self) -> None:
+        async def main() -> str:
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[str] = loop.create_future()
+
+            def work() -> None:
+                loop.call_soon_threadsafe(future.set_result, "called")
+
+            await loop.run_in_executor(None, work)
+            return await future
+
+        assert run(main()) == "called"
+
+    def test_the_clock_waits_for_a_worker_of_anyio(self) -> None:
+        async def main() -> float:
+            await asyncio.wait_for(anyio.to_thread.run_sync(time.sleep, 0.05), 1000)
+            return now()
+
+        assert run(main()) == 0
+
+    def test_the_clock_waits_for_a_thread_started_by_hand(self) -> None:
+        async def main() -> tuple[str, float]:
+            future, call = called_after(0.05)
+            threading.Thread(target=call).start()
+            return await asyncio.wait_for(future, 1000), now()
+
+        assert run(main()) == ("called", 0)
+
+    def test_the_clock_waits_for_a_worker_that_lived_before(self) -> None:
+        async def main() -> float:
+            await asyncio.wait_for(asyncio.wrap_future(pool.submit(time.sleep, 0.05)), 1000)
+            return now()
+
+        beside = Threads()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(int).result()
+            until_idle(beside)
+            assert [run(main()) for _ in range(3)] == [0, 0, 0]
+
+    @pytest.mark.parametrize("hands_over", sorted({threads._HANDS_OVER, True}))
+    def test_an_idle_worker_of_an_executor_is_not_at_work(
+        self, monkeypatch: pytest.MonkeyPatch, hands_over: bool
+    ) -> None:
+        monkeypatch.setattr(threads, "_HANDS_OVER", hands_over)
+        beside = Threads()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(time.sleep, [0.05] * 2))
+            until_idle(beside)
+            done = threading.Event()
+            pool.submit(done.wait)
+            assert beside.at_work()
+            done.set()
+
+    def test_whoever_spins_waits_for_a_thread(self) -> None:
+        async def spin(future: asyncio.Future[str]) -> float:
+            while not future.done():  # noqa: ASYNC110 - that is what spinning is
+                await asyncio.sleep(0)
+            return now()
+
+        async def main() -> float:
+            future, call = called_after(0.2)
+            threading.Thread(target=call).start()
+            return await asyncio.wait_for(spin(future), 1000)
+
+        assert run(main()) < 1
+
+    def test_an_idle_worker_costs_nothing(self) -> None:
+        async def main() -> float:
+            for _ in range(100):
+                await anyio.to_thread.run_sync(int)
+                await asyncio.sleep(100)
+            return now()
+
+        begun = time.monotonic()
+
+        assert run(main()) == pytest.approx(10_000)
+        assert time.monotonic() - begun < 5
+
+    @pytest.mark.parametrize("timeout", [None, 60])
+    def test_a_thread_that_waits_for_the_loop_does_not_hold_the_clock(
+        self, timeout: float | None
+    ) -> None:
+        async def main() -> float:
+            loop = asyncio.get_running_loop()
+            given = queue.Queue[str]()
+
+            def work() -> None:
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(10), loop).result(timeout)
+                given.get(timeout=timeout)
+
+            loop.call_later(20, given.put, "something")
+            await loop.run_in_executor(None, work)
+            return now()
+
+        begun = time.monotonic()
+
+        assert run(main()) == pytest.approx(20)
+        assert time.monotonic() - begun < 5
+
+    def test_a_wait_that_ends_by_itself_is_a_sleep(self) -> None:
+        async def main() -> float:
+            await asyncio.wait_for(anyio.to_thread.run_sync(threading.Event().wait, 0.05), 1000)
+            return now()
+
+        assert run(main()) == 0
+
+    def test_a_thread_that_had_other_work_before_does_not_hold_the_clock(self) -> None:
+        with working():
+            begun = time.monotonic()
+            run(asyncio.sleep(1000))
+
+            assert time.monotonic() - begun < 5
+
+    @pytest.mark.usefixtures("impatient")
+    def test_a_thread_that_never_ends_does_not_hold_the_clock_for_ever(self) -> None:
+        async def main() -> float:
+            with working():
+                begun = time.monotonic()
+                for _ in range(20):
+                    await asyncio.sleep(10)
+                return time.monotonic() - begun
+
+        assert 0.5 < run(main()) < 5
+        assert run(main()) < 0.5  # where one was waited for in vain, others hardly are
+
+    @pytest.mark.usefixtures("impatient")
+    def test_a_thread_of_an_executor_that_never_ends_is_left(self) -> None:
+        async def main() -> None:
+            waiting = asyncio.get_running_loop().run_in_executor(None, sleep_until, free)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(waiting, 10)
+
+        free = threading.Event()
+        try:
+            run(main())
+        finally:
+            free.set()
+
+    @pytest.mark.usefixtures("impatient")
+    def test_an_executor_without_threads_is_waited_for_no_longer(self) -> None:
+        class Never(Executor):
+            def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+                return Future()
+
+        async def main() -> float:
+            begun = time.monotonic()
+            waiting = asyncio.get_running_loop().run_in_executor(Never(), int)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(waiting, 10)
+            return time.monotonic() - begun
+
+        assert 0.5 < run(main()) < 5
+
+    def test_a_thread_may_call_into_the_loop_when_all_is_done(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        errors: list[threading.ExceptHookArgs] = []
+        monkeypatch.setattr(threading, "excepthook", errors.append)
+
+        async def main() -> threading.Thread:
+            _, call = called_after(0.05)
+            thread = threading.Thread(target=call)
+            thread.start()
+            return thread
+
+        run(main()).join()
+
+        assert not errors
+
+    def test_a_thread_that_is_being_started_is_at_work(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        beside = Threads()
+        thread = threading.Thread()
+        monkeypatch.setitem(vars(threading)["_limbo"], thread, thread)
+
+        assert beside.at_work()
+
+    def test_a_thread_that_has_left_python_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        beside = Threads()
+        with working():
+            assert beside.at_work()
+            monkeypatch.setattr(sys, "_current_frames", dict)
+            assert not beside.at_work()
+
+
+class TestWhatDoesNotEnd:
+    """The loop is left all the same, with the result of what it was run for."""
+
+    @pytest.mark.parametrize(
+        "wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(1), lambda: asyncio.Event().wait()]
+    )
+    def test_a_task_that_swallows_its_cancellation_is_left(
+        self, wait: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> None:
+        async def stubborn() -> None:
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await wait()
+
+        async def main() -> str:
+            tasks.append(asyncio.ensure_future(stubborn()))
+            await asyncio.sleep(0)
+            return "done"
+
+        tasks: list[asyncio.Task[None]] = []
+        assert run(main()) == "done"
+        assert not tasks[0].done()
