@@ -54,7 +54,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("WSFSM_REQUIRE_TOOLS"):
             pytest.fail(reason)
         pytest.skip(reason)
-    expect.set_options(timeout=30_000)  # of a busy machine
+    expect.set_options(timeout=30_000)  # for a busy machine
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield running
@@ -63,17 +63,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def graphviz() -> None:
-    """Graphviz; a test that needs it is skipped where it is missing, unless it must not be."""
+    """Skip a test if Graphviz is missing, or fail it if the tools are required."""
     if shutil.which("dot") is None:
-        told = "needs Graphviz, whose program 'dot' is not on the PATH"
+        reason = "needs Graphviz, but its program 'dot' is not on the PATH"
         if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal that breaks no lines, and that has no colours."""
+    """Set up a terminal without line breaks and colours."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
@@ -81,12 +81,12 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project that uses the plugin."""
-    monkeypatch.delenv("CI", raising=False)  # pytest shortens less there
+    monkeypatch.delenv("CI", raising=False)  # because pytest shortens less in CI
     return Project(pytester)
 
 
 @pytest.fixture
 def swept() -> Iterator[None]:
-    """Nothing is left behind for the next test."""
+    """Collect garbage, so that it does not affect the next test."""
     yield
     gc.collect()

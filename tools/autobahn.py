@@ -1,7 +1,7 @@
-"""Autobahn|Testsuite against the class in uvicorn; `make autobahn` calls it.
+"""Run Autobahn|Testsuite against the class in uvicorn; `make autobahn` calls this.
 
-The suite is a client for Python 2.7, so it needs one, and gets an environment of its own. Its
-cases are run by several clients side by side, each against a server of its own.
+The suite is a client for Python 2.7, and runs in a virtual environment of its own. Several clients run at
+the same time, each with a part of the cases and with a server of its own.
 """
 
 import argparse
@@ -27,19 +27,19 @@ GROUPS = {
     "sizes": ["9.*"],
     # RFC 7692
     "compressed": ["12.*"],
-    "compressed as was agreed": ["13.*"],
+    "negotiated compression": ["13.*"],
 }
-"""Cases that are run one after the other."""
+"""The cases of each client, which runs them one after the other."""
 
 LONG = [f"{group}.{case}" for group in ("12.*", "13.*") for case in range(5, 19)]
-"""Cases of compression that take long: a thousand messages of up to 128 KiB each."""
+"""Long cases of compression, with a thousand messages of up to 128 KiB each."""
 
-NON_STRICT = 7  # cases at most: data that comes with an error is not answered any more
+NON_STRICT = 7  # allowed cases, in which the server does not answer data that arrives with an error
 PATIENCE = 3600  # seconds
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - of ASGI
-    """An echo."""
+async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's signature
+    """Echo every message."""
     await receive()
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
@@ -47,7 +47,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG0
 
 
 def complaints(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What is wrong with the results of cases, as the suite writes them."""
+    """List the faults in the results of the suite."""
     if not results:
         return ["no case was run"]
     found = []
@@ -65,28 +65,28 @@ def complaints(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def summary(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many cases had which result."""
+    """Count the cases with each result."""
     counted = Counter(result["behavior"] for result in results.values())
     return ", ".join(f"{count} {behaviour}" for behaviour, count in sorted(counted.items()))
 
 
 def python27(name: str) -> str:
-    """The path of an interpreter that is Python 2.7."""
+    """Find the interpreter of Python 2.7."""
     path = shutil.which(name)
     check = "import sys; sys.exit(sys.version_info[:2] != (2, 7))"
     if path is None or subprocess.run([path, "-c", check], check=False).returncode:
-        sys.exit(f"Autobahn|Testsuite needs Python 2.7; {name} is none: name one by PYTHON27=...")
+        sys.exit(f"Autobahn|Testsuite needs Python 2.7, not {name}; specify it with PYTHON27=...")
     return path
 
 
 def install(folder: Path, python: str) -> Path:
-    """The suite's program, installed into a folder."""
+    """Install the suite into a folder, and return the path of its program."""
     program = folder / "py27" / "bin" / "wstest"
     if not program.exists():
         tools = str(folder / "tools" / "bin" / "python")
         for command in (
             [sys.executable, "-m", "venv", str(folder / "tools")],
-            # the last that makes environments for 2.7
+            # the last version that supports 2.7
             [tools, "-m", "pip", "install", "--quiet", "virtualenv<20.22"],
             [tools, "-m", "virtualenv", "--quiet", "-p", python27(python), str(folder / "py27")],
             [str(folder / "py27" / "bin" / "pip"), "install", "--quiet", SUITE],
@@ -97,14 +97,14 @@ def install(folder: Path, python: str) -> Path:
 
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
-    """Uvicorn with the class, in a process of its own."""
+    """Run uvicorn with the class in a process of its own, and yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [
             sys.executable, "-m", "uvicorn", "tools.autobahn:app",
             "--app-dir", str(Path(__file__).parents[1]), "--fd", str(listener.fileno()),
             "--ws", "wsfsm.integrations.uvicorn:WebSocketProtocol",
             "--ws-max-size", str(2**25), "--lifespan", "off", "--log-level", "warning",
-            "--ws-ping-interval", "0",  # a client that works on a long case is slow to answer
+            "--ws-ping-interval", "0",  # because a client is slow to answer during a long case
         ]  # fmt: skip
         server = subprocess.Popen(command, pass_fds=[listener.fileno()])
         try:
@@ -131,7 +131,7 @@ def start(program: Path, url: str, cases: list[str], excluded: list[str], out: P
 
 
 def run(program: Path, excluded: list[str], out: Path) -> dict[str, Any]:
-    """Run all cases; their results."""
+    """Run all cases, and return their results."""
     results: dict[str, Any] = {}
     with contextlib.ExitStack() as stack:
         clients = {
@@ -153,16 +153,16 @@ def run(program: Path, excluded: list[str], out: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the suite; 1 if there is something to complain about."""
+    """Run the suite; return 1 if there is a fault."""
     parser = argparse.ArgumentParser(description="Run Autobahn|Testsuite against wsfsm in uvicorn.")
-    parser.add_argument("--python", default="python2.7", help="an interpreter that is Python 2.7")
+    parser.add_argument("--python", default="python2.7", help="an interpreter of Python 2.7")
     parser.add_argument("--install", type=Path, default=Path(".venv/autobahn"), metavar="DIR")
     parser.add_argument("--quick", action="store_true", help="leave out the longest cases")
     options = parser.parse_args(arguments)
     program = install(options.install.absolute(), options.python)
     with tempfile.TemporaryDirectory() as out:
         results = run(program, LONG if options.quick else [], Path(out))
-    print(f"{len(results)} cases: {summary(results)}")  # noqa: T201 - a command talks
+    print(f"{len(results)} cases: {summary(results)}")  # noqa: T201 - a command prints
     found = complaints(results)
     for complaint in found:
         print(complaint)  # noqa: T201

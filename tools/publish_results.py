@@ -1,10 +1,12 @@
-"""All cases on all servers and facades that are installed; `make conformance` calls it.
+"""Play all cases on all servers and facades, and publish the results; `make conformance` calls this.
 
-Writes `specs/RESULTS.md`, and `specs/RESULTS.html`, which has every trace and is too big for git. Servers are named in public there: a failure
-that `specs/conformance/weighed.toml` does not know of that target has not been weighed against the
-text, and is not published. Status 0: all is written; 1: one of our own targets fails something, a
-failure is not weighed, or what is weighed does not fail any more, or verdicts change from time to
-time; 2: a target cannot be checked.
+It writes `specs/RESULTS.md`, and `specs/RESULTS.html`, which has every trace and is too big for git. They
+name other projects in public, so results are published only if every failure of them is weighed, that is,
+compared with the text of its section and listed in `specs/conformance/weighed.toml`.
+
+Exit status: 0 if the results are written; 1 if one of our own targets fails a case, a failure is not
+weighed, a weighed case does not fail any more, or verdicts differ between repetitions; 2 if a target
+cannot be checked.
 """
 
 import argparse
@@ -52,24 +54,28 @@ SERVERS: Final = (
 MORE: Final = (
     "`make conformance` plays all cases again, and writes a page with every step of every case and the\n"
     "states after it. The requirements are in [conformance/](conformance/README.md). Several failures can\n"
-    "have one cause, as their reasons say; a crash counts as such alone, not among the failures of must\n"
-    "and should."
+    "have one cause, as their reasons say. A crash counts only as a crash, not as a failure of must or\n"
+    "should."
 )
 OURS: Final = {"wsfsm", "wsfsm in uvicorn", "wsfsm-compat in uvicorn"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run it; the status."""
+    """Play and publish; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing, and demand nothing of versions that are not published",
+        help="write nothing, and do not fail because of failures that are not weighed",
     )
-    parser.add_argument("--servers", nargs="*", metavar="NAME", help="only servers of these names")
-    parser.add_argument("--facades", nargs="*", metavar="NAME", help="only these facades")
-    parser.add_argument("--times", type=int, default=1, help="play all so often, and compare")
-    parser.add_argument("--into", type=Path, default=SPECS, help="folder (default: specs)")
+    parser.add_argument("--servers", nargs="*", metavar="NAME", help="play only on these servers")
+    parser.add_argument("--facades", nargs="*", metavar="NAME", help="play only on these facades")
+    parser.add_argument(
+        "--times", type=int, default=1, help="play this often, and compare verdicts"
+    )
+    parser.add_argument(
+        "--into", type=Path, default=SPECS, metavar="DIR", help="write to DIR (default: specs)"
+    )
     arguments = parser.parse_args(argv)
     try:
         runs = [
@@ -84,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     others = [report for report in reports if report.target not in OURS]
     news = list(_not_weighed(others, weighed))
     wrong = [*_own_failures(reports), *_changing(runs)]
-    if not arguments.check:  # what somebody else has released breaks nothing of ours
+    if not arguments.check:  # a release of another project must not fail our CI
         wrong += news
     show_reports(reports, Console(), least=Level.SHOULD, failures=False)
     for line in dict.fromkeys([*wrong, *news]):
@@ -102,7 +108,7 @@ def _say(line: str) -> None:
 
 
 async def _servers(names: Sequence[str] | None, times: int) -> list[list[Report]]:
-    """What came of all servers; two are played on at a time, as both wait for the most part."""
+    """Play on all servers, two at a time, because the runners wait most of the time."""
     cases = load_folder("server")
     chosen = [server for server in SERVERS if names is None or server[0] in names]
     targets = [profile(name, more) for name, *more in chosen]
@@ -128,7 +134,7 @@ def _facades(names: Sequence[str] | None, times: int) -> Iterator[list[Report]]:
 
 
 def _own_failures(reports: Sequence[Report]) -> Iterator[str]:
-    """What must not be: our own targets pass every must and every should."""
+    """Report every must and should that one of our own targets does not pass."""
     for report in reports:
         if report.target in OURS:
             for result in report.results:
@@ -141,8 +147,8 @@ def _not_weighed(reports: Sequence[Report], weighed: baseline.Baseline) -> Itera
     changes = baseline.compare(reports, weighed)
     for change in (*changes.new, *changes.changed):
         result = change.result
-        told = f"{result.case.id} ({result.verdict})"
-        yield f"{change.target}: {told} is not weighed: {result.reason}"
+        case = f"{result.case.id} ({result.verdict})"
+        yield f"{change.target}: {case} is not weighed: {result.reason}"
     for known in changes.fixed:
         yield f"{known.target}: {known.case} does not fail any more"
 
@@ -152,8 +158,10 @@ def _changing(runs: Sequence[Sequence[Report]]) -> Iterator[str]:
         for results in zip(*(report.results for report in reports), strict=True):
             verdicts = list(dict.fromkeys(result.verdict for result in results))
             if len(verdicts) > 1:
-                told = " and ".join(verdicts)
-                yield f"{reports[0].target}: {results[0].case.id} is not the same each time: {told}"
+                yield (
+                    f"{reports[0].target}: the verdict of {results[0].case.id} differs, "
+                    f"{' and '.join(verdicts)}"
+                )
 
 
 if __name__ == "__main__":

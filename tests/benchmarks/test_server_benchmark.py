@@ -105,7 +105,7 @@ def test_the_core_is_measured_beside_its_peers(tmp_path: Path) -> None:
     report = runpy.run_path(str(BENCHMARKS / "server_report.py"))
     assert report["markdown"](written["figures"]) in done.stdout
     figures = written["figures"]
-    assert list(figures.pop("an event, its state alone")) == ["core", "h11"]
+    assert list(figures.pop("one step of the machine")) == ["core", "h11"]
     for row in figures.values():
         assert list(row) == ["core", "core and frames", "wsproto", "h11"]
         assert all(figure > 0 for figure in row.values())

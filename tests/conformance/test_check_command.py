@@ -370,7 +370,8 @@ sys.exit(main(sys.argv[2:]))
         )
 
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == f"wsfsm: {module} is missing: pip install 'wsfsm[conformance]'\n"
+        needs = "run pip install 'wsfsm[conformance]'"
+        assert done.stderr == f"wsfsm: the module {module} is missing; {needs}\n"
 
 
 class TestInterrupting:

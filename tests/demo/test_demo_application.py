@@ -73,7 +73,9 @@ class TestApplication:
         async def whole() -> None:
             async with serving(application) as address, Page(address).open() as control:
                 await control.send(command)
-                assert json.loads(await control.recv()) == {"error": "a command is a JSON object"}
+                assert json.loads(await control.recv()) == {
+                    "error": "a command must be a JSON object"
+                }
 
         in_time(whole)
 
@@ -251,7 +253,11 @@ class TestServer:
         ("host", "port", "text"),
         [
             ("no.such.host.invalid", 0, "cannot listen on no.such.host.invalid port 0"),
-            ("127.0.0.1", 70000, "port 70000 is not within 0 to 65535; choose one with --port"),
+            (
+                "127.0.0.1",
+                70000,
+                "port 70000 is out of range; choose one from 0 to 65535 with --port",
+            ),
             ("127.0.0.1", -1, "port -1"),
         ],
     )

@@ -158,7 +158,7 @@ def test_the_loss_of_the_transport(page: Page) -> None:
         ("echo", r"browser.*message.*hello"),
         ("early", r"IllegalTransition"),
         ("deny", r"browser.*closed.*code=1006"),
-        ("drop", r"transport.*cut off"),
+        ("drop", r"transport.*aborted"),
         ("over", r"ConnectionClosed"),
     ],
 )
@@ -173,14 +173,14 @@ def test_every_scenario_shows_its_point_at_one_click(page: Page, scenario: str, 
 
 def test_what_a_browser_refuses_is_said(page: Page) -> None:
     press(page, "client-text")
-    expect(page.locator("#problem")).to_contain_text("press Connect first")
+    expect(page.locator("#problem")).to_contain_text("Press Connect first")
     press(page, "send")
     expect(page.locator("#problem")).to_contain_text("no connection")
 
     press(page, "connect")
     lit(page, "CONNECTED", "CONNECTING")
     press(page, "client-text")
-    expect(page.locator("#problem")).to_contain_text("while its WebSocket is connecting")
+    expect(page.locator("#problem")).to_contain_text("its WebSocket is connecting")
     page.locator("#client-close [name=code]").fill("1002")
     press(page, "client-close")
     expect(page.locator("#problem")).to_contain_text("1002")

@@ -256,7 +256,7 @@ class TestSession:
         async def scenario(stage: Stage) -> None:
             await stage.do("drop")
             assert stage.aborted
-            assert stage.entries[-1]["event"] == "cut off"
+            assert stage.entries[-1]["event"] == "aborted"
 
         play(scenario)
 
@@ -265,9 +265,9 @@ class TestSession:
         [
             ({"do": "drop"}, "no connection to drop"),
             ({"do": "receive"}, "no connection to receive from"),
-            ({"do": "text", "text": "x"}, "no connection: open one"),
-            ({"do": "dance"}, "no command 'dance'"),
-            ({}, "no command None"),
+            ({"do": "text", "text": "x"}, "no connection to send on"),
+            ({"do": "dance"}, "unknown command 'dance'"),
+            ({}, "unknown command None"),
             ({"do": "text"}, "text: .*missing"),
             ({"do": "text", "text": "x", "loud": True}, "text: .*unexpected"),
         ],

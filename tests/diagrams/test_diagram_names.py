@@ -63,9 +63,9 @@ def everywhere(name: str) -> Table[str]:
     return Table(name, (name, "the end"), name, ("the end",), rows)
 
 
-def diagram(*names: str, gathered: bool = False) -> Diagram:
+def diagram(*names: str, merge_edges: bool = False) -> Diagram:
     kinds = {name: Kind("kind", name, "#000000") for name in names}
-    return Diagram([everywhere(name) for name in names], kinds=kinds, gathered=gathered)
+    return Diagram([everywhere(name) for name in names], kinds=kinds, merge_edges=merge_edges)
 
 
 def texts(drawn: bytes) -> Counter[str]:
@@ -77,9 +77,9 @@ def texts(drawn: bytes) -> Counter[str]:
 
 @pytest.mark.usefixtures("graphviz")
 class TestGraphviz:
-    @pytest.mark.parametrize("gathered", [False, True])
-    def test_every_name_is_drawn_as_it_is(self, gathered: bool) -> None:
-        found = texts(svg(diagram(*(name for name, _ in NAMES), gathered=gathered)))
+    @pytest.mark.parametrize("merge_edges", [False, True])
+    def test_every_name_is_drawn_as_it_is(self, merge_edges: bool) -> None:
+        found = texts(svg(diagram(*(name for name, _ in NAMES), merge_edges=merge_edges)))
         # the machine, the state, the event and what the legend says of it
         wrong = {
             name: found[shown]
@@ -99,16 +99,16 @@ class TestGraphviz:
         found = texts(svg(Diagram(tables, [tie])))
 
         assert found[r"after \N,"] == 1
-        assert found["C:\\Games takes nothing"] + found["C:\\Games delivers nothing"] == 1
-        assert found["and reads \\"] == 1
+        assert found["C:\\Games allows nothing"] + found["C:\\Games forwards nothing"] == 1
+        assert found["and shows \\"] == 1
 
-    @pytest.mark.parametrize("gathered", [False, True])
+    @pytest.mark.parametrize("merge_edges", [False, True])
     @pytest.mark.parametrize("name", ["x" * 20_000, "\u00e9" * 9_000, "\\&" * 9_000, "a " * 9_000])
-    def test_a_name_of_any_length_is_drawn_in_lines(self, name: str, gathered: bool) -> None:
-        found = texts(svg(diagram(name, gathered=gathered)))
+    def test_a_name_of_any_length_is_drawn_in_lines(self, name: str, merge_edges: bool) -> None:
+        found = texts(svg(diagram(name, merge_edges=merge_edges)))
         piece = name[:1000].strip()
 
-        # the last line of the event and the first one of what it gives out can be one
+        # the last line of the event and the first one of its outputs can be one
         assert max(map(len, found)) < 2100
         assert found[piece] >= 4 * (len(name) // 1000 - 1)
 

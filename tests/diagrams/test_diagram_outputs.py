@@ -31,7 +31,7 @@ DOOR = Table(
     ),
 )
 ALL = Diagram([DOOR])
-GATHERED = attrs.evolve(ALL, gathered=True)
+GATHERED = attrs.evolve(ALL, merge_edges=True)
 
 
 class TestOutputs:
@@ -51,12 +51,12 @@ class TestOutputs:
         drawn = markdown(ALL)
 
         assert re.search(
-            r"^\| state +\| event +\| next state +\| gives out +\| note", drawn, re.MULTILINE
+            r"^\| state +\| event +\| next state +\| outputs +\| note", drawn, re.MULTILINE
         )
         assert re.search(r"`push` +\| `shut` +\| a bang, lock\\\|ed +\| a note \|", drawn)
 
     def test_if_there_are_any(self) -> None:
-        assert "gives out" not in markdown(DIAGRAMS["both"])
+        assert "| outputs" not in markdown(DIAGRAMS["both"])
 
 
 class TestGathered:

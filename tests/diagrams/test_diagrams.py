@@ -19,7 +19,7 @@ from wsfsm.diagrams import (
     CHOSEN,
     COUPLED,
     DIAGRAMS,
-    INFORMAL,
+    OCCURRENCE,
     RECEIVED,
     SENT,
     SUFFIXES,
@@ -146,7 +146,7 @@ class TestCommittedFiles:
         for table in diagram.tables:
             expected |= {table.name, f"{table.name}:start", f"{table.name}:start:arrow"}
             expected |= {anchor(table.name, state.name) for state in table.states}
-            if diagram.gathered:
+            if diagram.merge_edges:
                 arrows = {(r.source, r.target) for r in table.rows} - {
                     (state, state) for state in table.states
                 }
@@ -155,7 +155,7 @@ class TestCommittedFiles:
                 expected |= {anchor(table.name, r.source.name, str(r.event)) for r in table.rows}
         for tie in diagram.couplings:
             me = f"{tie.machine}:{anchor(str(tie.event))}:{tie.target}"
-            expected |= {me, f"{me}:from", f"{me}:binds"}
+            expected |= {me, f"{me}:from", f"{me}:to"}
 
         assert set(elements((COMMITTED / f"{name}.svg").read_bytes())) == expected
 
@@ -181,23 +181,25 @@ class TestDiagram:
 
     @pytest.mark.parametrize("part", ["machine", "target", "event"])
     def test_couplings_of_what_is_not_drawn_are_refused(self, part: str) -> None:
-        with pytest.raises(BadCoupling, match=r"other.*not in a diagram of light, "):
+        with pytest.raises(
+            BadCoupling, match=r"other.*must be in the diagram, which has only light, "
+        ):
             Diagram([LIGHT, STRANGE], [coupling(**{part: "other"})])
 
-    def test_events_have_the_kind_of_their_machine_unless_they_are_informal(self) -> None:
+    def test_events_have_the_kind_of_their_machine_unless_they_are_occurrences(self) -> None:
         diagram = Diagram([LIGHT, STRANGE], kinds={"light": SENT})
 
         assert diagram.kind(LIGHT.table, "switch") == SENT
         assert diagram.kind(STRANGE, ODD) == CHOSEN
-        assert diagram.kind(STRANGE, STRANGE.events[1]) == INFORMAL
+        assert diagram.kind(STRANGE, STRANGE.events[1]) == OCCURRENCE
 
     @pytest.mark.parametrize(
         ("diagram", "kinds"),
         [
             (Diagram([LIGHT]), (CHOSEN,)),
             (DIAGRAMS["client"], (RECEIVED,)),
-            (DIAGRAMS["application"], (SENT, INFORMAL)),
-            (DIAGRAMS["both"], (RECEIVED, SENT, INFORMAL, COUPLED)),
+            (DIAGRAMS["application"], (SENT, OCCURRENCE)),
+            (DIAGRAMS["both"], (RECEIVED, SENT, OCCURRENCE, COUPLED)),
         ],
     )
     def test_the_legend_has_the_kinds_that_there_are(
@@ -212,7 +214,7 @@ class TestKind:
         with pytest.raises(ValueError, match="must match regex"):
             Kind(name, "anything", colour)
 
-    @pytest.mark.parametrize("kind", [CHOSEN, SENT, RECEIVED, INFORMAL, COUPLED])
+    @pytest.mark.parametrize("kind", [CHOSEN, SENT, RECEIVED, OCCURRENCE, COUPLED])
     @pytest.mark.parametrize("paper", ["#ffffff", "#f6f8fa"])
     def test_colours_can_be_read_on_what_they_are_printed_on(self, kind: Kind, paper: str) -> None:
         def luminance(colour: str) -> float:
@@ -254,14 +256,14 @@ class TestDot:
         [
             ("application-CONNECTING", 'class="state initial"'),
             ("application-CONNECTED", 'class="state"'),
-            ("application-DISCONNECTED", 'class="state terminal"'),
+            ("application-DISCONNECTED", 'class="state final"'),
             ("application-DISCONNECTED", 'peripheries="2"'),
             ("application:start", 'shape="point"'),
             ("application-CONNECTING-websocket.accept", 'class="sent"'),
             ("application-CONNECTING-websocket.accept", f'color="{SENT.colour}"'),
             ("application-CONNECTED-websocket.send", 'class="sent loop"'),
             ("application-CONNECTED-transport%20lost", "<I>transport lost</I>"),
-            ("application-CONNECTED-transport%20lost", f'color="{INFORMAL.colour}"'),
+            ("application-CONNECTED-transport%20lost", f'color="{OCCURRENCE.colour}"'),
             ("application-RESPONSE-websocket.http.response.body%20%5Bmore_body%5D", "<I>[more_"),
         ],
     )
@@ -270,7 +272,7 @@ class TestDot:
 
         assert holds in line
 
-    def test_only_terminal_states_are_doubled(self) -> None:
+    def test_only_final_states_are_doubled(self) -> None:
         assert dot(DIAGRAMS["both"]).count("peripheries") == 2
 
     def test_the_legend_explains_italics_only_where_there_are_some(self) -> None:
@@ -325,7 +327,7 @@ class TestDot:
 class TestMermaid:
     @pytest.mark.parametrize("name", DIAGRAMS)
     def test_states_and_events_are_all_there(self, name: str) -> None:
-        every = attrs.evolve(DIAGRAMS[name], gathered=False, outputs=False)
+        every = attrs.evolve(DIAGRAMS[name], merge_edges=False, outputs=False)
         drawn, tables = mermaid(every), every.tables
 
         for number, table in enumerate(tables):
@@ -366,8 +368,8 @@ class TestMermaid:
     def test_couplings_are_arrows_between_the_machines(self) -> None:
         drawn = mermaid(DIAGRAMS["both"])
 
-        assert "\n    m0 --> m1 : after websocket.disconnect,<br/>application takes only" in drawn
-        assert "\n    m1 --> m0 : after <i>transport lost</i>,<br/>client reads" in drawn
+        assert "\n    m0 --> m1 : after websocket.disconnect,<br/>application allows only" in drawn
+        assert "\n    m1 --> m0 : after <i>transport lost</i>,<br/>client shows" in drawn
 
     def test_no_name_can_break_out_of_it(self) -> None:
         # a harmless character, the number of another one, or markup of ours
@@ -412,7 +414,10 @@ class TestMarkdown:
     def test_it_tells_start_and_ends_and_what_the_events_are(self) -> None:
         drawn = markdown(DIAGRAMS["application"])
 
-        assert "Its events are what the application sends and what happens by itself.\n" in drawn
+        assert (
+            "Its events are messages that the application sends and events that are not messages.\n"
+            in drawn
+        )
         assert "It starts in `CONNECTING` and ends in `DISCONNECTED`.\n" in drawn
         assert "*Italics*" in drawn
 
@@ -426,15 +431,15 @@ class TestMarkdown:
     @pytest.mark.parametrize(
         ("changes", "told"),
         [
-            ({}, "goes on as before"),
-            ({"still_allows": ()}, "takes nothing"),
-            ({"still_allows": ("waits_for_it",)}, "takes only `waits_for_it`"),
+            ({}, "is not affected"),
+            ({"still_allows": ()}, "allows nothing"),
+            ({"still_allows": ("waits_for_it",)}, "allows only `waits_for_it`"),
             (
                 {"still_allows": (STRANGE.events[-1], "waits_for_it")},
-                "takes only <i> a b </i> or `waits_for_it`",
+                "allows only <i> a b </i> or `waits_for_it`",
             ),
-            ({"still_allows": (), "forwards": False}, "takes nothing and delivers nothing"),
-            ({"shown_as": "[*]"}, r"reads <code>[\*]</code>"),
+            ({"still_allows": (), "forwards": False}, "allows nothing and forwards nothing"),
+            ({"shown_as": "[*]"}, r"shows <code>[\*]</code>"),
         ],
     )
     def test_it_tells_what_a_coupling_does(self, changes: dict[str, Any], told: str) -> None:
@@ -501,7 +506,7 @@ class TestGraphviz:
         ("script", "told"),
         [
             ("#!/bin/sh\necho 'no such font' >&2\nexit 3\n", "failed with status 3: no such font"),
-            ("#!/bin/sh\nexit 3\n", "failed with status 3: it does not say why"),
+            ("#!/bin/sh\nexit 3\n", "failed with status 3: no reason given"),
             ("#!/no/such/interpreter\n", "cannot be run: No such file or directory"),
         ],
     )
@@ -519,7 +524,7 @@ class TestGraphviz:
         program = fake_dot(tmp_path, monkeypatch, "#!/bin/sh\nexec /bin/sleep 60\n")
         monkeypatch.setattr("wsfsm.diagrams._graphviz._PATIENCE", 0.05)
 
-        with pytest.raises(GraphvizError, match=f"{program} has not drawn it in 0.05 seconds"):
+        with pytest.raises(GraphvizError, match=f"{program} has not finished within 0.05 seconds"):
             svg(Diagram([LIGHT]))
 
 

@@ -76,9 +76,9 @@ def test_many_messages_are_answered_though_they_are_not_wanted_at_once() -> None
 @pytest.mark.parametrize(
     ("data", "status", "body"),
     [
-        (request(method=b"POST"), 405, b"A WebSocket is asked for by GET"),
+        (request(method=b"POST"), 405, b"WebSocket handshakes must use GET"),
         (request(method=b"HEAD"), 405, b""),
-        (request((b"sec-websocket-version", b"8")), 426, b"is understood here is 13"),
+        (request((b"sec-websocket-version", b"8")), 426, b"supports version 13"),
         (b"nonsense\r\n\r\n", 400, b"bytearray(b'nonsense')"),
     ],
 )

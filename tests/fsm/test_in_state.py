@@ -55,5 +55,5 @@ def test_a_state_without_lines_has_no_rows() -> None:
     ],
 )
 def test_any_other_line_is_refused(line: Any) -> None:
-    with pytest.raises(TableError, match=r"^a line of in_state\(\) is .*, got "):
+    with pytest.raises(TableError, match=r"^a line of in_state\(\) must be .*, got "):
         in_state("open", line)

@@ -122,7 +122,7 @@ REFUSED_DECLARATIONS = [
         ["'door'", "from open to state ajar"],
     ),
     (
-        "no way from a state to a terminal one",
+        "no way from a state to a final one",
         {
             "states": ("open", "shut", "gone", "ajar"),
             "rows": (*ROWS, Row("shut", "wedge", "ajar"), Row("ajar", "wait", "ajar")),
@@ -130,7 +130,7 @@ REFUSED_DECLARATIONS = [
         DeadEnd,
         ["state ajar", "(gone)"],
     ),
-    ("no final state at all", {"final": ()}, DeadEnd, ["state open", "there is none"]),
+    ("no final state at all", {"final": ()}, DeadEnd, ["state open", "the table has none"]),
     ("an event without a name", {"rows": (*ROWS, Row("shut", "", "gone"))}, TableError, ["name"]),
     (
         "an event that is no str",
@@ -155,13 +155,13 @@ REFUSED_DECLARATIONS = [
         "a state that transitions takes for every state",
         {"states": ("open", "shut", "gone", "*")},
         TableError,
-        ["'*' cannot be"],
+        ["must not be '*'"],
     ),
     (
         "a state that transitions takes for staying",
         {"states": ("open", "shut", "gone", "=")},
         TableError,
-        ["'=' cannot be"],
+        ["must not be '='"],
     ),
     (
         "an enum member that equals a state",

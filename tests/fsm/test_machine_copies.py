@@ -84,7 +84,7 @@ class TestPickling:
             assert node is before
 
     def test_a_diagram_is_drawn_alike(self, protocol: int) -> None:
-        for diagram in (DIAGRAMS["both"], Diagram([LAMP], gathered=True)):
+        for diagram in (DIAGRAMS["both"], Diagram([LAMP], merge_edges=True)):
             again = pickle.loads(pickle.dumps(diagram, protocol))
 
             assert dot(again) == dot(copy.deepcopy(diagram)) == dot(diagram)

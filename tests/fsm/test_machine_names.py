@@ -142,11 +142,13 @@ class TestStates:
             table(Door.OPEN, "push", Gate.OPEN)
 
         assert str(caught.value) == (
-            "table 'door': two states, <Door.OPEN: 1> and <Gate.OPEN: 1>, have one name, OPEN"
+            "table 'door': two states, <Door.OPEN: 1> and <Gate.OPEN: 1>, have the same name, OPEN"
         )
 
     def test_a_str_and_a_member_of_its_name_are_two_of_one_name(self) -> None:
-        with pytest.raises(DuplicateRow, match=r"'OPEN' and <Door\.OPEN: 1>, have one name, OPEN"):
+        with pytest.raises(
+            DuplicateRow, match=r"'OPEN' and <Door\.OPEN: 1>, have the same name, OPEN"
+        ):
             table("OPEN", "push", Door.OPEN)
 
     @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ class TestStates:
     @pytest.mark.parametrize(
         ("state", "text"),
         [
-            (Bits(0), "a str as its name, got Bits"),
+            (Bits(0), "the name of a state must be a str, got Bits"),
             (Unhashable.SMALL, "hashable, got Unhashable"),
         ],
     )

@@ -75,9 +75,9 @@ WORK: Works = {
     "binding": (Machine, bind),
     "reachable states": (lambda table: table, Table.reachable),
     "dot": (lambda table: Diagram([table]), dot),
-    "gathered dot": (lambda table: Diagram([table], gathered=True), dot),
+    "merged dot": (lambda table: Diagram([table], merge_edges=True), dot),
     "mermaid": (lambda table: Diagram([table]), mermaid),
-    "gathered mermaid": (lambda table: Diagram([table], gathered=True), mermaid),
+    "merged mermaid": (lambda table: Diagram([table], merge_edges=True), mermaid),
     "couplings of a diagram": (lambda table: table, tie),
 }
 MATRIX: Works = {

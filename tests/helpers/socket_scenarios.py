@@ -332,6 +332,6 @@ def left(code: int = 1006, reason: str | None = None) -> Message:
 
 
 CONNECT: Final = {"type": "websocket.connect"}
-RETURNED: Final = "ASGI application returned without completing its answer to the handshake"
+RETURNED: Final = "ASGI application returned without completing its response to the handshake"
 RAISED: Final = "Exception in ASGI application"
 FAILED: Final = (500, b"Internal Server Error", "FIN")

@@ -242,11 +242,11 @@ class TestLibraries:
         assert negotiate([b"permessage-deflate; server_no_context_takeover"]) == (None, [])
         assert negotiate([b"permessage-deflate; x, permessage-deflate"])[0] == "permessage-deflate"
 
-    def test_a_proof_costs_a_connection_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_trying_out_costs_a_connection_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         offer = [b"permessage-deflate; client_max_window_bits"]
         header, _ = negotiate(offer)
         monkeypatch.setattr(deflate, "parse_extension", None)
-        monkeypatch.setattr(deflate, "_prove", None)
+        monkeypatch.setattr(deflate, "_try_out", None)
 
         assert negotiate(offer)[0] == header
 

@@ -84,9 +84,9 @@ class TestBad:
         [
             (b"host", [], "one Host header"),
             (b"host", [b"a", b"b"], "one Host header"),
-            (b"content-length", [b"5"], "no body"),
-            (b"content-length", [b"0", b"0"], "no body"),
-            (b"transfer-encoding", [b"chunked"], "no body"),
+            (b"content-length", [b"5"], "not have a body"),
+            (b"content-length", [b"0", b"0"], "not have a body"),
+            (b"transfer-encoding", [b"chunked"], "not have a body"),
             (b"sec-websocket-key", [], "one Sec-WebSocket-Key"),
             (b"sec-websocket-key", [KEY, KEY], "one Sec-WebSocket-Key"),
             (b"sec-websocket-key", [b""], "one Sec-WebSocket-Key"),
@@ -95,8 +95,8 @@ class TestBad:
             (b"sec-websocket-key", [b"dGhlIHNhbXBsZSBu*25jZQ=="], "in base64"),
             (b"sec-websocket-protocol", [b"a b"], "tokens"),
             (b"sec-websocket-protocol", [b"a, \xff"], "tokens"),
-            (b"sec-websocket-version", [], "is 13"),
-            (b"sec-websocket-version", [b"13", b"13"], "is 13"),
+            (b"sec-websocket-version", [], "Version, 13"),
+            (b"sec-websocket-version", [b"13", b"13"], "Version, 13"),
         ],
     )
     def test_a_header_that_is_wrong(self, name: bytes, values: list[bytes], text: str) -> None:

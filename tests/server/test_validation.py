@@ -60,7 +60,8 @@ class TestAccept:
         assert outgoing({"type": ACCEPT, "subprotocol": "b"}, ("a", "b")) == Accept("b")
 
     @pytest.mark.parametrize(
-        ("offered", "text"), [((), "which offers none"), (("a", "b"), "which offers a, b")]
+        ("offered", "text"),
+        [((), "client offers (none), got"), (("a", "b"), "client offers (a, b), got")],
     )
     @pytest.mark.parametrize("chosen", ["c", "A", "", "a, b"])
     def test_any_other_is_refused(self, chosen: str, offered: tuple[str, ...], text: str) -> None:
@@ -124,7 +125,7 @@ class TestAccept:
         error = refused({"type": ACCEPT, "headers": [(name, b"x")]})
 
         assert error.key == "headers"
-        assert "the server writes it" in str(error)
+        assert "which the server writes" in str(error)
 
     def test_what_the_handshake_owns_is_left_out_where_it_is_mended(self) -> None:
         headers = [(b"Content-Length", b"0"), (b"x-a", b"1"), (b"upgrade", b"h2c")]

@@ -209,7 +209,7 @@ class TestEvents:
         "junk", [{}, {"type": None}, {"type": 5}, {"type": ["websocket.send"]}, None, "text", 5]
     )
     def test_what_is_not_a_message_is_refused(self, junk: Any) -> None:
-        with pytest.raises(MalformedMessage, match="a str under 'type'") as caught:
+        with pytest.raises(MalformedMessage, match="a str as its 'type'") as caught:
             event_of(junk)
 
         assert caught.value.key == "type"

@@ -93,7 +93,7 @@ class TestRunning:
 
     @pytest.mark.parametrize("python", ["no-such-python", sys.executable])
     def test_it_needs_python_27(self, python: str, tmp_path: Path) -> None:
-        with pytest.raises(SystemExit, match=r"needs Python 2\.7; .* is none"):
+        with pytest.raises(SystemExit, match=r"needs Python 2\.7, not .*; specify"):
             suite.python27(python)
 
 

@@ -131,7 +131,7 @@ class TestWhereItCannotBe:
 
         assert (status, sentence(output)) == (
             77,
-            "skipped, because it cannot have namespaces of its own",
+            "skipped, because it cannot create namespaces",
         )
 
     def test_it_is_skipped_where_debootstrap_cannot_be_installed(self, machine: Machine) -> None:
@@ -148,7 +148,10 @@ class TestWhereItCannotBe:
         machine.state["mirrors"] = "cdrom:[a disc]/\n"
         status, output = machine.run()
 
-        assert (status, sentence(output)) == (77, "skipped, because apt has no mirror of Debian")
+        assert (status, sentence(output)) == (
+            77,
+            "skipped, because apt does not have a mirror of Debian",
+        )
         assert "update -qq" in machine.calls("apt-get")
         assert not machine.calls("debootstrap")
 

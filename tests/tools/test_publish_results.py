@@ -136,7 +136,7 @@ def test_verdicts_that_change_from_time_to_time_are_told(
     monkeypatch.setattr(publish_results, "play_cases", play)
     words = ["--servers", "wsfsm", "--facades", "--times", "2", "--check"]
     assert publish_results.main(words) == 1
-    told = "granian: connect.first is not the same each time: pass and unsupported"
+    told = "granian: the verdict of connect.first differs, pass and unsupported"
     assert told in capsys.readouterr().err
 
 

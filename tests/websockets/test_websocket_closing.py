@@ -60,7 +60,7 @@ UNSENDABLE: list[tuple[tuple[Any, ...], type[Exception], str]] = [
     ),
     ((1000, "x" * 124), ValueError, "close(): 'reason' must have at most 123 bytes in UTF-8, got 124; nothing was sent"),
     ((1000, "é" * 62), ValueError, "close(): 'reason' must have at most 123 bytes in UTF-8, got 124; nothing was sent"),
-    ((1000, "\ud800"), ValueError, "close(): 'reason' has no form in UTF-8, got str '\\ud800'; nothing was sent"),
+    ((1000, "\ud800"), ValueError, "close(): 'reason' must be encodable as UTF-8, got str '\\ud800'; nothing was sent"),
 ]  # fmt: skip
 
 

@@ -74,7 +74,7 @@ class TestASubprotocolThatWasNotOffered:
 
     def test_is_refused_by_the_strict_class(self) -> None:
         data, (error,) = play(WebSocketProtocol, message("accept", subprotocol="c"))
-        assert "must be one of the client's, which offers none" in str(error)
+        assert "must be one that the client offers (none)" in str(error)
         assert data.startswith(INTERNAL)
 
 

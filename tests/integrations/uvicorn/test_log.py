@@ -87,9 +87,15 @@ class TestEveryAnswer:
     @pytest.mark.parametrize(
         ("data", "line"),
         [
-            (request((b"sec-websocket-key", b"short")), "400 Bad Request): There must be one Sec-"),
-            (request((b"sec-websocket-version", b"8")), "426 Upgrade Required): The Sec-WebSocket"),
-            (request(method=b"POST"), "405 Method Not Allowed): A WebSocket is asked for by GET"),
+            (
+                request((b"sec-websocket-key", b"short")),
+                "400 Bad Request): WebSocket handshakes must have",
+            ),
+            (
+                request((b"sec-websocket-version", b"8")),
+                "426 Upgrade Required): Unsupported Sec-WebSocket",
+            ),
+            (request(method=b"POST"), "405 Method Not Allowed): WebSocket handshakes must use GET"),
             (request(target=b"*"), "400 Bad Request): The target of the request must be a path"),
             (b"x" * 70_000, "431 Request Header Fields Too Large): The head of the request is too"),
             (b"\0\r\n\r\n", "400 Bad Request): illegal request line"),

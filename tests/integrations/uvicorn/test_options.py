@@ -102,7 +102,7 @@ class TestTheSizeOfMessages:
             after(1, ws_max_size=-1)
 
         lines = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-        assert lines == ["ws_max_size=-1: no message is small enough for it"]
+        assert lines == ["ws_max_size=-1 refuses every message but an empty one"]
 
 
 class TestHeaders:
@@ -139,8 +139,8 @@ class TestHeaders:
 
         lines = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
         assert lines == [
-            "a header of the server cannot be sent: b'x y': b'1'",
-            "a header of the server cannot be sent: b'a': b'1\\r\\nb: 2'",
+            "invalid default header left out of responses: b'x y', b'1'",
+            "invalid default header left out of responses: b'a', b'1\\r\\nb: 2'",
         ]
 
     def test_the_options_of_uvicorn_reach_it(self) -> None:
@@ -179,11 +179,11 @@ class TestTheEnvironment:
     @pytest.mark.parametrize(
         ("variable", "text", "error"),
         [
-            ("CLOSE_TIMEOUT", "-1", "close_timeout must be a number of seconds above 0"),
-            ("CLOSE_TIMOUT", "1", "WSFSM_SERVER_CLOSE_TIMOUT must be one of"),
-            ("PING_INTERVAL", "5", "has no effect in uvicorn, use its option --ws-ping-interval"),
-            ("PING_TIMEOUT", "5", "has no effect in uvicorn, use its option --ws-ping-timeout"),
-            ("MAX_MESSAGE_SIZE", "5", "has no effect in uvicorn, use its option --ws-max-size"),
+            ("CLOSE_TIMEOUT", "-1", "close_timeout must be a finite number of seconds above 0"),
+            ("CLOSE_TIMOUT", "1", "variable WSFSM_SERVER_CLOSE_TIMOUT, must be one of"),
+            ("PING_INTERVAL", "5", "has no effect in uvicorn; use its option --ws-ping-interval"),
+            ("PING_TIMEOUT", "5", "has no effect in uvicorn; use its option --ws-ping-timeout"),
+            ("MAX_MESSAGE_SIZE", "5", "has no effect in uvicorn; use its option --ws-max-size"),
         ],
     )
     def test_what_is_wrong_is_refused_at_the_import(

@@ -70,15 +70,15 @@ def bad_start(name: str, title: str, section: str, **keys: object) -> Situation:
 # Tables are aligned by hand.
 # fmt: off
 REQUESTS = [
-    Situation(id="A02", title="no key", section="RFC 6455 4.2.1", asks=without(KEY), wire=(400, b"There must be one Sec-WebSocket-Key: 16 bytes in base64", "FIN"), **NEVER),
-    Situation(id="A03", title="version 8", section="RFC 6455 4.2.2, 4.4", asks=request((VERSION, b"8")), wire=(426, b"The Sec-WebSocket-Version that is understood here is 13", "FIN"), has={"sec-websocket-version": ["13"]}, app=[accept()], saw=None),
-    Situation(id="A04", title="no version", section="RFC 6455 4.2.1", asks=without(VERSION), wire=(400, b"The Sec-WebSocket-Version that is understood here is 13", "FIN"), has={"sec-websocket-version": ["13"]}, **NEVER),
-    Situation(id="A05", title="POST", section="RFC 6455 4.2.1", asks=request(method=b"POST"), wire=(405, b"A WebSocket is asked for by GET", "FIN"), has={"allow": ["GET"]}, **NEVER),
+    Situation(id="A02", title="no key", section="RFC 6455 4.2.1", asks=without(KEY), wire=(400, b"WebSocket handshakes must have exactly one Sec-WebSocket-Key of 16 bytes in base64", "FIN"), **NEVER),
+    Situation(id="A03", title="version 8", section="RFC 6455 4.2.2, 4.4", asks=request((VERSION, b"8")), wire=(426, b"Unsupported Sec-WebSocket-Version; this server supports version 13", "FIN"), has={"sec-websocket-version": ["13"]}, app=[accept()], saw=None),
+    Situation(id="A04", title="no version", section="RFC 6455 4.2.1", asks=without(VERSION), wire=(400, b"WebSocket handshakes must have exactly one Sec-WebSocket-Version, 13", "FIN"), has={"sec-websocket-version": ["13"]}, **NEVER),
+    Situation(id="A05", title="POST", section="RFC 6455 4.2.1", asks=request(method=b"POST"), wire=(405, b"WebSocket handshakes must use GET", "FIN"), has={"allow": ["GET"]}, **NEVER),
     # uvicorn rewrites the request as HTTP/1.1 before the class sees it: out of its reach
     Situation(id="A06", title="HTTP/1.0", section="RFC 6455 4.2.1", asks=request(version=b"1.0"), app=[accept()], saw=["ok"], wire=(101, "CLOSE 1000", "FIN")),
-    Situation(id="A07", title="a key that is not 16 bytes in base64", section="RFC 6455 4.2.1", asks=request((KEY, b"abc")), wire=(400, b"There must be one Sec-WebSocket-Key: 16 bytes in base64", "FIN"), **NEVER),
+    Situation(id="A07", title="a key that is not 16 bytes in base64", section="RFC 6455 4.2.1", asks=request((KEY, b"abc")), wire=(400, b"WebSocket handshakes must have exactly one Sec-WebSocket-Key of 16 bytes in base64", "FIN"), **NEVER),
     Situation(id="A08", title="no Connection: Upgrade", section="RFC 9110 7.8: plain HTTP", asks=request((b"connection", b"close")), wire=(200, b"HTTP", "FIN"), app=[accept()], saw=None),
-    Situation(id="A09", title="a body", section="RFC 6455 4.1", asks=request((b"content-length", b"5")) + b"hello", wire=(400, b"A request for a WebSocket has no body", "FIN"), **NEVER),
+    Situation(id="A09", title="a body", section="RFC 6455 4.1", asks=request((b"content-length", b"5")) + b"hello", wire=(400, b"WebSocket handshakes must not have a body", "FIN"), **NEVER),
     Situation(id="A10", title="no Host", section="RFC 9112 3.2", asks=without(b"host"), wire=(400, b"Missing mandatory Host: header", "FIN"), options={"http": "httptools"}, **NEVER),
     Situation(id="A12", title="permessage-deflate is offered", section="RFC 7692", asks=request((b"sec-websocket-extensions", b"permessage-deflate")), app=[accept()], saw=["ok"], wire=(101, "CLOSE 1000", "FIN"), has={"sec-websocket-extensions": ["permessage-deflate; server_max_window_bits=12"]}),
     Situation(id="A14", title="data before the 101", section="RFC 6455 4.1", client=[0, frame(TEXT, b"early"), "sent"], app=["sent", accept(), RECEIVE, RECEIVE], saw=["ok", CONNECT, {"type": "websocket.receive", "text": "early"}], wire=(101, "CLOSE 1000", "FIN")),

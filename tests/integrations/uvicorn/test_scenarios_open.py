@@ -157,14 +157,14 @@ FRAMES = [
     broken("E14", "a frame that is not masked", "RFC 6455 5.1", frame(TEXT, b"x", masked=False), (1002, "incorrect masking")),
     broken("E15", "a reserved opcode", "RFC 6455 5.2", frame(3, b"x"), (1002, "invalid opcode")),
     broken("E17", "a text that is not UTF-8", "RFC 6455 8.1", frame(TEXT, b"\xff"), (1007, "invalid start byte")),
-    broken("E18", "a continuation of nothing", "RFC 6455 5.4", frame(CONT, b"x"), (1002, "a new message is expected")),
-    broken("E20", "a frame that is too big", "RFC 6455 7.4.1: 1009", frame(BINARY, b"x" * 70_000), (1009, "a message has at most 65536 bytes"), options=LIMITED),
-    broken("E20b", "fragments that are too big together", "RFC 6455 7.4.1: 1009", frame(BINARY, b"x" * 30_000, fin=False) + frame(CONT, b"x" * 30_000, fin=False) * 3, (1009, "a message has at most 65536 bytes"), options=LIMITED),
-    broken("E20d", "a text that is too big in bytes", "RFC 6455 7.4.1: 1009", frame(TEXT, "é".encode() * 40_000), (1009, "a message has at most 65536 bytes"), options=LIMITED),
+    broken("E18", "a continuation of nothing", "RFC 6455 5.4", frame(CONT, b"x"), (1002, "continuation frame without a message to continue")),
+    broken("E20", "a frame that is too big", "RFC 6455 7.4.1: 1009", frame(BINARY, b"x" * 70_000), (1009, "message too big, the limit is 65536 bytes"), options=LIMITED),
+    broken("E20b", "fragments that are too big together", "RFC 6455 7.4.1: 1009", frame(BINARY, b"x" * 30_000, fin=False) + frame(CONT, b"x" * 30_000, fin=False) * 3, (1009, "message too big, the limit is 65536 bytes"), options=LIMITED),
+    broken("E20d", "a text that is too big in bytes", "RFC 6455 7.4.1: 1009", frame(TEXT, "é".encode() * 40_000), (1009, "message too big, the limit is 65536 bytes"), options=LIMITED),
     Situation(id="E24", title="data after the Close", section="RFC 6455 5.5.1, 1.4", client=[HEAD, frame(CLOSE, close_payload(1000)) + frame(TEXT, b"late")], app=[RECEIVE, accept(), RECEIVE, RECEIVE], saw=[CONNECT, "ok", left(1000, ""), left(1000, "")], wire=(101, *ENDED)),
     Situation(id="E25", title="messages and Close in one segment", section=ASGI + "Receive; Disconnect", client=[HEAD, frame(TEXT, b"1") + frame(TEXT, b"2") + frame(TEXT, b"3") + frame(CLOSE, close_payload(1001, "x"))], app=[RECEIVE, accept(), OVER, *[RECEIVE] * 5], saw=[CONNECT, "ok", text("1"), text("2"), text("3"), left(1001, "x"), left(1001, "x")], wire=(101, "CLOSE 1001 x", "FIN")),
     Situation(id="E27", title="a Close between fragments", section="RFC 6455 5.4", client=[HEAD, frame(TEXT, b"a", fin=False) + frame(CLOSE, close_payload(1000))], app=[RECEIVE, accept(), RECEIVE, RECEIVE], saw=[CONNECT, "ok", left(1000, ""), left(1000, "")], wire=(101, *ENDED)),
-    broken("E28", "a length in more bytes than it needs", "RFC 6455 5.2", frame(TEXT, b"x", length_bytes=2), (1002, "a length is not in the fewest bytes")),
+    broken("E28", "a length in more bytes than it needs", "RFC 6455 5.2", frame(TEXT, b"x", length_bytes=2), (1002, "length not minimally encoded")),
 ]
 
 AFTER = [

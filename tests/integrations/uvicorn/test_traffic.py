@@ -186,8 +186,8 @@ class TestElsewhere:
             assert not is_gone(Over(ours))
 
     def test_a_peer_can_send_while_less_than_a_quarter_is_unread(self) -> None:
-        assert Traffic(0, 0, 0, 99, 400).hears
-        assert not Traffic(0, 0, 0, 100, 400).hears
+        assert Traffic(0, 0, 0, 99, 400).has_room
+        assert not Traffic(0, 0, 0, 100, 400).has_room
 
 
 def test_the_module_works_where_there_are_no_terminals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ class TestAnswers:
     def test_quick_ones_are_written_together_when_no_message_waits(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(4):
-                box.asked()
+                box.receive_called()
                 box.add(b"%d" % number, more=number < 3)
             assert transport.written == [b"0", b"123"]  # before the first one, nobody knows
 
@@ -76,22 +76,22 @@ class TestAnswers:
 
         async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(33):
-                box.asked()
+                box.receive_called()
                 box.add(b"%d" % number, more=True)
                 assert len(transport.written) == min(number + 1, 32)
             clock.now += 0.1  # the work
-            box.asked()
+            box.receive_called()
             for number in range(32):
                 box.add(b"%d" % number, more=True)
                 assert transport.written[-1].endswith(b"%d" % number)
-                box.asked()
+                box.receive_called()
 
         in_loop(main)
 
     def test_one_is_written_at_once_after_work(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(4):
-                box.asked()
+                box.receive_called()
                 clock.now += 0.1  # the work
                 box.add(b"%d" % number, more=True)
                 assert transport.written[-1] == b"%d" % number
@@ -100,8 +100,8 @@ class TestAnswers:
 
     def test_only_the_first_to_a_message_is_kept(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
-            box.asked()
+            box.receive_called()
+            box.receive_called()
             box.add(b"0", more=True)
             assert transport.written == []
             box.add(b"1", more=True)
@@ -113,10 +113,10 @@ class TestAnswers:
 
     def test_they_are_kept_for_two_milliseconds_at_most(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
+            box.receive_called()
             for number in range(9):
                 clock.now += 0.0003
-                box.asked()
+                box.receive_called()
                 box.add(b"%d" % number, more=True)
             assert transport.written[0] == b"01234567"
 
@@ -124,8 +124,8 @@ class TestAnswers:
 
     def test_they_are_kept_for_a_turn_of_the_loop_at_most(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
-            box.asked()
+            box.receive_called()
+            box.receive_called()
             box.add(b"0", more=True)
             await asyncio.sleep(0)
             assert transport.written == [b"0"]
@@ -136,16 +136,16 @@ class TestAnswers:
         self, clock: Clock
     ) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
-            box.asked()
+            box.receive_called()
+            box.receive_called()
             box.add(b"0", more=True)
             box.flush()
             assert transport.written == [b"0"]
             clock.now += 100
-            box.waited()
+            box.receive_waited()
             box.add(b"1", more=True)  # the first one after it
             assert transport.written == [b"0", b"1"]
-            box.asked()
+            box.receive_called()
             box.add(b"2", more=True)
             assert transport.written == [b"0", b"1"]
 
@@ -155,12 +155,12 @@ class TestAnswers:
 class TestRoom:
     def test_no_more_than_64_kib_is_kept(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
+            box.receive_called()
             for _ in range(70):
-                box.asked()
+                box.receive_called()
                 box.add(b"x" * 1000, more=True)
             assert len(transport.written[0]) == 66_000
-            assert box.crowded
+            assert box.should_yield
             assert [len(data) for data in transport.written[1:]] == [1000] * 4
 
         in_loop(main)
@@ -169,13 +169,13 @@ class TestRoom:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for _ in range(256):
                 box.add(b"x", more=False)
-            assert not box.crowded
+            assert not box.should_yield
             box.add(b"x", more=False)
-            assert box.crowded
-            box.rested()
-            assert not box.crowded
+            assert box.should_yield
+            box.turn_ended()
+            assert not box.should_yield
             box.add(b"x" * 2**17, more=False)
-            assert box.crowded
+            assert box.should_yield
             assert len(transport.written) == 258
 
         in_loop(main)
@@ -194,8 +194,8 @@ class TestRoom:
 class TestOrder:
     def test_control_frames_go_behind_what_is_kept(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
-            box.asked()
+            box.receive_called()
+            box.receive_called()
             box.add(b"1", more=True)
             box.write(b"2")
             box.add(b"3", more=False)
@@ -206,14 +206,14 @@ class TestOrder:
     def test_the_end_is_behind_everything(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for _ in range(2):
-                box.asked()
+                box.receive_called()
             box.add(b"1", more=True)
             box.add_pong(b"p")
             box.finish()
             assert transport.data == b"1" + control_frame(SendPong(b"p"))
 
             for _ in range(2):
-                box.asked()
+                box.receive_called()
             box.add(b"2", more=True)
             box.finish()
             assert transport.data.endswith(b"2")
@@ -248,8 +248,8 @@ class TestPongs:
 class TestAClosingTransport:
     def test_nothing_is_written_to_it(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
-            box.asked()
+            box.receive_called()
+            box.receive_called()
             box.add(b"1", more=True)
             transport.closing = True
             box.add(b"2", more=False)
@@ -265,8 +265,8 @@ class TestAClosingTransport:
 
     def test_nor_after_its_end(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
-            box.asked()
+            box.receive_called()
+            box.receive_called()
             box.add(b"1", more=True)
             box.close()
             box.add(b"2", more=False)
@@ -278,8 +278,8 @@ class TestAClosingTransport:
 
     def test_what_is_forgotten_is_not_written(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
-            box.asked()
-            box.asked()
+            box.receive_called()
+            box.receive_called()
             box.add(b"1", more=True)
             box.add_pong(b"2")
             box.clear()
@@ -295,8 +295,8 @@ def test_a_transport_that_fails_at_the_end_of_a_turn_is_reported(clock: Clock) -
 
     async def main(box: FrameWriter, transport: Transport) -> None:
         transport.broken.add("write")
-        box.asked()
-        box.asked()
+        box.receive_called()
+        box.receive_called()
         box.add(b"1", more=True)
         await asyncio.sleep(0)
 

@@ -51,8 +51,8 @@ def test_right_accounts_are_not_accused() -> None:
     [
         ({"messages": SENT[:5]}, "the client got 5 of 6 messages"),
         ({"messages": [*SENT, SENT[0]]}, "the client got 7 of 6 messages"),
-        ({"messages": [SENT[0], *SENT]}, f"the client got as message 1 {SENT[0]} instead"),
-        ({"messages": [SENT[1], SENT[0], *SENT[2:]]}, "the client got as message 0 "),
+        ({"messages": [SENT[0], *SENT]}, f"the client got {SENT[0]} as message 1 instead"),
+        ({"messages": [SENT[1], SENT[0], *SENT[2:]]}, f"the client got {SENT[1]} as message 0 "),
         ({"close": None}, "Close: None instead of (4001, 'bye')"),
         ({"close": (4001, "")}, "Close: (4001, '') instead of (4001, 'bye')"),
         ({"ends": "RST"}, "end of the transport: 'RST' instead of 'FIN'"),
@@ -74,10 +74,10 @@ def test_the_clients_account_is_judged(changes: dict[str, Any], told: str) -> No
         ([CONNECT, *HEARD[:5], BYE, RETURNED], "the application got 5 of 6 messages"),
         ([CONNECT, *HEARD, HEARD[0], BYE, RETURNED], "the application got 7 of 6 messages"),
         ([CONNECT, *HEARD, LOST, RETURNED], "disconnect of the application: (1006, '') instead"),
-        ([CONNECT, *HEARD, RETURNED], "the application got no disconnect"),
+        ([CONNECT, *HEARD, RETURNED], "the application did not get a disconnect"),
         ([CONNECT, *HEARD, BYE, BYE, RETURNED], "the application got 2 disconnects"),
         ([CONNECT, *HEARD[:5], BYE, HEARD[5], RETURNED], "the application got a message after"),
-        ([CONNECT, *HEARD, BYE, ("sent", "a"), RETURNED], "send() has not raised after"),
+        ([CONNECT, *HEARD, BYE, ("sent", "a"), RETURNED], "send() did not raise after"),
         ([CONNECT, *HEARD, BYE, ("raised", "KeyError")], "the application was stopped by KeyError"),
         ([CONNECT, CONNECT, *HEARD, BYE, RETURNED], "the application got 2 messages of type"),
         ([*HEARD, CONNECT, BYE, RETURNED], "the application got 1 messages of type"),
@@ -128,7 +128,7 @@ def test_half_a_request_calls_no_application() -> None:
 
     assert judge(plan, Seen(), {}) == []
     assert judge(plan, Seen(), report(CONNECT, LOST, RETURNED)) == [
-        "the application was called for a request that was not complete"
+        "the application was called for an incomplete request"
     ]
 
 
@@ -312,7 +312,7 @@ def test_voices_may_mix_but_each_keeps_its_order() -> None:
     assert judge(plan, seen(messages=mixed[:4]), RIGHT) == ["the client got 4 of 6 messages"]
     wrong = [SENT[2], *mixed]
     assert judge(plan, seen(messages=wrong), RIGHT) == [
-        f"the client got as message 0 {SENT[2]}, of which it was not the turn"
+        f"the client got message 0 out of order: {SENT[2]}"
     ]
 
 

@@ -57,7 +57,7 @@ def test_all_is_well_where_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) 
 
     printed = capsys.readouterr().out
     assert printed.splitlines()[0] == "seed 1"
-    assert printed.splitlines()[-1] == "all is well"
+    assert printed.splitlines()[-1] == "no faults"
     assert status == 0
     for target in ("asyncio-unix", "asyncio-tls"):
         found = re.search(rf"^{target}: (\d+) conversations", printed, re.MULTILINE)
@@ -139,7 +139,7 @@ def test_a_corruption_is_reported_with_the_command_that_repeats_it(
     printed = capsys.readouterr().out
     assert status == 1
     assert "status: 418 instead of " in printed
-    assert 'again: make soak SEED=1 ARGS="--target asyncio-tcp --only -' in printed
+    assert 'repeat: make soak SEED=1 ARGS="--target asyncio-tcp --only -' in printed
     assert " more failures" in printed
     assert re.search(r"^\d+ faults$", printed, re.MULTILINE)
 
@@ -169,12 +169,12 @@ def test_a_loop_that_is_not_installed_is_left_out(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "asyncio" or None)
 
     assert main("--target", "uvloop-tcp", "--target", "asyncio-tcp", "--only", "1") == 0
-    assert "not installed: the loops of uvloop-tcp" in capsys.readouterr().out
+    assert "loop is not installed: uvloop-tcp" in capsys.readouterr().out
 
 
-def test_a_failure_while_the_soak_is_held_up_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_while_the_soak_is_delayed_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phase, "_TICK", 0.0)
-    monkeypatch.setattr(phase, "_HELD_UP", -1.0)  # at any time
+    monkeypatch.setattr(phase, "_DELAYED", -1.0)  # at any time
 
     done = soaked("undenied", only=1)
 
@@ -199,7 +199,7 @@ def test_a_server_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) 
 def test_the_ends_of_all_connections_at_the_stop_are_checked() -> None:
     compat = soaked(seconds=0.0, ws="tools.soak.protocol:CompatWebSocketProtocol")
 
-    assert compat.faults == ["at the stop a pending handshake got 500 instead of 503"]
+    assert compat.faults == ["at the stop, a pending handshake got 500 instead of 503"]
 
 
 def test_targets_differ_in_all_that_matters() -> None:

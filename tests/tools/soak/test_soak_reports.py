@@ -61,7 +61,9 @@ def test_a_log_is_parsed_entry_by_entry() -> None:
         Entry("DEBUG", "asyncio", "Using selector"),
         Entry("WARNING", "uvicorn.error", "Invalid HTTP request received."),
         Entry("ERROR", "uvicorn.error", DELIBERATE),
-        Entry("ERROR", "uvicorn.error", "ASGI application returned without completing its answer"),
+        Entry(
+            "ERROR", "uvicorn.error", "ASGI application returned without completing its response"
+        ),
     ],
 )
 def test_an_expected_entry_is_not_a_complaint(entry: Entry) -> None:
@@ -126,7 +128,9 @@ def test_every_growth_is_a_fault(key: str, value: object, told: str) -> None:
 def test_a_neighbour_waits_no_longer_than_turns_explain() -> None:
     waiting = attrs.evolve(outcome(), gaps=[0.01, 2.0], lag=0.1)
 
-    assert grown(waiting) == ["a neighbour waited for 2.00 s, where no turn took longer than 0.12"]
+    assert grown(waiting) == [
+        "a neighbour waited for 2.00 s, although no turn took longer than 0.12 s"
+    ]
     assert grown(attrs.evolve(waiting, lag=0.5)) == []
 
 
@@ -179,8 +183,8 @@ def test_a_phase_is_reported_in_a_few_lines() -> None:
     assert list(report.outcome(done)) == [
         "asyncio-tcp: 100 conversations, 7 messages (10 rude, 90 talk)",
         "  memory: 50.0 MiB before, 50.0 after; 2 tasks, 1 timers, 2 descriptors before, 2 tasks, 1 timers, 2 descriptors after",
-        "  a neighbour waited 2.0 ms for an echo, at most 0.05 s; the longest turn of the loop took 0.010 s of CPU time, the slowest 0.02 s; the soak itself was held up for at most 0.01 s",
-        "  2 conversations went wrong while the soak was held up: not judged",
+        "  a neighbour waited 2.0 ms for an echo (median), at most 0.05 s; the longest turn of the loop took 0.010 s of CPU time, the slowest 0.02 s; the soak itself was delayed by at most 0.01 s",
+        "  2 conversations failed while the soak was delayed, and do not count",
         "  stopped in 1.2 s",
         "  FAULT: bad",
     ]
@@ -203,7 +207,7 @@ def test_a_failure_is_reported_with_a_trace_of_both_sides_in_the_order_of_time()
     assert lines[:3] == [
         "FAILURE in asyncio-tcp.0 (talk)",
         "  all of it",
-        '  again: make soak SEED=1 ARGS="--target asyncio-tcp --only 0 --kind talk"',
+        '  repeat: make soak SEED=1 ARGS="--target asyncio-tcp --only 0 --kind talk"',
     ]
     assert lines[3].startswith("  client: batch=Batch(seed=7, count=6, sizes='usual'), 6 steps, ")
     assert lines[4:] == [

@@ -172,7 +172,7 @@ def test_a_deaf_client_answers_no_close() -> None:
 def test_data_after_the_close_is_a_problem(data: list[bytes]) -> None:
     (problem,) = fed(*data)[0].problems
 
-    assert problem == "the server sends more than control frames after its Close"
+    assert problem == "the server sends other frames than Pings and Pongs after its Close"
 
 
 def test_pongs_after_the_close_are_none() -> None:

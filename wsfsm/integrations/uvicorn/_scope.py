@@ -1,4 +1,4 @@
-"""The scope of a WebSocket, as uvicorn makes it."""
+"""The scope of a WebSocket in uvicorn."""
 
 import asyncio
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ def make_scope(
     config: Config,
     state: dict[str, Any],
 ) -> Scope:
-    """Make the scope (ASGI 2.5, WebSocket Connection Scope).
+    """Create the scope (ASGI 2.5, WebSocket Connection Scope).
 
     Args:
-        request: The head of the request, whose headers are the application's from now on.
+        request: The head of the request. The application gets its list of headers, not a copy.
         subprotocols: Subprotocols that the client offers.
         transport: The transport.
         config: uvicorn's options.
-        state: State of the lifespan.
+        state: State of the lifespan, of which the scope gets a copy.
     """
     raw_path, _, query_string = request.target.partition(b"?")
     return {
