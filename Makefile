@@ -1,4 +1,4 @@
-# Everything runs in a virtual environment of its own, made by the first command that needs it.
+# Everything runs in a virtual environment, which is created by the first command that needs it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,19 +27,19 @@ test: $(VENV)/test ## Run linter, type checker and tests with coverage
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-long: $(VENV)/test ## Run the tests that take long, and that `make test` leaves out
+test-long: $(VENV)/test ## Run the long tests, which `make test` leaves out
 	$(BIN)/python -m pytest -m long
 
 test-all: test test-long ## Run all tests
 
-check: $(VENV)/test ## Run the tests on every Python that is at hand
+check: $(VENV)/test ## Run the tests on every installed Python
 	$(BIN)/nox $(CHECK)
 
-newer: ## Run the tests on CPython 3.14 and 3.15 of Debian unstable (root on a Debian)
+newer: ## Run the tests on CPython 3.14 and 3.15 of Debian unstable (needs Debian and root)
 	tools/newer_pythons $(NEWER)
 
 autobahn: $(VENV)/test ## Run Autobahn|Testsuite against the class in uvicorn (needs Python 2.7)
-	$(BIN)/python tests/autobahn_suite.py --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
+	$(BIN)/python -m tools.autobahn --python $(PYTHON27) --install $(VENV)/autobahn $(AUTOBAHN)
 
 uvicorn-suite: $(VENV)/test ## Run uvicorn's own WebSocket tests on CompatWebSocketProtocol
 	$(BIN)/python -m tools.uvicorn_suite
@@ -47,28 +47,28 @@ uvicorn-suite: $(VENV)/test ## Run uvicorn's own WebSocket tests on CompatWebSoc
 framework-suites: $(VENV)/test ## Run Starlette's and FastAPI's own WebSocket tests on the facade
 	$(BIN)/python -m tools.framework_suites
 
-conformance: $(VENV)/bench $(VENV)/test ## Play all conformance cases on all targets, and write specs/RESULTS.md
-	$(BIN)/python tests/conformance_results.py $(CONFORMANCE)
+conformance: $(VENV)/bench $(VENV)/test ## Play all conformance cases on all targets; write specs/RESULTS.md
+	$(BIN)/python -m tools.publish_results $(CONFORMANCE)
 
-soak: $(VENV)/bench $(VENV)/test ## Play random conversations on real servers, and check all of it (SECONDS=, SEED=)
+soak: $(VENV)/bench $(VENV)/test ## Play and check random conversations on real servers (SECONDS=, SEED=)
 	$(BIN)/python -m tools.soak --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results
 
-bench-server: $(VENV)/bench ## Compare what a WebSocket costs ASGI servers (Linux; some minutes)
+bench-server: $(VENV)/bench ## Compare the speed and memory of ASGI servers (Linux; takes minutes)
 	$(BIN)/python benchmarks/core.py --json benchmarks/results
 	$(BIN)/python benchmarks/server.py --json benchmarks/results
 
-diagrams: $(VENV)/test ## Render the diagrams anew (needs Graphviz)
+diagrams: $(VENV)/test ## Render the diagrams again (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams
 	cp diagrams/client.svg diagrams/application.svg wsfsm/demo/static/
 
-clean: ## Remove everything that was made
+clean: ## Remove all generated files
 	rm -rf $(VENV) .nox build dist
 
 $(VENV)/pip:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsfsm needs Python 3.11 or newer; name one with PYTHON=...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wsfsm needs Python 3.11 or newer; specify one with PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	@touch $@

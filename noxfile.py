@@ -1,4 +1,4 @@
-"""The tests on every CPython that is at hand; `make check` calls it."""
+"""Run the tests on every installed CPython; `make check` calls this."""
 
 import os
 
@@ -14,8 +14,7 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 def tests(session: nox.Session) -> None:
     session.install("--quiet", "--upgrade", "pip>=25.1")
     session.install("--quiet", ".[demo]", "--group", "test")
-    # the installed package is tested, not the folder: the working tree must not hide a file
-    # that the package lacks
+    # test the installed package and not the folder, so that a file that the package lacks is noticed
     session.run(
         *("python", "-P", "-m", "pytest", "-m", "not long and not one_python"),
         *session.posargs,

@@ -1,7 +1,7 @@
-"""What the protocol core costs in memory, beside wsproto's and h11's handling of state.
+"""Measure the time that the protocol core takes without sockets, compared with wsproto and h11.
 
-A message is a text of 64 bytes; with h11, which has no WebSockets, it is a chunk of a body. There
-are no sockets. The candidates run in turn within every round, and the best of the rounds counts.
+A message is a text of 64 bytes; with h11, which does not have WebSockets, it is a chunk of a body. In
+every round all candidates run in turn, and the best round of each counts.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def h11_opened() -> h11.Connection:
 
 
 def one_event() -> dict[str, Step]:
-    """An event that stays in its state, and nothing but the state."""
+    """Take an event that does not change the state, with nothing but the machine."""
     node = SERVER.nodes[opened().state]
     state = ConnectionState()
     state.process_event(h11.CLIENT, h11.Request)
@@ -94,7 +94,7 @@ def message_in() -> dict[str, Step]:
 
     def with_frames() -> None:
         for event in reader.read(FRAME):
-            framed.receive_message(event)  # type: ignore[arg-type]  # it is a message
+            framed.receive_message(event)  # type: ignore[arg-type]  # the event is a message
         framed.next_message()
 
     def with_wsproto() -> None:
@@ -127,7 +127,7 @@ def message_out() -> dict[str, Step]:
 
 
 def connection() -> dict[str, Step]:
-    """A handshake, and a Close that is answered; with h11, a request and a response."""
+    """Do a handshake, and answer a Close; with h11, answer a request with a response."""
 
     def with_core() -> None:
         connection = opened()
@@ -166,21 +166,21 @@ def connection() -> dict[str, Step]:
 
 
 ROWS: Final[dict[str, tuple[Callable[[], dict[str, Step]], int]]] = {
-    "a message that comes": (message_in, 500),
-    "a message that goes": (message_out, 500),
-    "a connection": (connection, 50),
-    "an event, its state alone": (one_event, 2000),
+    "receive a message": (message_in, 500),
+    "send a message": (message_out, 500),
+    "open and close a connection": (connection, 50),
+    "one step of the machine": (one_event, 2000),
 }
-"""Each row, and how often its steps are done in a round."""
+"""Each row, and the number of steps in a round."""
 
 
 def measure(rounds: int) -> dict[str, dict[str, float]]:
-    """Microseconds a step, the best of the rounds."""
+    """Measure the microseconds for each step, in the best round."""
     figures: dict[str, dict[str, float]] = {}
     for row, (prepare, count) in ROWS.items():
         best: dict[str, float] = {}
         for _ in range(rounds):
-            # new ones each time: what a connection has gathered is not the next round's
+            # new connections in each round, so that old data does not slow down the next round
             for name, step in prepare().items():
                 start = perf_counter_ns()
                 for _ in range(count):
@@ -194,7 +194,7 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--json", type=Path, help="write to this file, or folder")
+    parser.add_argument("--json", type=Path, help="write the results to this file or folder")
     options = parser.parse_args()
     gc.disable()
     figures = measure(options.rounds)

@@ -1,7 +1,8 @@
-"""What a message costs: the facade beside Starlette's, an unchecked facade and raw ASGI.
+"""Measure the time for a message with the facade, compared with Starlette's, an unchecked one and raw ASGI.
 
-All candidates run in one process on a server that does nothing, in turn within every round, and
-the best of the rounds counts: what disturbs the machine disturbs all of them. CPU time only.
+All candidates run in one process, on a server that does nothing. In every round they run in turn, and the
+best round of each counts, so that other load on the machine affects all of them alike. Only CPU time
+counts.
 """
 
 import argparse
@@ -21,9 +22,9 @@ import starlette.websockets
 import wsfsm
 from wsfsm.types import Message, Receive, Scope, Send
 
-MESSAGES: Final = 1000  # in a row: long enough to time, short enough to slip between disturbances
+MESSAGES: Final = 1000  # enough to measure, and few enough for a round without a disturbance
 SCOPE: Final[Scope] = {"type": "websocket", "path": "/", "query_string": b"", "headers": []}
-TARGETS: Final = {(3, 11): 0.50, (3, 13): 0.70}  # of Starlette's time for an echoed text
+TARGETS: Final = {(3, 11): 0.50, (3, 13): 0.70}  # parts of Starlette's time for an echoed text
 INCOMING: Final[dict[str, Message]] = {
     "text": {"type": "websocket.receive", "text": "x" * 64},
     "bytes": {"type": "websocket.receive", "bytes": b"x" * 64},
@@ -33,7 +34,7 @@ INCOMING: Final[dict[str, Message]] = {
 
 
 class Unchecked:
-    """A facade with one coroutine a call and no check at all."""
+    """A facade with one coroutine for each call and without any check."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self._receive, self._send = scope, receive, send
@@ -70,7 +71,7 @@ class Unchecked:
 
 
 class Idle:
-    """A server that delivers a connect, then one message for ever, and drops what it is sent."""
+    """A server that delivers a connect, then the same message for ever, and ignores sent messages."""
 
     def __init__(self, message: Message) -> None:
         self._message = message
@@ -156,7 +157,7 @@ def drive(coroutine: Coroutine[Any, Any, Any]) -> None:
 
 
 def timed(action: Callable[[], Any]) -> float:
-    """CPU nanoseconds a message."""
+    """Return the nanoseconds of CPU time for each message."""
     start = process_time_ns()
     action()
     return (process_time_ns() - start) / MESSAGES
@@ -170,7 +171,7 @@ def accepted(facade: Candidate, message: Message) -> tuple[Any, Idle]:
 
 
 def echoing(name: str) -> dict[str, Callable[[], float]]:
-    """For each candidate, one round of echoes."""
+    """Return a round of echoes for each candidate."""
     echo, raw = ECHOES[name]
     message = INCOMING[name]
     rounds: dict[str, Callable[[], float]] = {}
@@ -184,7 +185,7 @@ def echoing(name: str) -> dict[str, Callable[[], float]]:
 
 
 def creating() -> dict[str, Callable[[], float]]:
-    """For each facade, one round of objects."""
+    """Return a round of creating objects for each facade."""
     server = Idle({})
 
     def create(facade: Candidate) -> None:
@@ -195,7 +196,7 @@ def creating() -> dict[str, Callable[[], float]]:
 
 
 def connecting() -> dict[str, Callable[[], float]]:
-    """For each facade, one round of connections: created, accepted, closed."""
+    """Return a round of connections (create, accept, close) for each facade."""
 
     async def connect(facade: Candidate) -> None:
         for _ in range(MESSAGES):
@@ -208,7 +209,7 @@ def connecting() -> dict[str, Callable[[], float]]:
 
 
 def best(rounds: dict[str, Callable[[], float]], count: int) -> dict[str, float]:
-    """The best of many rounds of each candidate, all in turn."""
+    """Run the candidates in turn, and return the best of many rounds for each."""
     times: dict[str, float] = dict.fromkeys(rounds, float("inf"))
     gc.collect()
     gc.disable()
@@ -220,7 +221,7 @@ def best(rounds: dict[str, Callable[[], float]], count: int) -> dict[str, float]
 
 
 def memory(facade: Candidate) -> float:
-    """Bytes a connection object, an accepted one, without the server's side."""
+    """Return the bytes that an object takes, without the server's side."""
     server = Idle({})
     held: list[Any] = [None] * MESSAGES
     tracemalloc.start()
@@ -234,7 +235,7 @@ def memory(facade: Candidate) -> float:
 
 
 def measure(count: int) -> dict[str, dict[str, float]]:
-    """Nanoseconds, or bytes in the last row, of every candidate in every workload."""
+    """Measure every candidate in every workload: nanoseconds, and bytes in the last row."""
     table = {f"echo, {name}": best(echoing(name), count) for name in ECHOES}
     table["create an object"] = best(creating(), count)
     table["connect: create, accept, close"] = best(connecting(), count)
@@ -243,7 +244,7 @@ def measure(count: int) -> dict[str, dict[str, float]]:
 
 
 def ratios(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Everything as a ratio to Starlette."""
+    """Convert everything to a ratio to Starlette."""
     return {
         name: {candidate: round(value / row["starlette"], 2) for candidate, value in row.items()}
         for name, row in table.items()
@@ -251,7 +252,7 @@ def ratios(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
 
 
 def markdown(table: dict[str, dict[str, float]]) -> str:
-    """The ratios as a table."""
+    """Write the ratios as a table."""
     columns = ["starlette", "wsfsm", "unchecked", "raw"]
     lines = ["| | Starlette | wsfsm | unchecked facade | raw ASGI |", "|---|---|---|---|---|"]
     for name, row in table.items():
@@ -261,18 +262,18 @@ def markdown(table: dict[str, dict[str, float]]) -> str:
 
 
 def missed(table: dict[str, dict[str, float]]) -> list[str]:
-    """The goals that these ratios miss."""
+    """List the goals that these ratios miss."""
     text, create, size = (
         table[name] for name in ("echo, text", "create an object", "memory of an object")
     )
     goals = [
-        ("an echoed text, of Starlette's", text["wsfsm"], TARGETS.get(sys.version_info[:2])),
-        ("an echoed text, of the unchecked facade's", text["wsfsm"] / text["unchecked"], 1.5),
-        ("creating an object, of Starlette's", create["wsfsm"], 1.0),
-        ("memory of an object, of Starlette's", size["wsfsm"], 1.0),
+        ("echoed text to Starlette's", text["wsfsm"], TARGETS.get(sys.version_info[:2])),
+        ("echoed text to the unchecked facade's", text["wsfsm"] / text["unchecked"], 1.5),
+        ("creating an object to Starlette's", create["wsfsm"], 1.0),
+        ("memory of an object to Starlette's", size["wsfsm"], 1.0),
     ]
     return [
-        f"{what}: {ratio:.2f}, to reach: {goal:.2f}"
+        f"the ratio of {what} is {ratio:.2f}, the goal is {goal:.2f}"
         for what, ratio, goal in goals
         if goal is not None and ratio > goal
     ]
@@ -280,8 +281,8 @@ def missed(table: dict[str, dict[str, float]]) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=200, help="rounds of each workload")
-    parser.add_argument("--output", type=Path, help="write the ratios into this folder as JSON")
+    parser.add_argument("--rounds", type=int, default=200, help="the rounds of each workload")
+    parser.add_argument("--output", type=Path, help="write the ratios as JSON into this folder")
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
     options = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The floor of the benchmark of servers: picows alone, compiled and without ASGI."""
+"""The lower bound in the benchmark of servers: picows, which is compiled, without ASGI."""
 
 import argparse
 import asyncio

@@ -1,8 +1,8 @@
-"""What a WebSocket costs the process of an ASGI server: messages, idle connections, new ones.
+"""Measure the CPU time and memory of ASGI servers for messages, idle connections and new connections.
 
-Every candidate serves the same raw ASGI echo on 127.0.0.1 in a process of its own, on one core;
-the client runs here, on another. All servers stay up and are driven in turn within every round,
-and the best of the rounds counts: what disturbs the machine disturbs all of them.
+Every candidate serves the same raw ASGI echo on 127.0.0.1, in a process of its own on one core. The client
+runs in this process on another core. All servers keep running. In every round they are measured in turn,
+and the best round of each counts, so that other load on the machine affects all of them alike.
 """
 
 import argparse
@@ -35,8 +35,8 @@ class Candidate:
     """A server.
 
     Args:
-        arguments: How Python runs it, with `{port}` and `{loop}`.
-        needs: Modules without which it cannot run.
+        arguments: Arguments of Python, with `{port}` and `{loop}`.
+        needs: Modules that the server needs.
     """
 
     arguments: Sequence[str]
@@ -64,9 +64,9 @@ CANDIDATES: Final[dict[str, Candidate]] = {
     "hypercorn": other(
         "hypercorn", "--bind 127.0.0.1:{port} --worker-class {loop} --log-level warning"
     ),
-    # its reactor is always asyncio's
+    # daphne's reactor always uses asyncio
     "daphne": other("daphne", "--bind 127.0.0.1 --port {port} --verbosity 0"),
-    # it serves no more connections at a time than --backpressure says
+    # --backpressure is the greatest number of connections that granian serves at a time
     "granian": other(
         "granian",
         "--interface asgi --host 127.0.0.1 --port {port} --loop {loop} --log-level warning"
@@ -93,10 +93,10 @@ class Run:
     """One run of the benchmark.
 
     Args:
-        candidates: Names of those that take part.
-        loop: The servers' event loop, where they let one choose.
-        rounds: How often each is driven.
-        seconds: For how long each time.
+        candidates: Names of the candidates to measure.
+        loop: Event loop of the servers, for those with a choice.
+        rounds: Number of rounds.
+        seconds: Seconds of each measurement.
         idle: Numbers of idle connections.
     """
 
@@ -124,7 +124,7 @@ class Run:
 
     @contextlib.asynccontextmanager
     async def servers(self) -> AsyncIterator[dict[str, ServerProcess]]:
-        """All of them at once."""
+        """Run all servers at once."""
         async with contextlib.AsyncExitStack() as stack:
             running: dict[str, ServerProcess] = {}
             for name in self.candidates:
@@ -140,7 +140,7 @@ class Run:
         servers: dict[str, ServerProcess],
         measure: Callable[[ServerProcess], Awaitable[Sequence[float]]],
     ) -> dict[str, list[float]]:
-        """The least of many rounds of each server, all in turn."""
+        """Measure the servers in turn, and return the least of many rounds for each."""
         least: dict[str, list[float]] = {}
         failed: set[str] = set()
         for _ in range(self.rounds):
@@ -158,7 +158,7 @@ class Run:
         return least
 
     async def echoes(self) -> Table:
-        """Microseconds of CPU time an echoed message."""
+        """Measure the microseconds of CPU time for each echoed message."""
 
         async def echo(server: ServerProcess, load: Load) -> Sequence[float]:
             client = await connected(server.port)
@@ -179,7 +179,7 @@ class Run:
         return table
 
     async def connections(self) -> Table:
-        """Microseconds of CPU time a connection, and how many there are in a second."""
+        """Measure the microseconds of CPU time for each connection, and the connections in a second."""
         clock = asyncio.get_running_loop().time
 
         async def connect(server: ServerProcess) -> Sequence[float]:
@@ -196,9 +196,9 @@ class Run:
         }
 
     async def memory(self) -> Table:
-        """KiB of resident memory an idle connection, each server alone and new."""
+        """Measure the KiB of resident memory for each idle connection, on a new server of its own."""
         if not files_for(max(self.idle) + 200):
-            self.problem(f"memory: no {max(self.idle)} open files are allowed")
+            self.problem(f"memory: the limit of open files is below {max(self.idle) + 200}")
             return {}
         table: Table = {f"memory, {count} idle connections": {} for count in self.idle}
         for name in self.candidates:
@@ -213,11 +213,11 @@ class Run:
         return table
 
     async def growth(self, server: ServerProcess) -> list[float]:
-        """For each number of idle connections, KiB for one of them."""
+        """Measure, for each number of idle connections, the KiB for one of them."""
         load = LOADS["text of 64 B, ping-pong"]
         clients: list[Client] = []
         sizes: list[float] = []
-        # what every process needs once is not the connections': ten come and go first
+        # open and close ten connections first, so that one-time memory of the process does not count
         await asyncio.gather(*(connected_once(server.port, load) for _ in range(10)))
         await asyncio.sleep(0.3)
         before = server.memory()
@@ -230,7 +230,7 @@ class Run:
                 sizes.append((server.memory() - before) / count / 1024)
                 if lost := sum(client.lost for client in clients):
                     raise EOFError(f"{lost} of {count} idle connections were lost")
-            await clients[-1].echo(load)  # the application does wait in receive()
+            await clients[-1].echo(load)  # this shows that the application still waits in receive()
         finally:
             for client in clients:
                 client.transport.abort()
@@ -243,7 +243,7 @@ async def connected_once(port: int, load: Load) -> None:
     await client.close()
 
 
-# In the order in which they run; a section gives the rows that it measured.
+# The sections in the order in which they run; each returns the rows that it has measured
 SECTIONS: Final[dict[str, Callable[[Run], Awaitable[Table]]]] = {
     "echo": Run.echoes,
     "connections": Run.connections,
@@ -252,11 +252,11 @@ SECTIONS: Final[dict[str, Callable[[Run], Awaitable[Table]]]] = {
 
 
 def missing(candidate: Candidate, loop: str) -> str | None:
-    """The module for want of which a candidate cannot run."""
+    """Return the first module that a candidate needs and that is not installed, or None."""
     for module in (*candidate.needs, loop):
         try:
             found = importlib.util.find_spec(module) is not None
-        except ModuleNotFoundError:  # its package is not there either
+        except ModuleNotFoundError:  # its package is not installed either
             found = False
         if not found:
             return module
@@ -281,7 +281,7 @@ async def measure(run: Run, sections: Sequence[str]) -> Table:
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The client's loop: the fastest at hand."""
+    """Create the client's event loop: uvloop's if it is installed, because it is faster."""
     name = "uvloop" if importlib.util.find_spec("uvloop") else "asyncio"
     loop: asyncio.AbstractEventLoop = importlib.import_module(name).new_event_loop()
     return loop
@@ -289,20 +289,22 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, help="rounds of each workload (15; quick: 3)")
-    parser.add_argument("--quick", action="store_true", help="see that it works")
-    parser.add_argument("--only", nargs="+", choices=CANDIDATES, help="these servers alone")
+    parser.add_argument(
+        "--rounds", type=int, help="the rounds of each workload (default: 15, with --quick 3)"
+    )
+    parser.add_argument("--quick", action="store_true", help="only check that the benchmark works")
+    parser.add_argument("--only", nargs="+", choices=CANDIDATES, help="measure only these servers")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=[*SECTIONS])
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
-    parser.add_argument("--json", type=Path, help="write to this file, or folder")
+    parser.add_argument("--json", type=Path, help="write the results to this file or folder")
     options = parser.parse_args()
     if not set(BASES) & set(options.only or BASES):
-        parser.error(f"ratios are to the best of {' and '.join(BASES)}: name one of them too")
+        parser.error(f"--only must include {' or '.join(BASES)}, to which the ratios refer")
     return options
 
 
 def taking_part(options: argparse.Namespace) -> list[str]:
-    """The candidates that can run here."""
+    """Return the candidates whose modules are installed."""
     names: list[str] = []
     for name in CANDIDATES:
         if options.only and name not in options.only:
@@ -310,7 +312,7 @@ def taking_part(options: argparse.Namespace) -> list[str]:
         if module := missing(CANDIDATES[name], options.loop):
             if options.only:
                 raise SystemExit(f"{name} needs {module}")
-            print(f"{name} is skipped: there is no {module}", file=sys.stderr)
+            print(f"{name} is skipped, because {module} is not installed", file=sys.stderr)
         else:
             names.append(name)
     return names
@@ -336,7 +338,7 @@ def main() -> int:
     }
     print(f"Ratios to the best of uvicorn's classes, {about['python']}, best of {run.rounds}")
     print(f"\n{markdown(table)}\n")
-    print("Microseconds of the server's CPU time a message or connection, KiB of memory")
+    print("Microseconds of the server's CPU time for a message or connection, and KiB of memory")
     print(f"\n{markdown(figures)}")
     if options.json:
         name = f"server-{sys.version_info.major}.{sys.version_info.minor}.json"

@@ -1,4 +1,4 @@
-"""A server in a process of its own: started, its CPU time and memory read, stopped. Linux only."""
+"""A server in a process of its own, with its CPU time and memory. Linux only."""
 
 import asyncio
 import contextlib
@@ -28,12 +28,12 @@ CLIENTS_CORE: Final[Cores] = {CORES[-1]}
 
 
 class DidNotStartError(Exception):
-    """The server ended or kept silent; the message is the end of what it printed."""
+    """The server has ended or does not answer; the text is the last line of its output."""
 
 
 @contextlib.contextmanager
 def pinned(cores: Cores) -> Iterator[None]:
-    """This process, and those that it starts here for good, on these cores."""
+    """Pin this process to cores for a while, and the processes that it starts meanwhile for ever."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -43,7 +43,7 @@ def pinned(cores: Cores) -> Iterator[None]:
 
 
 def files_for(count: int) -> bool:
-    """Allow this many open files here and in what is started from here, if that can be."""
+    """Allow this many open files in this process and in those that it starts, if possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     if soft != unlimited and soft < count and (hard == unlimited or hard >= count):
@@ -59,15 +59,15 @@ def free_port() -> int:
 
 
 def family(root: int) -> list[int]:
-    """A process and all that descend from it: some servers leave the work to a worker."""
+    """Return a process and all its descendants, because some servers work in child processes."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it ended meanwhile
-            # the name, in parentheses, may hold anything; then come the state and the parent
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            # after the name, which is in parentheses and may contain any character: state and parent
             fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
             parents[int(path.parent.name)] = int(fields[1])
     found = [root]
-    for pid in found:  # grows while it is walked
+    for pid in found:  # the list grows during the loop
         found.extend(child for child, parent in parents.items() if parent == pid)
     return found
 
@@ -76,7 +76,7 @@ class ServerProcess:
     """A running server.
 
     Args:
-        arguments: What follows the interpreter, with `{port}` where the port belongs.
+        arguments: Arguments of Python, with `{port}` for the port.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -92,19 +92,19 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that its workers can be ended with it
+                start_new_session=True,  # so that stop() can kill its workers too
             )
         self._pids = [self._process.pid]
 
     async def started(self) -> None:
-        """Wait until it accepts a WebSocket."""
+        """Wait until the server accepts a WebSocket."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 client = await connected(self.port)
             except (OSError, EOFError) as error:
                 if self._process.poll() is not None or time.monotonic() > end:
-                    raise DidNotStartError(self._last_words() or str(error)) from None
+                    raise DidNotStartError(self._last_line() or str(error)) from None
                 await asyncio.sleep(0.05)
             else:
                 break
@@ -112,18 +112,18 @@ class ServerProcess:
         self._pids = family(self._process.pid)
 
     def cpu(self) -> int:
-        """Nanoseconds of CPU time, user and system, of all its processes until now."""
-        # clock_getcpuclockid() is not in Python; the number that it makes of a process is the
-        # kernel's interface (include/linux/posix-timers.h: ~pid << 3 | CPUCLOCK_SCHED). Unlike
-        # /proc/<pid>/stat it counts more finely than in hundredths of a second.
+        """Return the nanoseconds of CPU time, user and system, of all processes of the server."""
+        # Python does not have clock_getcpuclockid(), but the clock's number is part of the kernel's
+        # interface (include/linux/posix-timers.h: ~pid << 3 | CPUCLOCK_SCHED). It is used here
+        # because /proc/<pid>/stat counts only hundredths of a second.
         return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in self._pids)
 
     def memory(self) -> int:
-        """Bytes of resident memory of all its processes."""
+        """Return the bytes of resident memory of all processes of the server."""
         statm = (Path(f"/proc/{pid}/statm").read_text(encoding="ascii") for pid in self._pids)
         return sum(int(fields.split()[1]) * PAGE for fields in statm)
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         self._output.seek(0)
         lines = self._output.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
@@ -132,7 +132,7 @@ class ServerProcess:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE)
-        with contextlib.suppress(ProcessLookupError):  # all of the session ended
+        with contextlib.suppress(ProcessLookupError):  # all processes of the session have ended
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._output.close()

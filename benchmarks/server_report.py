@@ -1,16 +1,19 @@
-"""The figures of the benchmark of servers as ratios and as Markdown."""
+"""Ratios and Markdown tables from the figures of the benchmark of servers."""
 
 from typing import Final, TypeAlias
 
 Table: TypeAlias = dict[str, dict[str, float]]
 """Row -> candidate -> figure."""
 
-BASES: Final = ("uvicorn-sansio", "uvicorn-wsproto")  # uvicorn's own classes: the best is 1.00
-RATE: Final = "connections a second"  # the one row in which more is better
+BASES: Final = (
+    "uvicorn-sansio",
+    "uvicorn-wsproto",
+)  # uvicorn's own classes; the better one is 1.00
+RATE: Final = "connections a second"  # the only row in which higher is better
 
 
 def ratios(figures: Table) -> Table:
-    """Everything as a ratio to the best of uvicorn's own classes."""
+    """Convert everything to a ratio to the better of uvicorn's own classes."""
     table: Table = {}
     for name, row in figures.items():
         if own := [row[base] for base in BASES if base in row]:
@@ -20,7 +23,7 @@ def ratios(figures: Table) -> Table:
 
 
 def markdown(table: Table) -> str:
-    """Ratios or figures as a table."""
+    """Write ratios or figures as a table."""
     columns = list(dict.fromkeys(candidate for row in table.values() for candidate in row))
     lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for name, row in table.items():

@@ -1,7 +1,7 @@
-"""A WebSocket client that costs next to nothing: frames made beforehand, replies counted as bytes.
+"""A very fast WebSocket client: its frames are prepared, and it only counts the bytes of replies.
 
-It runs in the benchmark's own process, so that the server's CPU time is the server's alone, and
-is always faster than what it measures. It offers no extension: nobody compresses.
+It runs in the benchmark's own process and not in the server's, and it is faster than every server. It does
+not offer extensions, so servers do not compress.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Callable
 from typing import Final, cast
 
-TIMEOUT: Final = 20.0  # seconds without which nothing here should need
+TIMEOUT: Final = 20.0  # seconds that every wait may take
 TEXT: Final = 0x1
 BINARY: Final = 0x2
 CLOSE: Final = 0x8
-MASK: Final = b"\x5a\xc3\x96\x0f"  # constant, but not zero: unmasking must cost what it costs
+MASK: Final = b"\x5a\xc3\x96\x0f"  # constant, but not zero, so that servers cannot skip unmasking
 KEY: Final = base64.b64encode(b"0123456789abcdef")
 ACCEPT: Final = base64.b64encode(
     hashlib.sha1(KEY + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
@@ -23,12 +23,12 @@ REQUEST: Final = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY + b"\r\n\r\n"
 )
-# Filled and emptied within one callback of the loop, so that all connections can share it.
+# All connections share this buffer, because it is filled and emptied within one callback of the loop
 BUFFER: Final = memoryview(bytearray(1 << 18))
 
 
 def frame(opcode: int, payload: bytes, mask: bytes = b"") -> bytes:
-    """One unfragmented message (RFC 6455, section 5.2)."""
+    """Encode an unfragmented message (RFC 6455 5.2)."""
     size = len(payload)
     masked = 0x80 if mask else 0
     if size < 126:
@@ -47,7 +47,7 @@ GOODBYE: Final = frame(CLOSE, (1000).to_bytes(2), MASK)
 
 
 class Load:
-    """A message, and how many of it are kept in flight.
+    """A message, and the number of its copies in flight.
 
     Args:
         opcode: Text or binary.
@@ -65,7 +65,7 @@ class Load:
 
 
 class Client(asyncio.BufferedProtocol):
-    """One connection; asks for the upgrade as soon as it is there."""
+    """A connection, which sends the handshake as soon as it is connected."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -111,10 +111,10 @@ class Client(asyncio.BufferedProtocol):
             await self._waiter
 
     async def _collect(self, done: Callable[[bytearray], bool]) -> bytes:
-        """What arrives until it is complete."""
+        """Return the bytes that arrive, once they are complete."""
         while not done(self._collected):
             if self.lost:
-                raise EOFError(f"the server hung up after {bytes(self._collected[-80:])!r}")
+                raise EOFError(f"the server closed after {bytes(self._collected[-80:])!r}")
             await self._wait()
         collected = bytes(self._collected)
         self._collected.clear()
@@ -127,14 +127,14 @@ class Client(asyncio.BufferedProtocol):
             raise EOFError(f"the server refused: {head[:80]!r}")
 
     async def echo(self, load: Load) -> None:
-        """Send one message and see that exactly the same comes back."""
+        """Send a message, and check that the reply is exactly the same."""
         self.transport.write(load.frames[: load.size])
         reply = await self._collect(lambda collected: len(collected) >= len(load.reply))
         if reply != load.reply:
-            raise EOFError(f"not an echo in one frame: {reply[:80]!r}")
+            raise EOFError(f"the reply must be an echo in one frame, got {reply[:80]!r}")
 
     async def echoes(self, load: Load, seconds: float) -> int:
-        """Keep messages in flight for a while; gives how many were echoed."""
+        """Keep messages in flight for a while; return the number of echoes."""
         self._deadline = self._loop.time() + seconds
         self._sent, self._received, self._load = load.window, 0, load
         self.transport.write(load.frames)
@@ -147,16 +147,16 @@ class Client(asyncio.BufferedProtocol):
         return self._sent
 
     async def close(self) -> None:
-        """The closing handshake, to the end of the TCP connection, which the server ends."""
+        """Close with a closing handshake, and wait until the server closes the TCP connection."""
         self.transport.write(GOODBYE)
         while not self.lost:
             await self._wait()
         if not self._collected or self._collected[0] != 0x80 | CLOSE:
-            raise EOFError(f"no close frame in reply: {bytes(self._collected[:80])!r}")
+            raise EOFError(f"the reply must be a Close frame, got {bytes(self._collected[:80])!r}")
 
 
 async def connected(port: int) -> Client:
-    """A connection that the application has accepted."""
+    """Open a connection, and wait until the application accepts it."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(TIMEOUT):
         _, client = await loop.create_connection(Client, "127.0.0.1", port)
@@ -169,7 +169,7 @@ async def connected(port: int) -> Client:
 
 
 async def comings_and_goings(port: int, seconds: float, parallel: int) -> int:
-    """Open and close connections for a while; gives how many."""
+    """Open and close connections for a while; return their number."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
 

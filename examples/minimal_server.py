@@ -2,11 +2,13 @@
 
     python examples/minimal_server.py echo:app --app-dir examples
 
-Heads of HTTP are read and written by h11, frames by websockets (through wsfsm.integrations.frames);
-the core decides what may follow what, and what is to be done for it. docs/servers.md says more. Left out
-here are: a turn for the application between frames and an error in them, a limit for clients that send
-Pings and read nothing, waking tasks that wait to send once all is over, waits between repeated reports of
-the disconnect, the progress of slow peers, and a valid end after an error of the server itself.
+h11 reads and writes HTTP, and wsfsm.integrations.frames reads and writes frames. The core decides which
+events are allowed and which commands follow. docs/servers.md explains it in detail.
+
+To stay short, this server omits some things that yours should have: a turn for the application before an
+error in later frames is reported, a limit for clients that send Pings and do not read, waking tasks that
+wait in send() at the end of the connection, pauses between repeated disconnects, the progress of slow
+peers, and a valid end after an error of the server itself.
 """
 
 import argparse
@@ -34,7 +36,7 @@ log = logging.getLogger("server")
 
 
 class Connection:
-    """One client: does what the core commands."""
+    """One connection: reports events to the core, and carries out its commands."""
 
     def __init__(
         self, app: Application, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -45,9 +47,9 @@ class Connection:
         self.frames = FrameReader(max_size=self.core.policies.max_message_size)
         self.take: Callable[[bytes], None] = self.take_head
         self.timers: dict[Timer, asyncio.TimerHandle] = {}
-        self.changed = asyncio.Event()  # something: whoever waits looks again
+        self.changed = asyncio.Event()  # set after every change, so that waiting tasks check again
         self.task: asyncio.Task[None] | None = None
-        self.bare = False  # whether responses have no body
+        self.is_head = False  # whether the request is HEAD, so that a response must not have a body
 
     # From the client
 
@@ -57,11 +59,11 @@ class Connection:
                 self.take(data)
                 await self.until_wanted()
                 while self.frames.has_more:
-                    await asyncio.sleep(0)  # it is somebody else's turn
+                    await asyncio.sleep(0)  # give other tasks a turn
                     self.take_frames(b"")
                     await self.until_wanted()
             self.do(self.core.receive_eof())
-            self.writer.close()  # both sides are closed now, once all is written
+            self.writer.close()  # the client has closed its side; close ours after all is written
             await self.writer.wait_closed()
         self.do(self.core.connection_lost())
         if self.task is not None:
@@ -77,7 +79,7 @@ class Connection:
             return
         if isinstance(request, h11.Request):
             self.take = self.take_early
-            self.request, self.bare = request, request.method == b"HEAD"
+            self.request, self.is_head = request, request.method == b"HEAD"
             version = request.http_version.decode()
             self.do(self.core.receive_request(request.method, request.headers, version))
             if early := bytes(self.http.trailing_data[0]):
@@ -101,7 +103,7 @@ class Connection:
                     self.do(self.core.receive_message(message))
 
     async def until_wanted(self) -> None:
-        while not self.core.should_read:  # as long as that, the client has to wait
+        while not self.core.should_read:  # too much waits for the application
             await self.wait()
 
     # From the application
@@ -121,7 +123,7 @@ class Connection:
         }
         try:
             await self.app(scope, self.receive, self.send)
-        except BaseException as error:  # noqa: BLE001 - the core tells what to do
+        except BaseException as error:  # noqa: BLE001 - the core decides what to do
             self.do(self.core.application_raised(error))
         else:
             self.do(self.core.application_returned())
@@ -134,21 +136,21 @@ class Connection:
 
     async def send(self, message: Message) -> None:
         self.do(self.core.send(message))
-        with contextlib.suppress(ConnectionError):  # run() is told of it
+        with contextlib.suppress(ConnectionError):  # run() notices it too
             await self.writer.drain()
 
     async def wait(self) -> None:
         self.changed.clear()
         await self.changed.wait()
 
-    # What the core commands
+    # Commands of the core
 
     def do(self, commands: list[Command]) -> None:
         for command in commands:
             self.do_one(command)
         self.changed.set()
 
-    def do_one(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case a command
+    def do_one(self, command: Command) -> None:  # noqa: C901, PLR0912 - one case for each command
         match command:
             case commands.StartApplication():
                 self.task = asyncio.create_task(self.run_application())
@@ -163,11 +165,11 @@ class Connection:
                 self.take = self.take_frames
                 self.take(held)
             case commands.SendResponse(status, headers, body):
-                told = any(name == b"content-length" for name, _ in headers)
-                if not told and status not in (204, 304):
+                has_length = any(name == b"content-length" for name, _ in headers)
+                if not has_length and status not in (204, 304):
                     headers += ((b"content-length", b"%d" % len(body)),)
                 self.do_one(commands.StartResponse(status, headers))
-                self.do_one(commands.SendBody(b"" if self.bare else body, more_body=False))
+                self.do_one(commands.SendBody(b"" if self.is_head else body, more_body=False))
             case commands.StartResponse(status, headers):
                 headers += ((b"connection", b"close"),)
                 self.http_send(h11.Response(status_code=status, headers=[*headers]))
@@ -205,7 +207,7 @@ class Connection:
 
 @contextlib.asynccontextmanager
 async def serving(app: Application, host: str, port: int) -> AsyncIterator[str]:
-    """Serve an application; leaving it stops the server, and tells everybody."""
+    """Serve an application. At the end, shut down the server and all connections."""
     connections: dict[Connection, asyncio.Task[None]] = {}
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -234,14 +236,14 @@ async def main(options: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(app, options.host, options.port) as address:
-        print(f"ws://{address}", flush=True)  # noqa: T201 - a command talks
+        print(f"ws://{address}", flush=True)  # noqa: T201 - a command prints
         await stop.wait()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("app", help="module:name of an ASGI application")
-    parser.add_argument("--app-dir", default=".", help="where the module is")
+    parser.add_argument("app", help="an ASGI application, as module:name")
+    parser.add_argument("--app-dir", default=".", help="the folder of the module")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     asyncio.run(main(parser.parse_args()))

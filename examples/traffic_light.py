@@ -1,4 +1,4 @@
-"""Declare a machine of your own as a table, which is checked and compiled, and step through it."""
+"""Declare a machine of your own as a table, and take its transitions step by step."""
 
 from enum import Enum
 
@@ -25,7 +25,7 @@ LIGHT = Machine(
             ),
             *in_state(
                 Light.GREEN,
-                ("stop", Light.RED, "somebody waits"),
+                ("stop", Light.RED, "a pedestrian waits"),
             ),
         ),
     )
@@ -35,7 +35,7 @@ LIGHT = Machine(
 def main() -> None:
     light = LIGHT.initial
     light = light.step("go")
-    print(light.state, "allows", light.allowed)  # noqa: T201 - an example shows something
+    print(light.state, "allows", light.allowed)  # noqa: T201 - an example prints
     try:
         light.step("switch off")
     except IllegalTransition as error:

@@ -1,13 +1,19 @@
-"""The browser in which pages are tested, and the terminal to which commands write."""
+"""Fixtures and hooks of all tests."""
 
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 
 import pytest
+from coverage import Coverage
+from helpers.asgi import ROOT
+from helpers.plugin_project import Project
 from playwright.sync_api import Browser, expect, sync_playwright
-from plugin_project import Project
+
+# tools/ is tested too; it comes last, because the folder must not hide an installed package
+sys.path.append(str(ROOT))
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -24,36 +30,21 @@ OPTIONS = [
 ]
 
 
-ON_ONE_PYTHON = {
-    "autobahn_suite",
-    "bench_server",
-    "conformance_check",
-    "conformance_facade_mutants",
-    "conformance_facade_mutants_more",
-    "conformance_html",
-    "conformance_orphans",
-    "conformance_server_deaths",
-    "conformance_server_mutants",
-    "conformance_server_mutants_streams",
-    "conformance_server_mutants_wire",
-    "conformance_servers",
-    "demo_browser",
-    "engine_size",
-    "newer_pythons",
-    "pytest_guide",
-    "pytest_options",
-    "pytest_servers",
-    "server_exploration",
-    "soak_conversations",
-    "soak_phase",
-}
-"""Modules that take long, and whose results do not depend on the version of Python."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.stem.removeprefix("test_") in ON_ONE_PYTHON:
-            item.add_marker("one_python")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run the tests that are marked so without coverage, which would double their time."""
+    coverage = item.get_closest_marker("unmeasured") and Coverage.current()
+    if not coverage:
+        return (yield)
+    coverage.stop()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv(
+                "COVERAGE_PROCESS_CONFIG", raising=False
+            )  # processes measure nothing either
+            return (yield)
+    finally:
+        coverage.start()
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +54,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("WSFSM_REQUIRE_TOOLS"):
             pytest.fail(reason)
         pytest.skip(reason)
-    expect.set_options(timeout=30_000)  # of a busy machine
+    expect.set_options(timeout=30_000)  # for a busy machine
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield running
@@ -72,17 +63,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def graphviz() -> None:
-    """Graphviz; a test that needs it is skipped where it is missing, unless it must not be."""
+    """Skip a test if Graphviz is missing, or fail it if the tools are required."""
     if shutil.which("dot") is None:
-        told = "needs Graphviz, whose program 'dot' is not on the PATH"
+        reason = "needs Graphviz, but its program 'dot' is not on the PATH"
         if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
-            pytest.fail(told)
-        pytest.skip(told)
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal that breaks no lines, and that has no colours."""
+    """Set up a terminal without line breaks and colours."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
 
@@ -90,12 +81,12 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project that uses the plugin."""
-    monkeypatch.delenv("CI", raising=False)  # pytest shortens less there
+    monkeypatch.delenv("CI", raising=False)  # because pytest shortens less in CI
     return Project(pytester)
 
 
 @pytest.fixture
 def swept() -> Iterator[None]:
-    """Nothing is left behind for the next test."""
+    """Collect garbage, so that it does not affect the next test."""
     yield
     gc.collect()

@@ -68,12 +68,12 @@ class TestPrinting:
     ) -> None:
         monkeypatch.setattr(os, "isatty", lambda fd: fd == 1)
 
-        assert "name a file with -o FILE" in refused(["diagram", "-f", "png"], capfd)
+        assert "use -o FILE, or redirect the output" in refused(["diagram", "-f", "png"], capfd)
 
 
 class TestFiles:
     @pytest.mark.parametrize(("form", "suffix"), SUFFIXES.items())
-    def test_the_name_of_the_file_tells_the_format(
+    def test_the_suffix_of_the_file_decides_the_format(
         self, form: str, suffix: str, rendered: FakeRender, tmp_path: Path
     ) -> None:
         path = tmp_path / f"picture{suffix}"
@@ -88,12 +88,12 @@ class TestFiles:
         assert main(["diagram", "--format", "dot", "--output", str(path)]) == 0
         assert path.read_text() == dot(DIAGRAMS["both"])
 
-    def test_a_name_that_tells_no_format_is_refused(
+    def test_a_suffix_of_no_format_is_refused(
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         told = refused(["diagram", "-o", str(tmp_path / "picture.gif")], capfd)
 
-        assert "picture.gif tells no format by its name" in told
+        assert "picture.gif is not that of a format; use --format" in told
         assert not [*tmp_path.iterdir()]
 
     def test_all_can_be_written_at_once(self, rendered: FakeRender, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ class TestFailures:
                 "cannot write {}/missing/x.dot: No such file or directory",
             ),
             (["-f", "dot", "-o", "{}"], "cannot write {}: Is a directory"),
-            (["--write", "{}/file"], "cannot make the folder {}/file: File exists"),
+            (["--write", "{}/file"], "cannot create the folder {}/file: File exists"),
         ],
     )
     def test_what_cannot_be_written_has_status_1(
@@ -233,7 +233,7 @@ class TestVersion:
         assert main(["--version"]) == 1
         assert capfd.readouterr() == (
             "",
-            "wsfsm: not installed as a package, and so without a version\n",
+            "wsfsm: the version is unknown, because wsfsm is not installed\n",
         )
 
 

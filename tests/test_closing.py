@@ -37,7 +37,7 @@ class TestReasons:
         assert reason_fault(reason) == f"must have at most 123 bytes in UTF-8, got {size}"
 
     def test_a_lone_surrogate_has_no_form_in_utf_8(self) -> None:
-        assert reason_fault("a\ud800") == "has no form in UTF-8, got str 'a\\ud800'"
+        assert reason_fault("a\ud800") == "must be encodable as UTF-8, got str 'a\\ud800'"
 
 
 class TestTruncation:

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from helpers.asgi import ROOT
 
 import wsfsm
 

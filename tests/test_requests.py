@@ -306,7 +306,9 @@ class TestWhatOthersPutIntoTheScope:
     )
     def test_is_missed_with_the_name_of_the_middleware(self, name: str, middleware: str) -> None:
         connection: HTTPConnection = HTTPConnection(scope_of())
-        with pytest.raises(RuntimeError, match=f"^'{name}' is not in the scope: {middleware} "):
+        with pytest.raises(
+            RuntimeError, match=f"^'{name}' is not in the scope: install {middleware}, "
+        ):
             getattr(connection, name)
 
     @BOTH

@@ -1,1 +1,1 @@
-"""Programs for those who maintain the project; no part of the package that is installed."""
+"""Programs for maintainers, which are not part of the installed package."""

@@ -1,7 +1,7 @@
 """Run Starlette's and FastAPI's own WebSocket tests, unedited, on the classes of `wsfsm.websockets`.
 
-The tests are those of the source distributions of the versions that are installed here. They run in
-a virtual environment of their own, with our classes in the place of Starlette's of the same name.
+The tests are taken from the source distributions of the installed versions. They run in a virtual
+environment of their own, in which our classes replace Starlette's classes of the same names.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SUITES: Final = {
         "tests/test_exceptions.py",
         "tests/test_routing.py",
         "tests/test_testclient.py",
-        "tests/test_websockets.py",
+        "tests/websockets/test_websocket_data.py",
     ],
     "fastapi": [
         "tests/test_dependency_after_yield_websockets.py",
@@ -36,7 +36,7 @@ SUITES: Final = {
 """The tests about WebSockets of each framework."""
 
 EXTRAS: Final = {"starlette": "starlette[full]", "fastapi": "fastapi[all]"}
-"""How each is installed."""
+"""The requirement with which each framework is installed."""
 
 NEEDS: Final = [
     "anyio[trio]",
@@ -52,7 +52,7 @@ NEEDS: Final = [
     "pytest-xdist",
     "sqlmodel",
 ]
-"""What their tests need."""
+"""Packages that the tests need."""
 
 PLUGIN: Final = """
 import starlette.websockets
@@ -78,7 +78,7 @@ def unpacked(name: str, folder: Path) -> Path:
 
 
 def run(folder: Path) -> int:
-    """Run the tests in an empty folder; 0 if all pass, or a status of pytest."""
+    """Run the tests in an empty folder; return 0 if all pass, otherwise a status of pytest."""
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
     frameworks = [f"{extra}=={version(name)}" for name, extra in EXTRAS.items()]

@@ -1,7 +1,7 @@
 """Run uvicorn's own WebSocket tests, unedited, on `CompatWebSocketProtocol`.
 
-The tests are those of the source distribution of the uvicorn that is installed here. They run in
-a virtual environment of their own, with our class in the place of uvicorn's wsproto class.
+The tests are taken from the source distribution of the installed uvicorn. They run in a virtual
+environment of their own, in which our class replaces uvicorn's wsproto class.
 """
 
 import argparse
@@ -34,13 +34,13 @@ NEEDS: Final = [
     "wsproto",
     "zttp",
 ]
-"""What uvicorn's tests need, whichever of them run."""
+"""Packages that uvicorn's tests need, also those for tests that are not run."""
 
-LEFT: Final = {
-    # it looks at when reading is paused: there after each message, here after 64 KiB of them
+EXPECTED_FAILURES: Final = {
+    # it checks that reading pauses after each message; our class pauses it after 64 KiB of messages
     "test_close_resumes_reads_paused_on_an_unconsumed_message",
 }
-"""Tests that are not expected to pass."""
+"""Tests that our class is not expected to pass; they are not run."""
 
 PLUGIN: Final = """
 from uvicorn.protocols.websockets import wsproto_impl
@@ -59,8 +59,8 @@ def run(folder: Path) -> int:
     wanted = [*NEEDS, uvicorn, f"websockets=={version('websockets')}", f"{ROOT}[uvicorn]"]
     subprocess.run([python, *pip, "install", *wanted], check=True)
     (folder / "in_place_of_wsproto.py").write_text(PLUGIN)
-    left = "".join(f" and not {name}" for name in LEFT)
-    # the parameters that name uvicorn's other class are left out
+    skipped = "".join(f" and not {name}" for name in EXPECTED_FAILURES)
+    # the parameters for uvicorn's other class are skipped too
     command = [
         python,
         "-m",
@@ -70,7 +70,7 @@ def run(folder: Path) -> int:
         "in_place_of_wsproto",
         "-n2",
         "-k",
-        f"not sansio{left}",
+        f"not sansio{skipped}",
     ]
     return subprocess.run(
         [*command, TESTS],

@@ -1,4 +1,4 @@
-"""Texts for errors."""
+"""Helpers for the texts of errors and log lines."""
 
 import reprlib
 from collections.abc import Collection
@@ -14,7 +14,7 @@ _NAMES: Final = 40
 
 class _Repr(reprlib.Repr):
     def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to write long ones, as its versions do in different words
+        # Python refuses to convert long ones, and each version words its error differently
         return super().repr_int(x, level) if x.bit_length() <= _BITS else f"({x.bit_length()} bits)"
 
 
@@ -22,9 +22,9 @@ _repr: Final = _Repr().repr
 
 
 def describe(value: object) -> str:
-    """Describe a value in an error's text: its type and a short repr, whatever it is."""
+    """Describe any value for the text of an error: its type and a short repr."""
     if isinstance(value, (str, bytes, bytearray)):
-        value = value[:_LENGTH]  # the repr of all of it would cost more than the error
+        value = value[:_LENGTH]  # a repr of the whole value would be slow
     try:
         text = _repr(value)
     except Exception:  # noqa: BLE001 - any repr may fail
@@ -33,21 +33,21 @@ def describe(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """A text on one line, with what cannot be printed written as its escape sequence."""
+    """Escape all characters that cannot be printed, line breaks too."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shortened(name: str) -> str:
-    """The beginning of a name that is too long for an error's text."""
+    """Cut a name that is too long for the text of an error."""
     return name if len(name) <= _NAME_LENGTH else f"{name[:_NAME_LENGTH]}..."
 
 
 def readable(name: str) -> str:
-    """A name for an error's text: printable, not empty and not too long."""
+    """Make a name fit for the text of an error: printable, not empty and not too long."""
     return printable(shortened(name)) or '""'
 
 
 def listed(names: Collection[str]) -> str:
-    """Names for an error's text: the first ones, and how many more there are."""
+    """List names for the text of an error: the first ones, and how many more there are."""
     first = ", ".join(readable(name) for name, _ in zip(names, range(_NAMES), strict=False))
     return first if len(names) <= _NAMES else f"{first} and {len(names) - _NAMES} more"

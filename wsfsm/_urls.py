@@ -1,4 +1,4 @@
-"""URLs, and how one is read from an ASGI scope."""
+"""URLs, and how to read them from an ASGI scope."""
 
 import contextlib
 import re
@@ -15,7 +15,7 @@ __all__ = ["URL", "header_list"]
 
 
 def header_list(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """Return the headers of a scope, kept there as a list: an iterable may serve only once."""
+    """Return the headers of a scope, and keep them there as a list, because iterators run out."""
     headers = scope.get("headers")
     if not isinstance(headers, list):
         headers = [(name, value) for name, value in headers or ()]
@@ -26,12 +26,12 @@ def header_list(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
-# The path of a scope is decoded. Some of its characters would end it or turn into a slash when
-# it is read as a URL again, and urlsplit deletes tab and newlines.
+# The path of a scope is decoded. Some characters would end the path or become a slash when the
+# URL is parsed again, and urlsplit deletes tabs and newlines.
 _ESCAPES = str.maketrans({character: quote(character) for character in "?#\\\t\r\n"})
 
-# RFC 3986 3.2.2 and 3.2.3 without userinfo. What the pattern leaves to look at is whether
-# an IPv6 address is one and whether a port is within its range.
+# RFC 3986 3.2.2 and 3.2.3 without userinfo. The pattern does not check whether an IPv6 address
+# is valid, or whether a port is in range.
 _AUTHORITY = re.compile(
     r"""
     (?: [\w.~%!$&'()*+,;=-]+                                # registered name or IPv4 address
@@ -66,13 +66,13 @@ def _bracketed(host: str) -> str:
 
 
 def _authority(scope: Scope, scheme: str) -> str | None:
-    """Return the first Host header if it is sound, else the server's address if it has one."""
+    """Return the first Host header if it is valid, otherwise the server's address if there is one."""
     hosts = (value for name, value in header_list(scope) if name.lower() == b"host")
     named = next(hosts, b"").decode("latin-1")
     if _is_authority(named):
         return named
     host, port = scope.get("server") or ("", None)
-    if port is None:  # no address at all, or the path of a Unix socket
+    if port is None:  # no address, or the path of a Unix socket
         return None
     suffix = "" if port == _DEFAULT_PORTS.get(scheme) else f":{port}"
     return _bracketed(host) + suffix
@@ -86,15 +86,15 @@ def _query(scope: Scope) -> str:
     query: bytes = scope.get("query_string") or b""
     try:
         return query.decode()
-    except UnicodeDecodeError:  # what no encoding explains keeps its bytes
+    except UnicodeDecodeError:  # keep the bytes, because the encoding is unknown
         return quote(query, safe=string.punctuation)
 
 
-def _alone(path: str) -> str:
-    """A path that is read as a path even without an authority before it."""
+def _relative(path: str) -> str:
+    """Escape a path so that it is parsed as a path without an authority in front of it."""
     if path.startswith("//"):
         return "/%2F" + path[2:]
-    # urlsplit skips these at the beginning
+    # urlsplit strips these at the beginning
     rest = path.lstrip("".join(map(chr, range(0x21))))
     skipped = quote(path[: len(path) - len(rest)])
     segment, slash, more = rest.partition("/")
@@ -108,20 +108,21 @@ def _url_of_scope(scope: Scope) -> str:
     authority = _authority(scope, scheme)
     origin = "" if authority is None else f"{scheme}://{authority}"
     if not origin:
-        path = _alone(path)
-    if origin and path and not path.startswith("/"):  # such as the * of OPTIONS
+        path = _relative(path)
+    if origin and path and not path.startswith("/"):  # for example the * of OPTIONS
         path = "/" + path
     return f"{origin}{path}?{query}" if query else origin + path
 
 
 class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Starlette's are
-    """A URL as text, with its parts; equal to whatever has the same text.
+    """A URL and its parts. It is equal to any object with the same text.
 
-    Made from one of: the text, the scope of a connection (ASGI, "HTTP Connection Scope" and
+    Pass one of these: the text, the scope of a connection (ASGI, "HTTP Connection Scope" and
     "Websocket Connection Scope"), or the components that `replace` takes.
 
-    From a scope, the authority is that of the Host header; of the server where that header is
-    missing or malformed; and where the server has no address either, the URL is relative.
+    The authority of a URL from a scope is that of the Host header. If the header is missing or
+    malformed, it is the address of the server. If the server has no address either, the URL is
+    relative.
 
     Args:
         url: The text.
@@ -134,7 +135,7 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
 
     def __init__(self, url: str = "", scope: Scope | None = None, **components: Any) -> None:
         if bool(url) + (scope is not None) + bool(components) > 1:
-            raise TypeError("a URL is made from one of url, scope and components, not from more")
+            raise TypeError("URL takes only one of url, scope and components")
         if scope is not None:
             url = _url_of_scope(scope)
         elif components:
@@ -146,23 +147,23 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
         """All parts, as `urllib.parse.urlsplit` returns them.
 
         Raises:
-            ValueError: The text cannot be read as a URL; so for every part below.
+            ValueError: The text cannot be parsed as a URL. All parts below raise this too.
         """
         return urlsplit(self._url)
 
     @property
     def scheme(self) -> str:
-        """The scheme in lower case, such as ``"wss"``."""
+        """The scheme in lower case, for example ``"wss"``."""
         return self.components.scheme
 
     @property
     def netloc(self) -> str:
-        """The authority: user and password, host and port, as they are written."""
+        """The authority (user and password, host and port), unchanged."""
         return self.components.netloc
 
     @property
     def path(self) -> str:
-        """The path, percent-encoded as it is written."""
+        """The path, with its percent-encoding unchanged."""
         return self.components.path
 
     @property
@@ -177,12 +178,12 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
 
     @property
     def username(self) -> str | None:
-        """The user, None if the authority names none."""
+        """The user, or None if the authority does not have one."""
         return self.components.username
 
     @property
     def password(self) -> str | None:
-        """The password, None if the authority holds none."""
+        """The password, or None if the authority does not have one."""
         return self.components.password
 
     @property
@@ -192,7 +193,7 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
 
     @property
     def port(self) -> int | None:
-        """The port, None if the authority has none.
+        """The port, or None if the authority does not have one.
 
         Raises:
             ValueError: The port is not a number from 0 to 65535.
@@ -201,17 +202,16 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
 
     @property
     def is_secure(self) -> bool:
-        """Whether the scheme is one over TLS: ``https`` or ``wss``."""
+        """Whether the scheme uses TLS: ``https`` or ``wss``."""
         return self.scheme in {"https", "wss"}
 
     def replace(self, **components: Any) -> Self:
-        """Return a URL with other parts.
+        """Return a URL with some parts replaced.
 
         Args:
-            **components: ``scheme``, ``netloc``, ``path``, ``query``, ``fragment``, or, in place
-                of ``netloc``, any of ``hostname`` (None keeps the present one) and ``port``,
-                ``username`` and ``password`` (None removes it). An IPv6 address gets its
-                brackets.
+            **components: ``scheme``, ``netloc``, ``path``, ``query``, ``fragment``; or, instead of
+                ``netloc``, any of ``hostname`` (None keeps it), ``port``, ``username`` and
+                ``password`` (None removes them). Brackets are added to an IPv6 address.
         """
         parts = {"hostname", "port", "username", "password"} & components.keys()
         if parts:
@@ -219,12 +219,12 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
         return type(self)(self.components._replace(**components).geturl())
 
     def _netloc(self, *, hostname: str | None = None, **others: Any) -> str:
-        """Return the authority with other parts in place of its own."""
+        """Return the authority with some parts replaced."""
         parts = {"port": self.port, "username": self.username, "password": self.password} | others
         if hostname is None:
-            written = self.netloc.rpartition("@")[2]
-            # the colons of an IP literal stand before its closing bracket
-            hostname = written if written.endswith("]") else written.rsplit(":", 1)[0]
+            location = self.netloc.rpartition("@")[2]
+            # after the closing bracket of an IP literal, there is no colon but that of the port
+            hostname = location if location.endswith("]") else location.rsplit(":", 1)[0]
         netloc = _bracketed(hostname)
         if parts["port"] is not None:
             netloc += f":{parts['port']}"
@@ -234,16 +234,16 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
         return netloc
 
     def include_query_params(self, /, **params: Any) -> Self:
-        """Return a URL in whose query these parameters are set, last and in place of others."""
+        """Return a URL with these parameters at the end of its query, replacing those of the same name."""
         kept = [(name, value) for name, value in self._params() if name not in params]
         return self.replace(query=urlencode([*kept, *_as_text(params)]))
 
     def replace_query_params(self, /, **params: Any) -> Self:
-        """Return a URL with these parameters as its query."""
+        """Return a URL whose query has only these parameters."""
         return self.replace(query=urlencode(_as_text(params)))
 
     def remove_query_params(self, keys: str | Sequence[str]) -> Self:
-        """Return a URL without the parameters of this name, or of these names."""
+        """Return a URL without the query parameters of this name, or of these names."""
         removed = {keys} if isinstance(keys, str) else set(keys)
         kept = [(name, value) for name, value in self._params() if name not in removed]
         return self.replace(query=urlencode(kept))
@@ -259,7 +259,7 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
 
     def __repr__(self) -> str:
         try:
-            shown = repr(str(self.replace(password="*" * 8) if self.password else self))
-        except ValueError:  # a repr neither raises nor shows what may hold a password
-            shown = "<unreadable>"
-        return f"{type(self).__name__}({shown})"
+            text = repr(str(self.replace(password="*" * 8) if self.password else self))
+        except ValueError:  # repr() must not raise, and must not show a password
+            text = "<unreadable>"
+        return f"{type(self).__name__}({text})"

@@ -1,4 +1,4 @@
-"""Values made from an ASGI scope, with the API of Starlette's classes of the same names."""
+"""Headers, query parameters, addresses and state, with the API of Starlette's classes."""
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, NamedTuple, Self, TypeVar
@@ -48,9 +48,9 @@ def _as_text(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
 
 
 class ImmutableMultiDict(Mapping[K, V_co]):  # noqa: PLW1641 - unhashable, as Starlette's is
-    """A mapping in which a key may have several values; as a mapping it shows the last.
+    """A mapping in which a key may have several values. Look-ups return the last one.
 
-    Two are equal if they have the same values, in the same order, for every key.
+    Two of them are equal if every key has the same values in the same order.
 
     Args:
         items: Another multi-mapping, a mapping, or pairs of key and value.
@@ -67,11 +67,11 @@ class ImmutableMultiDict(Mapping[K, V_co]):  # noqa: PLW1641 - unhashable, as St
         self._dict = dict(self._list)
 
     def getlist(self, key: Any) -> list[V_co]:
-        """Return every value of a key, in order; none for an unknown key."""
+        """Return all values of a key, in order; an empty list for an unknown key."""
         return [value for name, value in self._list if name == key]
 
     def multi_items(self) -> list[tuple[K, V_co]]:
-        """Return every pair, in order."""
+        """Return all pairs, in order."""
         return list(self._list)
 
     def keys(self) -> KeysView[K]:
@@ -112,11 +112,11 @@ class ImmutableMultiDict(Mapping[K, V_co]):  # noqa: PLW1641 - unhashable, as St
 
 
 class QueryParams(ImmutableMultiDict[str, str]):
-    """The parameters of a query string; as text, the query string again.
+    """The parameters of a query string. `str` makes a query string of them again.
 
     Args:
-        params: A query string (bytes are latin-1), or what an `ImmutableMultiDict` takes; keys
-            and values become text.
+        params: A query string (bytes are latin-1), or any argument of `ImmutableMultiDict`; keys
+            and values are converted to text.
         **more: Further parameters.
     """
 
@@ -140,15 +140,15 @@ class QueryParams(ImmutableMultiDict[str, str]):
 
 
 def _header_name(key: str) -> bytes:
-    # what latin-1 lacks becomes \N{...}, the name of no header
+    # a character outside latin-1 becomes \N{...}, which cannot be in the name of a header
     return key.lower().encode("latin-1", "namereplace")
 
 
 class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's is
-    """Headers: a mapping without regard to case in which a name may have several values.
+    """A case-insensitive mapping of headers, in which a name may have several values.
 
-    As a mapping it shows the first value of a name; its views and its length count every
-    header. Names and values are latin-1, and keep the case in which they came.
+    Look-ups return the first value of a name; the views and the length include all headers. Names
+    and values are latin-1 and keep their case.
 
     Args:
         headers: A mapping of text; its names are stored in lower case.
@@ -166,7 +166,7 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
         scope: Scope | None = None,
     ) -> None:
         if (headers is not None) + (raw is not None) + (scope is not None) > 1:
-            raise TypeError("Headers are made from one of headers, raw and scope, not from more")
+            raise TypeError("Headers takes only one of headers, raw and scope")
         if scope is not None:
             self._list = header_list(scope)
         elif headers is not None:
@@ -179,23 +179,23 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
-        """Every header, in order, as bytes."""
+        """All headers, in order, as bytes."""
         return [(name, value) for name, value in self._list]
 
     def keys(self) -> list[str]:  # type: ignore[override]
-        """Return every name, in order, one for each header."""
+        """Return the name of each header, in order."""
         return [name.decode("latin-1") for name, _ in self._list]
 
     def values(self) -> list[str]:  # type: ignore[override]
-        """Return every value, in order."""
+        """Return the value of each header, in order."""
         return [value.decode("latin-1") for _, value in self._list]
 
     def items(self) -> list[tuple[str, str]]:  # type: ignore[override]
-        """Return every header, in order."""
+        """Return name and value of each header, in order."""
         return list(zip(self.keys(), self.values(), strict=True))
 
     def getlist(self, key: str) -> list[str]:
-        """Return every value of a name, in order; none for an unknown name."""
+        """Return all values of a name, in order; an empty list for an unknown name."""
         wanted = _header_name(key)
         return [value.decode("latin-1") for name, value in self._list if name.lower() == wanted]
 
@@ -228,20 +228,20 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
 
     def __repr__(self) -> str:
         unique = dict(self.items())
-        shown = f"{unique!r}" if len(unique) == len(self) else f"raw={self.raw!r}"
-        return f"{type(self).__name__}({shown})"
+        content = f"{unique!r}" if len(unique) == len(self) else f"raw={self.raw!r}"
+        return f"{type(self).__name__}({content})"
 
 
 class MutableHeaders(Headers):
-    """Headers that can be changed; what is set is stored in lower case."""
+    """Headers that can be changed. New names are stored in lower case."""
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:
-        """Every header, in order, as bytes: the list itself."""
+        """All headers, in order, as bytes; this is the list itself, not a copy."""
         return self._list
 
     def __setitem__(self, key: str, value: str) -> None:
-        """Set a header in place of the first of its name, and remove the others."""
+        """Replace the first header of this name, and remove the others."""
         name, wanted = key.lower().encode("latin-1"), value.encode("latin-1")
         places = self._places(name)
         if places:
@@ -251,7 +251,7 @@ class MutableHeaders(Headers):
             self._list.append((name, wanted))
 
     def __delitem__(self, key: str) -> None:
-        """Remove every header of a name; a name that is not there is not an error."""
+        """Remove all headers of a name, if there are any."""
         self._remove(self._places(_header_name(key)))
 
     def __or__(self, other: Mapping[str, str]) -> "MutableHeaders":
@@ -264,7 +264,7 @@ class MutableHeaders(Headers):
         return self
 
     def setdefault(self, key: str, value: str) -> str:
-        """Return the first value of a name, after appending `value` if there is none."""
+        """Return the first value of a name; append `value` before if there is none."""
         if key not in self:
             self.append(key, value)
         return self[key]
@@ -275,7 +275,7 @@ class MutableHeaders(Headers):
             self[key] = value
 
     def append(self, key: str, value: str) -> None:
-        """Add a header after all others, and beside those of its name."""
+        """Add a header at the end, and keep others of the same name."""
         self._list.append((key.lower().encode("latin-1"), value.encode("latin-1")))
 
     def add_vary_header(self, vary: str) -> None:
@@ -294,10 +294,10 @@ class MutableHeaders(Headers):
 
 
 class State:
-    """Attributes and items over one dictionary.
+    """A dictionary whose items are attributes too.
 
     Args:
-        state: The dictionary, which is used and not copied; a new one if None.
+        state: The dictionary, which is not copied; None makes a new one.
 
     Raises:
         AttributeError: An attribute that is read is not in the dictionary.
@@ -340,5 +340,5 @@ class State:
         return len(self._state)
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
-        # the usual way sets attributes, here items, of an object that has no dictionary yet
+        # by default, attributes (here items) would be set before the object has its dictionary
         return type(self), (self._state,)

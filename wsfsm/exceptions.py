@@ -6,15 +6,15 @@
 - `IllegalTransition` (`RuntimeError`): an event that its table refuses
     - `WebSocketDisconnected`: a use of a WebSocket that is not connected
         - `ConnectionClosed` (also `WebSocketDisconnect`): the connection is over
-- `WebSocketDisconnect`: the connection has just ended
+- `WebSocketDisconnect`: the end of the connection
 - `MalformedMessage` (`RuntimeError`, `ValueError`): an ASGI message with a wrong or missing key
-- `UnexpectedFrame` (`KeyError`): a data message of another kind than the one asked for
+- `UnexpectedFrame` (`KeyError`): a text where bytes were expected, or the reverse
 - `ClientDisconnected` (`OSError`): raised by a server's ``send()`` once the connection is over
 
-Each class sets up itself and the bases that it names, never the next class of the MRO: a built-in
-exception has an ``__init__`` of its own in some versions of Python and in others not, so that
-``super().__init__()`` may lead to a class that is not a base of the caller. All of them can be copied
-and pickled, a subclass whose ``__init__`` takes other arguments too.
+Each ``__init__`` calls the ``__init__`` of its bases by name and not by ``super()``, because some
+built-in exceptions have an ``__init__`` of their own only in some versions of Python, so the next class
+of the MRO may not be a base of the caller. All of them can be copied and pickled, including subclasses
+whose ``__init__`` takes other arguments.
 """
 
 from collections.abc import Hashable, Mapping
@@ -39,20 +39,20 @@ __all__ = [
 ]
 
 ClosedBy: TypeAlias = Literal["application", "client", "transport"]
-"""Who ended a connection: the application by its close or denial response, the client
-as the server's ``websocket.disconnect`` reported it, or a transport that failed under a send."""
+"""The side that ended a connection: the application, by its close or denial response; the client, as
+the server's ``websocket.disconnect`` reports; or the transport, which failed during a send."""
 
 
 def _builtin(kind: type[BaseException]) -> Any:
-    """Find the built-in exception that the memory of an exception is laid out for."""
+    """Find the built-in base class that defines the memory layout of an exception."""
     base: Any = kind
     while base.__module__ != "builtins":
         base = base.__base__
     return base
 
 
-def _remade(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
-    """Make an exception without calling its own ``__init__``: its state holds the rest."""
+def _rebuild(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """Create an exception without calling its own ``__init__``; pickle restores its attributes."""
     builtin = _builtin(kind)
     error: BaseException = builtin.__new__(kind, *args)
     builtin.__init__(error, *args)
@@ -63,17 +63,17 @@ def _reduce(error: BaseException) -> tuple[Any, ...]:
     """Implement ``__reduce__`` for exceptions whose ``__init__`` takes more than their ``args``."""
     args = _builtin(type(error)).__reduce__(error)[1]
     state = object.__getstate__(error)
-    if isinstance(state, tuple):  # of a subclass that has __slots__
+    if isinstance(state, tuple):  # a subclass with __slots__
         state = {**(state[0] or {}), **state[1]}
-    return _remade, (type(error), args), state
+    return _rebuild, (type(error), args), state
 
 
 class TableError(ValueError):
-    """A table that is refused when it is declared; the text names table and row."""
+    """A table is refused when it is declared; the text names the table and the row."""
 
 
 class UnknownState(TableError):
-    """A row, the initial state or a terminal state is not among the table's states."""
+    """A row, the initial state or a final state is not among the table's states."""
 
 
 class DuplicateRow(TableError):
@@ -81,7 +81,7 @@ class DuplicateRow(TableError):
 
 
 class TransitionFromFinalState(TableError):
-    """A row leaves a state that is declared as terminal."""
+    """A row leaves a state that is declared as final."""
 
 
 class UnreachableState(TableError):
@@ -89,7 +89,7 @@ class UnreachableState(TableError):
 
 
 class DeadEnd(TableError):
-    """No sequence of events leads from this state to a terminal state."""
+    """No sequence of events leads from this state to a final state."""
 
 
 class BadCoupling(TableError):
@@ -97,13 +97,13 @@ class BadCoupling(TableError):
 
 
 class IllegalTransition(RuntimeError):
-    """An event that the table refuses in the present state; nothing has changed.
+    """The table refuses an event in the current state; nothing has changed.
 
     Attributes:
-        machine: Name of the machine that refused, such as ``"application"``.
-        state: The state that it was in, and still is.
+        machine: Name of the machine that refused, for example ``"application"``.
+        state: Its state, which has not changed.
         event: Name of the refused event.
-        allowed: Names of the events that may be chosen now, in the table's order.
+        allowed: Names of the messages that are allowed now, in the table's order.
     """
 
     def __init__(
@@ -125,12 +125,12 @@ class IllegalTransition(RuntimeError):
 
 
 class WebSocketDisconnected(IllegalTransition):
-    """A WebSocket was used that is not connected: not yet, or no longer.
+    """The WebSocket is not connected yet, or not any more.
 
     Attributes:
         code: Close code with which the connection ended; None if it has not ended.
         reason: Close reason, an empty string when there is none.
-        closed_by: Who ended the connection; None if it has not ended.
+        closed_by: The side that ended the connection; None if it has not ended.
     """
 
     def __init__(  # noqa: PLR0913 - the attributes of its base, and its own
@@ -171,12 +171,12 @@ class WebSocketDisconnect(Exception):
 
 
 class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
-    """A use of a connection that is over; caught as either of its bases.
+    """The connection is used after its end. You can catch it as either of its bases.
 
     Attributes:
         code: Close code with which the connection ended.
         reason: Close reason, an empty string when there is none.
-        closed_by: Who ended the connection.
+        closed_by: The side that ended the connection.
     """
 
     code: int
@@ -194,7 +194,7 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
         event: str = "",
         allowed: tuple[str, ...] = (),
     ) -> None:
-        # the other way round the error would show the code
+        # this base comes first, or str() of the error would be the code
         WebSocketDisconnect.__init__(self, code, reason)
         WebSocketDisconnected.__init__(
             self,
@@ -210,11 +210,11 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
 
 
 class MalformedMessage(RuntimeError, ValueError):
-    """An ASGI message with a missing key, or a value of the wrong type or that cannot be sent.
+    """An ASGI message lacks a key, or has a value of the wrong type or one that cannot be sent.
 
     Attributes:
-        key: The key that is wrong.
-        message: The message as it came.
+        key: The wrong or missing key.
+        message: The message, unchanged.
     """
 
     def __init__(self, text: str = "", *, key: str = "", message: object = None) -> None:
@@ -226,13 +226,13 @@ class MalformedMessage(RuntimeError, ValueError):
 
 
 class UnexpectedFrame(KeyError):
-    """A message that does not hold the kind of data that was asked for.
+    """The received message does not have the expected kind of data.
 
-    The connection stays usable, and the message is kept here.
+    The connection stays usable, and you find the message here.
 
     Attributes:
-        expected: The key that was asked for, ``"text"`` or ``"bytes"``.
-        message: The ASGI message as the server delivered it.
+        expected: The expected key, ``"text"`` or ``"bytes"``.
+        message: The ASGI message, as the server delivered it.
     """
 
     def __init__(
@@ -250,7 +250,7 @@ class UnexpectedFrame(KeyError):
 
     @property
     def data(self) -> str | bytes | None:
-        """The payload that did come, or None if there was not exactly one."""
+        """The payload of the message, or None if it does not have exactly one."""
         payloads = [d for k in ("text", "bytes") if (d := self.message.get(k)) is not None]
         return payloads[0] if len(payloads) == 1 else None
 
@@ -260,7 +260,7 @@ class UnexpectedFrame(KeyError):
 
 
 class ClientDisconnected(OSError):
-    """A message that was sent after the end of the connection (ASGI 2.5, Disconnected Client).
+    """A message is sent after the end of the connection (ASGI 2.5, Disconnected Client).
 
     Attributes:
         code: Close code with which the connection ended.

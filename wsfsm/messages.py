@@ -1,40 +1,42 @@
-"""The ASGI WebSocket messages: one record each, and typed dictionaries for raw ones.
+"""The ASGI WebSocket messages: a record for each, and typed dictionaries for raw messages.
 
-Of the HTTP & WebSocket ASGI Message Format 2.5 and its extension "Websocket Denial Response":
+They are those of the HTTP & WebSocket ASGI Message Format 2.5 and of its extension "Websocket Denial
+Response":
 
 ========================  =================================  ===================================
-who passes it             `type`                             record
+direction                 `type`                             record
 ========================  =================================  ===================================
-server, to application    ``websocket.connect``              `Connect`
-server, to application    ``websocket.receive``              `Receive`
-server, to application    ``websocket.disconnect``           `Disconnect`
-application, to server    ``websocket.accept``               `Accept`
-application, to server    ``websocket.send``                 `Send`
-application, to server    ``websocket.close``                `Close`
-application, to server    ``websocket.http.response.start``  `ResponseStart`
-application, to server    ``websocket.http.response.body``   `ResponseBody`
+server to application     ``websocket.connect``              `Connect`
+server to application     ``websocket.receive``              `Receive`
+server to application     ``websocket.disconnect``           `Disconnect`
+application to server     ``websocket.accept``               `Accept`
+application to server     ``websocket.send``                 `Send`
+application to server     ``websocket.close``                `Close`
+application to server     ``websocket.http.response.start``  `ResponseStart`
+application to server     ``websocket.http.response.body``   `ResponseBody`
 ========================  =================================  ===================================
 
-A record that exists is well-typed: whether it is built directly or by `from_message`, the same
-validators run, and raise `MalformedMessage`. Only types are checked here. Whether a close code, header
+A record is always well-typed, because the same validators run whether you build it directly or by
+`from_message`; they raise `MalformedMessage`. Only types are checked here. Whether a close code, header
 or reason is valid on the wire is checked by the server.
 
-What the specification leaves open, or servers and applications take differently:
+The specification leaves some points open, and servers and applications differ in them. Here they are
+decided as follows:
 
-- None is the same as missing for every key of a message, and gives the default. Of the keys
-  that the specification requires, ``status`` has no default; ``code`` of Disconnect has 1005,
-  as there are servers that leave it out or None.
+- For every key of a message, None means the same as a missing key, and gives the default. ``status``
+  has no default, because the specification requires it. ``code`` of Disconnect is required too, and
+  still has the default 1005, because some servers omit it or pass None.
 - Keys that the specification does not name are ignored.
-- A byte string is `bytes`. `bytearray` and `memoryview` are refused: a server may or may not
-  take them, and they can change after they were checked.
+- A byte string is `bytes`. `bytearray` and `memoryview` are refused, because not every server accepts
+  them, and because they can change after the check.
 - A bool is not an int.
-- ``headers`` may be any iterable of two-item iterables. An iterator is used up by being read:
-  who passes such a message on should pass the record's `to_message()` instead. What an
-  iterator raises is passed on, except for a TypeError, which makes the headers malformed.
-- `to_message()` gives a server no key of a later version that says nothing (``headers`` of
-  Accept, of 2.1; ``reason`` of Close, of 2.3), and every key of the denial response, as there
-  are servers that look all of them up. An application always gets ``code`` and ``reason``.
-  Headers are given as a new list, for middleware that appends to it.
+- ``headers`` may be any iterable of two-item iterables. If it is an iterator, reading it exhausts it:
+  pass on the record's `to_message()` and not the original message. An exception of the iterator
+  propagates, except for TypeError, which means that the headers are malformed.
+- `to_message()` of a message for a server omits keys of later versions that have their default
+  (``headers`` of Accept, added in 2.1; ``reason`` of Close, added in 2.3). It has every key of the
+  denial response, because some servers look all of them up. A message for an application always has
+  ``code`` and ``reason``. Headers are a new list, so that middleware can append to it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -97,10 +99,10 @@ def _got(value: object) -> str:
 
 @attrs.frozen
 class _Is:
-    """The rule that a value is of one of some types, as the validator of a key.
+    """A validator: the value of a key has one of several types.
 
     Attributes:
-        expected: The types in words.
+        expected: The types, as the error names them.
         kinds: The types.
     """
 
@@ -108,7 +110,7 @@ class _Is:
     kinds: tuple[type, ...]
 
     def __call__(self, record: "_Record", key: "attrs.Attribute[Any]", value: object) -> None:
-        # a bool is an int for Python, and not for ASGI
+        # in Python a bool is an int, but in ASGI it is not
         if not isinstance(value, self.kinds) or (type(value) is bool and bool not in self.kinds):
             text = f'"{key.name}" must be {self.expected}, {_got(value)}'
             raise _malformed(record.type, key.name, text)
@@ -126,7 +128,7 @@ def _tuples(headers: Iterable[Iterable[bytes]]) -> Any:
     try:
         return tuple(map(tuple, headers))
     except TypeError:
-        return headers  # for the validator to refuse
+        return headers  # the validator refuses it
 
 
 def _is_pair(pair: object) -> bool:
@@ -142,10 +144,10 @@ def _are_pairs(record: "_Record", key: "attrs.Attribute[Any]", headers: object) 
 
 
 def type_of(message: Mapping[str, Any], types: Iterable[str]) -> str:
-    """The type of a message.
+    """Return the type of a message.
 
     Raises:
-        MalformedMessage: `message` is not a mapping, or its type is none of `types`.
+        MalformedMessage: `message` is not a mapping, or its type is not one of `types`.
     """
     where = "ASGI message"
     if not isinstance(message, Mapping):
@@ -168,7 +170,7 @@ class _Record:
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
-        """Read a message of this type; what it leaves out, or gives as None, gets its default.
+        """Read a message of this type. A key that is missing or None gets its default.
 
         Raises:
             MalformedMessage: `message` is not a mapping, is of another type, lacks a required
@@ -196,19 +198,19 @@ class _Data(_Record):
 
     def __attrs_post_init__(self) -> None:
         if (self.text is None) == (self.bytes is None):
-            came = "neither" if self.text is None else "both"
-            text = f'exactly one of "bytes" and "text" must be given, got {came}'
+            given = "neither" if self.text is None else "both"
+            text = f'exactly one of "bytes" and "text" must be given, got {given}'
             raise _malformed(self.type, "bytes", text)
 
 
 @attrs.frozen
 class Connect(_Record):
-    """A client asks for the connection (ASGI WebSocket 2.5, Connect)."""
+    """The client opens a connection (ASGI WebSocket 2.5, Connect)."""
 
     type: ClassVar[Literal["websocket.connect"]] = "websocket.connect"
 
     def to_message(self) -> WebSocketConnectEvent:
-        """The message as a new dictionary."""
+        """Return the message as a new dictionary."""
         return {"type": self.type}
 
 
@@ -217,14 +219,14 @@ class Receive(_Data):
     """The client has sent a message (ASGI WebSocket 2.5, Receive).
 
     Attributes:
-        text: Payload of a text message, else None.
-        bytes: Payload of a binary message, else None.
+        text: Payload of a text message; otherwise None.
+        bytes: Payload of a binary message; otherwise None.
     """
 
     type: ClassVar[Literal["websocket.receive"]] = "websocket.receive"
 
     def to_message(self) -> WebSocketReceiveEvent:
-        """The message as a new dictionary, which has only the key that is not None."""
+        """Return the message as a new dictionary, with only the key that is not None."""
         if self.text is None:
             return {"type": self.type, "bytes": self.bytes}
         return {"type": self.type, "text": self.text}
@@ -244,7 +246,7 @@ class Disconnect(_Record):
     reason: str = attrs.field(default="", validator=_STR)
 
     def to_message(self) -> WebSocketDisconnectEvent:
-        """The message as a new dictionary, which has all keys."""
+        """Return the message as a new dictionary, with all keys."""
         return {"type": self.type, "code": self.code, "reason": self.reason}
 
 
@@ -253,7 +255,7 @@ class Accept(_Record):
     """The application accepts the connection (ASGI WebSocket 2.5, Accept).
 
     Attributes:
-        subprotocol: The subprotocol that was chosen, else None.
+        subprotocol: The chosen subprotocol, or None.
         headers: Names and values of the headers of the handshake response.
     """
 
@@ -264,7 +266,7 @@ class Accept(_Record):
     )
 
     def to_message(self) -> WebSocketAcceptEvent:
-        """The message as a new dictionary, which has the keys that say something."""
+        """Return the message as a new dictionary, without keys that have their default."""
         message: WebSocketAcceptEvent = {"type": self.type}
         if self.subprotocol is not None:
             message["subprotocol"] = self.subprotocol
@@ -278,14 +280,14 @@ class Send(_Data):
     """The application sends a message (ASGI WebSocket 2.5, Send).
 
     Attributes:
-        text: Payload of a text message, else None.
-        bytes: Payload of a binary message, else None.
+        text: Payload of a text message; otherwise None.
+        bytes: Payload of a binary message; otherwise None.
     """
 
     type: ClassVar[Literal["websocket.send"]] = "websocket.send"
 
     def to_message(self) -> WebSocketSendEvent:
-        """The message as a new dictionary, which has only the key that is not None."""
+        """Return the message as a new dictionary, with only the key that is not None."""
         if self.text is None:
             return {"type": self.type, "bytes": self.bytes}
         return {"type": self.type, "text": self.text}
@@ -305,7 +307,7 @@ class Close(_Record):
     reason: str = attrs.field(default="", validator=_STR)
 
     def to_message(self) -> WebSocketCloseEvent:
-        """The message as a new dictionary, which has `reason` only if that is not empty."""
+        """Return the message as a new dictionary, with `reason` only if it is not empty."""
         message: WebSocketCloseEvent = {"type": self.type, "code": self.code}
         if self.reason:
             message["reason"] = self.reason
@@ -314,7 +316,9 @@ class Close(_Record):
 
 @attrs.frozen
 class ResponseStart(_Record):
-    """The application begins to reject by an HTTP response ("Websocket Denial Response").
+    """The application starts an HTTP response that rejects the handshake.
+
+    The response is that of the ASGI extension "Websocket Denial Response".
 
     Attributes:
         status: HTTP status code.
@@ -328,13 +332,13 @@ class ResponseStart(_Record):
     )
 
     def to_message(self) -> WebSocketResponseStartEvent:
-        """The message as a new dictionary, which has all keys."""
+        """Return the message as a new dictionary, with all keys."""
         return {"type": self.type, "status": self.status, "headers": list(self.headers)}
 
 
 @attrs.frozen
 class ResponseBody(_Record):
-    """The application goes on with its HTTP response ("Websocket Denial Response").
+    """The application sends a part of the body of its denial response.
 
     Attributes:
         body: A part of the body, or all of it.
@@ -346,14 +350,14 @@ class ResponseBody(_Record):
     more_body: bool = attrs.field(default=False, validator=_BOOL)
 
     def to_message(self) -> WebSocketResponseBodyEvent:
-        """The message as a new dictionary, which has all keys."""
+        """Return the message as a new dictionary, with all keys."""
         return {"type": self.type, "body": self.body, "more_body": self.more_body}
 
 
 AnyRecord: TypeAlias = (
     Connect | Receive | Disconnect | Accept | Send | Close | ResponseStart | ResponseBody
 )
-"""A record of any type; `isinstance` takes it too."""
+"""A record of any type; you can use it with `isinstance`."""
 
 MESSAGES: Final[Mapping[str, type[AnyRecord]]] = MappingProxyType(
     {record.type: record for record in get_args(AnyRecord)}

@@ -1,4 +1,4 @@
-"""The scope of a connection and everything that is read from it."""
+"""The scope of a connection, and the values that are read from it."""
 
 from collections.abc import Iterator, Mapping
 from http.cookies import SimpleCookie
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     from typing import TypeVar
 
-    # its default matters to type checkers only, and Python below 3.13 has none
+    # only type checkers need its default, which Python below 3.13 does not support
     StateT = TypeVar("StateT", bound=Mapping[str, Any] | State)
 
 __all__ = ["HTTPConnection"]
@@ -23,9 +23,9 @@ _unquote = SimpleCookie().value_decode
 
 
 def _cookies(header: str) -> Iterator[tuple[str, str]]:
-    """Yield the cookies of a header as browsers write them, more freely than RFC 6265 4.2.1.
+    """Yield the cookies of a header, including those that do not follow RFC 6265 4.2.1.
 
-    `SimpleCookie.load` gives up at the first cookie that is not as the RFC has it.
+    Browsers send such cookies, and `SimpleCookie.load` stops at the first one.
     """
     for pair in header.split(";"):
         name, equals, value = map(str.strip, pair.partition("="))
@@ -36,23 +36,24 @@ def _cookies(header: str) -> Iterator[tuple[str, str]]:
 
 
 class HTTPConnection(Mapping[str, Any], Generic[StateT]):
-    """A connection as its scope describes it, and a mapping over that scope.
+    """A connection, described by its scope; it is also a mapping over that scope.
 
-    Values that are read from the scope are computed on first use. A connection is equal to
-    itself only. The API is that of Starlette's class.
+    Values that are read from the scope are computed on first use. A connection is equal only to
+    itself. The API is that of Starlette's class.
 
     Args:
         scope: A scope of type ``http`` or ``websocket``.
-        receive: Not used here; in the signature because subclasses read messages.
+        receive: Not used here, but part of the signature because subclasses read messages.
 
     Attributes:
         scope: The scope.
 
     Raises:
-        ValueError: The scope is of another type, or of none.
+        ValueError: The scope is of another type, or has no type.
     """
 
-    # Computed values go to the dictionary: slots that most connections never fill are memory
+    # Computed values go into the dictionary, because most connections never compute them, and
+    # empty slots would still take memory
     __slots__ = ("__dict__", "__weakref__", "scope")
     _base_url: URL
     _cookies: dict[str, str]
@@ -63,10 +64,8 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     def __init__(self, scope: Scope, receive: Receive | None = None) -> None:  # noqa: ARG002
         if scope.get("type") not in ("http", "websocket"):
-            came = repr(scope["type"]) if "type" in scope else "one without a type"
-            raise ValueError(
-                f"a connection needs a scope of type 'http' or 'websocket', not {came}"
-            )
+            got = repr(scope["type"]) if "type" in scope else "one without a type"
+            raise ValueError(f"a connection needs a scope of type 'http' or 'websocket', not {got}")
         self.scope = scope
 
     def __getitem__(self, key: str) -> Any:
@@ -78,22 +77,22 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def __len__(self) -> int:
         return len(self.scope)
 
-    # two connections may have equal scopes and are still two
+    # two connections may have equal scopes, and are still different
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
     @property
     def app(self) -> Any:
-        """The application that a framework left in the scope.
+        """The application, which a framework puts into the scope.
 
         Raises:
-            KeyError: There is none.
+            KeyError: The scope does not have an application.
         """
         return self.scope["app"]
 
     @property
     def url(self) -> URL:
-        """The URL that was asked for."""
+        """The requested URL."""
         if not hasattr(self, "_url"):
             self._url = URL(scope=self.scope)
         return self._url
@@ -105,7 +104,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
             # a mounted application has a root_path of its own
             root = self.scope.get("app_root_path", self.scope.get("root_path")) or ""
             path = root if root.endswith("/") else f"{root}/"
-            # the headers are read first, for the scope that stays to keep them
+            # read the headers first: this keeps them in the original scope too
             headers = self.headers.raw
             self._base_url = URL(
                 scope={**self.scope, "headers": headers, "path": path, "query_string": b""}
@@ -134,7 +133,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies of all Cookie headers, unquoted; of two with one name the last."""
+        """The cookies of all Cookie headers, unquoted. If a name occurs twice, the last one counts."""
         if not hasattr(self, "_cookies"):
             headers = self.headers.getlist("cookie")
             self._cookies = {name: value for header in headers for name, value in _cookies(header)}
@@ -142,13 +141,13 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     @property
     def client(self) -> Address | None:
-        """The address of the client, None if the server does not say."""
+        """The address of the client, or None if the server does not provide it."""
         address = self.scope.get("client")
         return None if address is None else Address(*address)
 
     @property
     def session(self) -> dict[str, Any]:
-        """The session, which learns that it was accessed if it has `mark_accessed`.
+        """The session. If it has a method `mark_accessed`, that is called.
 
         Raises:
             RuntimeError: No session middleware is installed.
@@ -178,7 +177,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     def _installed(self, key: str, *, by: str) -> Any:
         if key not in self.scope:
-            raise RuntimeError(f"{key!r} is not in the scope: {by} puts it there, install that")
+            raise RuntimeError(f"{key!r} is not in the scope: install {by}, which puts it there")
         return self.scope[key]
 
     @property
@@ -206,5 +205,5 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         if provider is None:
             raise RuntimeError("url_for needs a 'router' or an 'app' in the scope")
         path = provider.url_path_for(name, **path_params)
-        # a URL of ours, whichever class the framework has
+        # our own class of URLs, whatever class the framework uses
         return URL(str(path.make_absolute_url(base_url=self.base_url)))

@@ -30,7 +30,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# The name that `bytes` goes by in classes that have a key `bytes`
+# Another name for `bytes`, because some classes below have a key `bytes`
 ByteString: TypeAlias = bytes
 
 

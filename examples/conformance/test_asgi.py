@@ -1,4 +1,4 @@
-"""Each case that is selected is a test."""
+"""Run each selected case as a test."""
 
 from wsfsm.conformance.pytest.collect import PlayedCase
 

@@ -1,4 +1,4 @@
-"""A facade in a few lines: what a framework gives those who write applications with it."""
+"""A facade in a few lines, like the class that a framework gives to its users."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ class Socket:
     async def receive_text(self) -> str:
         text = (await self._next("websocket.receive")).get("text")
         if not isinstance(text, str):
-            raise TypeError("the message is no text")
+            raise TypeError("the message is not a text")
         return text
 
     async def send_text(self, data: str) -> None:

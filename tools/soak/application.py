@@ -1,7 +1,7 @@
-"""The application's side of conversations: an ASGI application that does what a query says.
+"""The application's side of conversations: an ASGI application that is controlled by the query.
 
-Its requests over HTTP are the other way round: `/report` gives an account of a conversation, and
-`/state` what the process holds (`holdings`).
+Over HTTP, `/report` returns the record of a conversation, and `/state` the resources of the process
+(`holdings`).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from tools.soak.plan import Application
 __all__ = ["FAREWELL", "Deliberate", "app"]
 
 FAREWELL: Final = "The soak's lifespan has ended"
-"""Logged when the lifespan is shut down, as the last that the application does."""
+"""Logged at the shutdown of the lifespan, as the last action of the application."""
 
 _IMPATIENCE: Final = 0.002  # seconds
 _AGAIN: Final = 2  # calls of each kind after the disconnect
@@ -33,14 +33,14 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class Deliberate(Exception):
-    """Raised where a plan says that the application raises."""
+    """Raised if the plan says that the application raises."""
 
 
 class Account:
-    """All that an application has seen and done.
+    """The record of an application.
 
     Attributes:
-        events: Seconds, what it was, and details.
+        events: Time in seconds, kind and details of each event.
         done: Set once the application has ended.
     """
 
@@ -49,7 +49,7 @@ class Account:
         self.done = asyncio.Event()
 
     def note(self, what: str, detail: Any = None) -> None:
-        """Note that something has happened."""
+        """Record an event."""
         self.events.append((time.monotonic(), what, detail))
 
 
@@ -58,7 +58,7 @@ _turns: Final = Turns()
 
 
 async def app(scope: Any, receive: Receive, send: Send) -> None:
-    """The ASGI application."""
+    """Serve lifespan, HTTP and conversations."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
     elif scope["type"] == "http":
@@ -94,7 +94,7 @@ async def _answer(scope: Any, send: Send) -> None:
         content: Any = await _report(parse_qs(scope["query_string"].decode())["name"][0])
     else:
         for name in [name for name, account in _accounts.items() if account.done.is_set()]:
-            del _accounts[name]  # of clients that went away before it began
+            del _accounts[name]  # the client was gone before the application started
         content = holdings(_turns)
     body = json.dumps(content).encode()
     length = str(len(body)).encode()
@@ -104,7 +104,7 @@ async def _answer(scope: Any, send: Send) -> None:
 
 
 async def _report(name: str) -> dict[str, Any]:
-    """The account of a conversation, which is forgotten; {} if there is none."""
+    """Return the record of a conversation and delete it; return {} if there is none."""
     account = _accounts.get(name)
     if account is None:
         return {}
@@ -116,22 +116,22 @@ async def _report(name: str) -> dict[str, Any]:
 
 
 def _ignore(_: str, __: Any = None) -> None:
-    """Note nothing."""
+    """Record nothing."""
 
 
 class _Gone(Exception):
-    """The connection is over, as send() has said."""
+    """The connection is over, because send() has raised."""
 
 
 class _Actor:
     """Plays an application.
 
     Args:
-        application: Its side of the plan.
-        account: Where it notes what it sees.
+        application: The application's side of the plan.
+        account: The record of the application.
         name: Name of the conversation.
-        receive: Of ASGI.
-        send: Of ASGI.
+        receive: ASGI's callable.
+        send: ASGI's callable.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class _Actor:
         self._over = False
 
     async def act(self) -> None:
-        """Play it to its end."""
+        """Play the application's side of the conversation."""
         await self._take()
         await asyncio.sleep(self._plan.delay)
         try:
@@ -156,7 +156,7 @@ class _Actor:
             await self._linger()
 
     async def _answer(self) -> bool:
-        """Answer the handshake, and all that follows; gives whether it returns at once."""
+        """Answer the handshake and play the rest; return whether the application returns at once."""
         match self._plan.answer:
             case "accept":
                 await self._put("websocket.accept", subprotocol=self._plan.subprotocol)
@@ -173,7 +173,7 @@ class _Actor:
     # Receiving and sending
 
     async def _take(self) -> Any:
-        """Receive a message, which is noted."""
+        """Receive and record a message."""
         if self._plan.impatient and not self._over:
             while True:
                 with contextlib.suppress(TimeoutError):
@@ -191,7 +191,7 @@ class _Actor:
         return message
 
     async def _put(self, kind: str, **keys: Any) -> None:
-        """Send a message, which is noted."""
+        """Send and record a message."""
         try:
             await self._send({"type": kind, **keys})
         except OSError as error:
@@ -222,7 +222,7 @@ class _Actor:
             await asyncio.sleep(plan.gap)
 
     async def _converse(self) -> None:
-        """Receive and send, until the disconnect, or all is done that comes before the end."""
+        """Receive and send until the disconnect, or until the application should end."""
         voices = self._plan.voices
         messages = list(self._plan.batch)
         work = [self._speak(messages[voice::voices]) for voice in range(voices)]
@@ -261,7 +261,7 @@ class _Actor:
             await asyncio.sleep(self._plan.gap)
 
     async def _end(self) -> bool:
-        """End by itself; gives whether it returns at once."""
+        """End as planned; return whether the application returns at once."""
         await asyncio.sleep(self._plan.hold)
         match self._plan.end:
             case "close":
@@ -273,7 +273,7 @@ class _Actor:
         return self._plan.end == "return"
 
     async def _linger(self) -> None:
-        """Receive until the disconnect; a stubborn application goes on."""
+        """Receive until the disconnect. A stubborn application goes on after it."""
         while not self._over:
             await self._take()
         if self._plan.stubborn:

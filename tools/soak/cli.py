@@ -1,4 +1,4 @@
-"""The command: plays on all targets at once, and prints what was found."""
+"""The command: plays on all targets at once, and prints the outcomes."""
 
 import argparse
 import asyncio
@@ -16,7 +16,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a soak; gives 1 if anything was wrong."""
+    """Run a soak; return 1 if there was any fault."""
     options = _parser().parse_args(arguments)
     seed = random.randrange(10**6) if options.seed is None else options.seed  # noqa: S311
     targets = options.target or list(TARGETS)
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     targets = [name for name in targets if name not in missing]
     _say(f"seed {seed}")
     if missing:
-        _say(f"not installed: the loops of {', '.join(missing)}")
+        _say(f"skipped, because their event loop is not installed: {', '.join(missing)}")
     settings = Options(
         seed=seed,
         seconds=options.seconds,
@@ -42,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len(done.failures) > options.show:
             _say(f"... and {len(done.failures) - options.show} more failures")
         failed += len(done.failures) + len(done.faults)
-    _say(f"{failed} faults" if failed else "all is well")
+    _say(f"{failed} faults" if failed else "no faults")
     return min(failed, 1)
 
 
 async def _run(targets: Sequence[str], settings: Options) -> list[Outcome]:
-    """Play on all targets at once: most conversations wait for something most of the time."""
+    """Play on all targets at once, because conversations wait most of the time."""
     return list(await asyncio.gather(*(run(target, settings) for target in targets)))
 
 
@@ -59,18 +59,28 @@ def _parser() -> argparse.ArgumentParser:
     defaults = Options(seed=0, seconds=0)
     parser = argparse.ArgumentParser(prog="python -m tools.soak", description=__doc__)
     add = parser.add_argument
-    add("--seconds", type=float, default=60.0, help="for how long conversations begin")
-    add("--seed", type=int, help="seed of all that is random")
-    add("--target", action="append", choices=TARGETS, help="play on this one; may be repeated")
-    add("--only", type=int, metavar="NUMBER", help="play one conversation, alone")
-    add("--kind", choices=KINDS, default="", help="play conversations of one kind")
+    add("--seconds", type=float, default=60.0, help="seconds during which conversations begin")
+    add("--seed", type=int, help="the seed of the conversations (default: random)")
+    add("--target", action="append", choices=TARGETS, help="a target to play on; may be repeated")
+    add("--only", type=int, metavar="NUMBER", help="play only the conversation with this number")
+    add("--kind", choices=KINDS, default="", help="play only conversations of this kind")
     add(
         "--parallel",
         type=int,
         default=defaults.parallel,
-        help="conversations at a time, on each target",
+        help="the number of conversations at a time on each target",
     )
-    add("--show", type=int, default=2, metavar="FAILURES", help="as many are shown of each target")
+    add(
+        "--show",
+        type=int,
+        default=2,
+        metavar="FAILURES",
+        help="the number of failures to show for each target",
+    )
     add("--app", default=defaults.app, help="the application of the server")
-    add("--ws", default=defaults.ws, help="its class for WebSockets, in place of the target's")
+    add(
+        "--ws",
+        default=defaults.ws,
+        help="the server's class for WebSockets, instead of the target's",
+    )
     return parser

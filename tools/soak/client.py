@@ -1,4 +1,4 @@
-"""The client's side of conversations: plays it on a real connection, and notes all that it sees."""
+"""The client's side of conversations, on a real connection; it records everything that it sees."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from wsfsm.conformance.server._client import request
 __all__ = ["play"]
 
 _PATIENCE: Final = 90.0  # seconds that any conversation may take
-_CHUNK: Final = 2**16  # bytes that are kept until more is written
-_SLOW: Final = 3.0  # seconds for which frames are written in pieces ...
-_SLOWEST: Final = 8.0  # ... or one is written, or messages are read, more slowly than a timeout
-_LEAVING: Final = 15.0  # seconds for the rest to be sent before the transport is cut off
+_CHUNK: Final = 2**16  # bytes that are kept before they are written
+_SLOW: Final = 3.0  # seconds during which frames are written in pieces
+_SLOWEST: Final = 8.0  # seconds during which a frame is written, or messages are read, very slowly
+_LEAVING: Final = 15.0  # seconds to send remaining data before the transport is aborted
 _LONG: Final = 60  # bytes of a handshake's target that a trace shows
 
 
@@ -38,7 +38,7 @@ async def play(
         conversation: The conversation.
         address: Where the server listens.
         ended: Waits until the application has ended.
-        patience: Seconds that it may take.
+        patience: Seconds that the conversation may take.
     """
     player = _Player(conversation, ended)
     seen = player.seen
@@ -62,8 +62,8 @@ class _Player:
         self._rng = random.Random(self._plan.seed)  # noqa: S311 - repeatable, not secret
         self._deflater: wire.Deflater | None = None
         self._kept = bytearray()  # not written yet
-        self._busy = False  # in the midst of a frame
-        self._owed: list[bytes] = []  # control frames that answer others
+        self._busy = False  # in the middle of a frame
+        self._answers: list[bytes] = []  # control frames that answer others
         self._over = False  # a Close was sent or received, or the transport has ended
         self._closed = False  # nothing may be sent any more
         self._said = 0  # messages
@@ -83,7 +83,7 @@ class _Player:
         plan, note = self._plan, self.seen.note
         data = self._request()
         note(f"asks ({plan.request}, {len(data)} B): {data[:_LONG].decode()}...")
-        if plan.writes == "drip":  # which is about frames
+        if plan.writes == "drip":  # this mode is only for frames
             self._put(data)
         else:
             await self._write(data)
@@ -122,7 +122,7 @@ class _Player:
         return data[: self._rng.randrange(1, len(data) - 1)] if plan.request == "partial" else data
 
     def _agree(self) -> list[Extension]:
-        """Take the extensions that the server has agreed on."""
+        """Apply the extensions that the server has agreed on."""
         agreed = self.seen.headers.get("sec-websocket-extensions", [])
         if not agreed:
             return []
@@ -130,14 +130,14 @@ class _Player:
         try:
             deflate.finalize(", ".join(agreed))
         except (ValueError, IndexError) as error:
-            self.seen.blame(f"the extension {agreed} has no meaning: {error}")
+            self.seen.blame(f"the extension {agreed} is not valid: {error}")
         self._deflater = wire.Deflater(deflate)
         return [deflate]
 
     # Writing
 
     async def _work(self) -> None:
-        """Do all steps but the end."""
+        """Do all steps before the end."""
         messages = iter(self._plan.batch)
         for step in self._plan.steps:
             match step:
@@ -170,7 +170,7 @@ class _Player:
         await self._write(wire.control(step))
 
     async def _write(self, data: bytes) -> None:
-        """Write a frame, in pieces, or keep it for a while."""
+        """Write a frame in pieces, or keep it for a while."""
         if self._plan.writes == "whole":
             self._kept += data
             if len(self._kept) >= _CHUNK:
@@ -188,41 +188,41 @@ class _Player:
         self._put(data[sent:])
         self._spent += time.monotonic() - start
         self._busy = False
-        self._pay()
+        self._write_answers()
 
     def _is_hurried(self, start: float) -> bool:
-        """Whether a frame is to be completed at once: a Close waits for it, or it takes too long."""
+        """Check whether to complete a frame at once, because a Close waits or it takes too long."""
         limit = _SLOWEST if self._plan.writes == "drip" else _SLOW
         return self._over or self._spent + time.monotonic() - start > limit
 
     async def _flush(self) -> None:
-        """Write all that is kept."""
+        """Write all kept bytes."""
         self._put(bytes(self._kept))
         self._kept.clear()
         await self._drain()
 
     async def _drain(self) -> None:
-        with contextlib.suppress(OSError):  # it is the reader who notes the end
+        with contextlib.suppress(OSError):  # the reader records the end
             await self.peer.flushed()
 
     def _put(self, data: bytes) -> None:
         if data and not self.peer.is_closing and not self._closed:
             self.peer.write(data)
 
-    def _pay(self) -> None:
-        """Write the control frames that answer others, unless it is in the midst of a frame."""
-        if not self._busy and self._owed:
-            owed, self._owed = self._owed, []
-            self._put(b"".join(owed))
+    def _write_answers(self) -> None:
+        """Write the control frames that answer others, except in the middle of a frame."""
+        if not self._busy and self._answers:
+            answers, self._answers = self._answers, []
+            self._put(b"".join(answers))
             # nothing follows a Close (RFC 6455 5.5.1)
             self._closed = self._closed or self.seen.close is not None
 
     async def _settle(self, more: int = 0) -> bool:
-        """Wait until all has arrived that the client is owed; gives whether it has."""
+        """Wait until everything has arrived that the server owes the client; return whether it has."""
         await self._flush()
-        owed = more + (self._said if self._conversation.application.echo else 0)
+        expected = more + (self._said if self._conversation.application.echo else 0)
         pings = self.seen.pings[-1:]
-        while len(self.seen.messages) < owed or pings != self.seen.pongs[-len(pings) :]:
+        while len(self.seen.messages) < expected or pings != self.seen.pongs[-len(pings) :]:
             if self._over:
                 return False
             self._changed.clear()
@@ -235,9 +235,9 @@ class _Player:
     async def _read(self, inbox: Inbox) -> None:
         slow = time.monotonic() + _SLOWEST
         while not inbox.broken and (data := await self.peer.data()):
-            self._owed += inbox.feed(data)
+            self._answers += inbox.feed(data)
             self._over = self._over or self.seen.close is not None
-            self._pay()
+            self._write_answers()
             self._changed.set()
             await asyncio.sleep(self._plan.reads if time.monotonic() < slow else 0)
         self.seen.ends = self.peer.ends

@@ -29,7 +29,7 @@ CLOSES: Final = (
     (1005, ""),
 )
 _MOST: Final = {"tiny": 60, "usual": 40, "edges": 6, "large": 6, "huge": 2}
-ENOUGH: Final = 0.4  # seconds that pauses between messages may add up to
+ENOUGH: Final = 0.4  # the greatest sum of pauses between messages, in seconds
 
 Rng: TypeAlias = random.Random
 
@@ -38,8 +38,8 @@ def batch(rng: Rng, *sizes: str) -> Batch:
     """Draw a batch of messages.
 
     Args:
-        rng: Source of all that is random.
-        sizes: Names of sizes, of which one is drawn; none: all that do not take long.
+        rng: Source of randomness.
+        sizes: Names of sizes, of which one is drawn; by default all that do not take long.
     """
     size = rng.choice(sizes or ("tiny", "tiny", "usual", "usual", "edges", "large", "huge"))
     return Batch(rng.getrandbits(32), rng.randint(1, _MOST[size]), size)
@@ -68,10 +68,10 @@ def steps(rng: Rng, count: int, offer: str, *, echo: bool) -> tuple[Step, ...]:
     """Draw the steps of a client.
 
     Args:
-        rng: Source of all that is random.
-        count: Number of its messages, each of which is a step.
-        offer: Its Sec-WebSocket-Extensions; "" for none.
-        echo: Whether it can wait for echoes between them.
+        rng: Source of randomness.
+        count: Number of the client's messages, each of which is a step.
+        offer: The client's Sec-WebSocket-Extensions; "" for none.
+        echo: Whether the client can wait for echoes between its messages.
     """
     drawn: list[Step] = []
     for _ in range(count):
@@ -89,11 +89,11 @@ def steps(rng: Rng, count: int, offer: str, *, echo: bool) -> tuple[Step, ...]:
 
 
 def writing(rng: Rng, sizes: str) -> dict[str, Any]:
-    """Draw how a client writes, as keys of `Client`.
+    """Draw the way in which a client writes, as keys of `Client`.
 
     Args:
-        rng: Source of all that is random.
-        sizes: Name of the sizes of its messages.
+        rng: Source of randomness.
+        sizes: Name of the sizes of the client's messages.
     """
     pieces = rng.random() < 0.4
     small = sizes in {"tiny", "usual", "edges"}
@@ -111,10 +111,10 @@ def close(rng: Rng) -> dict[str, Any]:
 
 
 def application(rng: Rng, said: int) -> Application:
-    """Draw an application that talks.
+    """Draw an application that exchanges messages.
 
     Args:
-        rng: Source of all that is random.
+        rng: Source of randomness.
         said: Number of the client's messages.
     """
     mode = rng.choice(("echo", "echo", "echo", "push", "push", "sink"))

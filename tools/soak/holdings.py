@@ -1,4 +1,4 @@
-"""Memory, tasks, timers and descriptors of this process; Linux only."""
+"""The resources of this process: memory, tasks, timers and descriptors. Linux only."""
 
 import asyncio
 import ctypes
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 __all__ = ["Turns", "holdings"]
 
-_EACH: Final = 0.005  # seconds
+_EACH: Final = 0.005  # seconds between measurements
 _NUMBERS: Final = re.compile(r"when=[\d.]+ |0x[0-9a-f]+")
 _TIMER: Final = "TimerHandle"
 _OURS: Final = ("wsfsm", "asyncio", "uvicorn", "uvloop", "websockets", "tools", "h11")
@@ -21,11 +21,11 @@ _OURS: Final = ("wsfsm", "asyncio", "uvicorn", "uvloop", "websockets", "tools", 
 class Turns:
     """Measures the longest turn of the running event loop.
 
-    Its CPU time is its own; in the time on the clock other processes may have had their turn.
+    CPU time counts only this process; elapsed time includes time in which other processes ran.
 
     Attributes:
-        longest: Seconds of CPU time of this thread.
-        slowest: Seconds on the clock.
+        longest: The longest CPU time of a turn, in seconds of this thread.
+        slowest: The longest elapsed time of a turn, in seconds.
     """
 
     def __init__(self) -> None:
@@ -34,12 +34,12 @@ class Turns:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start measuring."""
         self.reset()
         self._timer = asyncio.get_running_loop().call_later(_EACH, self._tick)
 
     def reset(self) -> None:
-        """Forget all turns until now."""
+        """Forget all earlier turns."""
         self.longest = self.slowest = 0.0
         self._cpu, self._clock = time.thread_time(), time.monotonic()
 
@@ -51,16 +51,16 @@ class Turns:
         self._timer = asyncio.get_running_loop().call_later(_EACH, self._tick)
 
     def stop(self) -> None:
-        """End."""
+        """Stop measuring."""
         if self._timer is not None:
             self._timer.cancel()
 
 
 def holdings(turns: Turns) -> dict[str, Any]:
-    """All that this process holds once what is not needed is given back.
+    """Return the resources of this process, after a garbage collection.
 
     Args:
-        turns: The turns of its loop, which begin anew.
+        turns: The turns of the event loop, which are reset.
     """
     longest, slowest = turns.longest, turns.slowest
     cpu = time.process_time()
@@ -73,8 +73,8 @@ def holdings(turns: Turns) -> dict[str, Any]:
     del things
     seen = {
         "memory": pages * resource.getpagesize(),
-        "tasks": sorted(_told(task) for task in asyncio.all_tasks()),
-        "timers": sorted(_timed(timer) for timer in timers if not timer.cancelled()),
+        "tasks": sorted(_task_name(task) for task in asyncio.all_tasks()),
+        "timers": sorted(_timer_name(timer) for timer in timers if not timer.cancelled()),
         "descriptors": sorted(_descriptors()),
         "objects": {kind: n for kind, n in kinds.items() if _is_ours(kind)},
         "longest turn": longest,
@@ -90,25 +90,25 @@ def _name(kind: type[Any]) -> str:
 
 
 def _is_ours(kind: str) -> bool:
-    # asyncio keeps timers for a while that were cancelled; the others are counted by themselves
+    # asyncio keeps cancelled timers for a while, and running ones are counted under "timers"
     return kind.startswith(_OURS) and not kind.endswith(_TIMER)
 
 
-def _told(task: "asyncio.Task[Any]") -> str:
+def _task_name(task: "asyncio.Task[Any]") -> str:
     return str(getattr(task.get_coro(), "__qualname__", task))
 
 
-def _timed(timer: asyncio.TimerHandle) -> str:
-    """A timer, without the numbers that differ from time to time."""
+def _timer_name(timer: asyncio.TimerHandle) -> str:
+    """Describe a timer, without numbers that differ each time."""
     return _NUMBERS.sub("", repr(timer))
 
 
 def _descriptors() -> list[str]:
-    """Each open descriptor: its kind, without the numbers that differ from time to time."""
+    """Return the kind of each open descriptor, without numbers that differ each time."""
     found = []
     for path in Path("/proc/self/fd").iterdir():
         try:
             found.append(str(path.readlink()).split(":", 1)[0])
-        except OSError:  # the one of the folder itself
+        except OSError:  # the descriptor of the folder itself, which is closed already
             continue
     return found

@@ -1,4 +1,4 @@
-"""Holds the accounts of both sides against the plan of a conversation."""
+"""Compares the records of both sides with the plan of a conversation."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
@@ -35,18 +35,18 @@ _LOST: Final = (1006, "")
 _PROBE: Final = digest("are you still there?")
 _END: Final = "websocket.disconnect"
 
-_SURE: Final = 0.8  # part of the interval in which no Ping is sent for certain
+_SURE: Final = 0.8  # part of the interval in which the server certainly does not send a Ping
 
-_Code = tuple[int, str | None]  # a reason of None: any
+_Code = tuple[int, str | None]  # a reason of None allows any
 
 
 @attrs.define
 class _Account:
-    """Account of an application.
+    """The record of an application.
 
     Attributes:
-        events: All that has happened, and details.
-        seconds: How long that took.
+        events: Kind and details of each event.
+        seconds: Time from the first event to the last one.
     """
 
     events: list[tuple[str, Any]]
@@ -66,21 +66,21 @@ class _Account:
 
 
 def judge(conversation: Conversation, seen: Seen, report: dict[str, Any]) -> list[str]:
-    """Find all that is wrong.
+    """Find all faults of a conversation.
 
     Args:
         conversation: The plan.
-        seen: Account of the client.
-        report: Account of the application; {} if it was never called.
+        seen: Record of the client.
+        report: Record of the application; {} if it was never called.
 
     Returns:
-        Sentences; none if all is right.
+        A sentence for each fault.
     """
     faults = list(seen.problems)
     client = conversation.client
     if client.request in {"partial", "gone"}:
         if client.request == "partial" and report:
-            faults.append("the application was called for a request that was not complete")
+            faults.append("the application was called for an incomplete request")
     elif client.request in _STATUS:
         faults += _differs("status", seen.status, {_STATUS[client.request]})
         if report:
@@ -146,7 +146,7 @@ def _judge_client(conversation: Conversation, seen: Seen) -> list[str]:
 
 
 def _closes(conversation: Conversation) -> list[_Code | None]:
-    """The Close frames that the client may get."""
+    """Return the Close frames that the client may get."""
     client, application = conversation.client, conversation.application
     echo = (client.code, client.reason)
     match client.end:
@@ -163,7 +163,7 @@ def _closes(conversation: Conversation) -> list[_Code | None]:
 
 
 def _own(conversation: Conversation) -> tuple[int, str] | None:
-    """The Close with which an application ends by itself; None if there is none."""
+    """Return the Close with which an application ends the connection, or None."""
     application = conversation.application
     if application.end == "close":
         return application.code, application.reason
@@ -173,12 +173,12 @@ def _own(conversation: Conversation) -> tuple[int, str] | None:
 
 
 def _is_whole(conversation: Conversation, seen: Seen) -> bool:
-    """Whether the client must have got all messages of the application."""
+    """Check whether the client must have got all messages of the application."""
     return seen.settled or conversation.client.end in {"wait", "deaf"}
 
 
 def _judge_order(conversation: Conversation, got: list[str], *, complete: bool) -> list[str]:
-    """Compare messages with those that the application was to send, voice by voice."""
+    """Compare messages with those that the application should send, for each of its voices."""
     application = conversation.application
     sent = [digest(payload) for payload in application.batch]
     if application.echo:
@@ -191,7 +191,7 @@ def _judge_order(conversation: Conversation, got: list[str], *, complete: bool) 
     for number, message in enumerate(got):
         rest = next((rest for rest in rests if rest[:1] == [message]), None)
         if rest is None:
-            return [f"the client got as message {number} {message}, of which it was not the turn"]
+            return [f"the client got message {number} out of order: {message}"]
         rest.pop(0)
     left = sum(map(len, rests))
     return [f"the client got {len(got)} of {len(sent)} messages"] if complete and left else []
@@ -200,14 +200,14 @@ def _judge_order(conversation: Conversation, got: list[str], *, complete: bool) 
 def _compare(who: str, got: Sequence[str], sent: Sequence[str], *, complete: bool) -> list[str]:
     for number, (mine, theirs) in enumerate(zip(got, sent, strict=False)):
         if mine != theirs:
-            return [f"{who} got as message {number} {mine} instead of {theirs}"]
+            return [f"{who} got {mine} as message {number} instead of {theirs}"]
     if len(got) > len(sent) or (complete and len(got) < len(sent)):
         return [f"{who} got {len(got)} of {len(sent)} messages"]
     return []
 
 
 def _is_within(some: Sequence[bytes], every: Iterable[bytes]) -> bool:
-    """Whether these are some of all, in the same order (RFC 6455 5.5.3)."""
+    """Check whether some items are among others, in the same order (RFC 6455 5.5.3)."""
     rest = iter(every)
     return all(one in rest for one in some)
 
@@ -246,7 +246,7 @@ def _judge_end(conversation: Conversation, account: _Account) -> list[str]:
         if "received" in after:
             faults.append("the application got a message after the disconnect")
         if "sent" in after:
-            faults.append("send() has not raised after the disconnect")
+            faults.append("send() did not raise after the disconnect")
         allowed = _disconnects(conversation, account)
         for code, reason in account.ends:
             if not {(code, reason), (code, None)} & set(allowed):
@@ -256,7 +256,7 @@ def _judge_end(conversation: Conversation, account: _Account) -> list[str]:
         if count > 1 and not application.stubborn:
             faults.append(f"the application got {count} disconnects")
     elif happened[-1] == "returned" and application.lingers and _hears_of_the_end(application):
-        faults.append("the application got no disconnect")
+        faults.append("the application did not get a disconnect")
     if _PROBE in account.every("sent"):
         faults.append("the server has not noticed that the client is gone")
     return faults
@@ -267,14 +267,14 @@ def _hears_of_the_end(application: Application) -> bool:
 
 
 def _is_heard(conversation: Conversation, account: _Account) -> bool:
-    """Whether the application must have got all messages of the client."""
+    """Check whether the application must have got all messages of the client."""
     client, application = conversation.client, conversation.application
     talks = client.request == "good" and application.answer == "accept"
     if not talks or application.end != "disconnect":
         return False
     ends_early = application.propagates or not application.lingers
     if ends_early and (application.echo or application.batch.count):
-        return False  # where a send() has raised
+        return False  # because a send() may have raised
     if client.end == "reset":
         return client.settled and application.echo
     if client.end == "leave":
@@ -285,9 +285,9 @@ def _is_heard(conversation: Conversation, account: _Account) -> bool:
 
 
 def _is_undisturbed(conversation: Conversation, account: _Account) -> bool:
-    """Whether the server has written nothing that a client which is gone would reset.
+    """Check whether the server has written nothing to a client that is gone.
 
-    A reset takes all with it that is still on its way.
+    Otherwise the client's system resets the connection, and data on its way to the server is lost.
     """
     application, steps = conversation.application, conversation.client.steps
     between = (control for step in steps if isinstance(step, Say) for control in step.between)
@@ -297,7 +297,7 @@ def _is_undisturbed(conversation: Conversation, account: _Account) -> bool:
 
 
 def _disconnects(conversation: Conversation, account: _Account) -> list[_Code]:
-    """The codes and reasons that the application may get."""
+    """Return the codes and reasons that the application may get."""
     client, application = conversation.client, conversation.application
     if client.request in {"partial", "gone"} or application.answer != "accept":
         return [_LOST]
@@ -313,7 +313,7 @@ def _disconnects(conversation: Conversation, account: _Account) -> list[_Code]:
         case "silence":
             ends += [_KEEPALIVE, _LOST]
         case "half-close" | "leave" | "reset":
-            # where it does not receive, the keep-alive may be the first to notice
+            # if the application does not receive, the keep-alive may notice the end first
             ends += [_LOST] if application.reads else [_LOST, _KEEPALIVE]
         case "wait" | "deaf":
             pass
@@ -323,6 +323,6 @@ def _disconnects(conversation: Conversation, account: _Account) -> list[_Code]:
 
 
 def _may_be_refused(conversation: Conversation) -> bool:
-    """Whether send() may raise: the end may come from elsewhere."""
+    """Check whether send() may raise, because the connection can end before the application ends it."""
     client, application = conversation.client, conversation.application
     return client.end not in {"wait", "deaf"} or client.request == "gone" or application.stubborn

@@ -1,4 +1,4 @@
-"""Connections that are still there when a server is stopped."""
+"""Connections that are still open when a server is stopped."""
 
 import asyncio
 from typing import Any, Final
@@ -12,19 +12,19 @@ from wsfsm.conformance.server._client import request
 __all__ = ["Leftovers"]
 
 _PATIENCE: Final = 20.0  # seconds
-_OPENED: Final = 10.0  # seconds for a connection to be what it is to be
+_OPENED: Final = 10.0  # seconds for a connection to reach its state
 _RESTART: Final = 1012  # IANA WebSocket Close Code Number Registry: service restart
 
 
 class Leftovers:
-    """One connection that is open, one whose handshake is not answered, and two that are silent.
+    """One open connection, one whose handshake is not answered, and two silent ones.
 
     Args:
         address: Where the server listens.
-        status: Status with which a handshake is answered that no application has answered.
+        status: Status with which the server answers a handshake that is pending when it stops.
 
     Attributes:
-        faults: Sentences on all that was wrong.
+        faults: A sentence for each fault.
     """
 
     def __init__(self, address: Address, status: int) -> None:
@@ -34,10 +34,10 @@ class Leftovers:
         self.faults: list[str] = []
 
     async def open(self) -> None:
-        """Make the connections.
+        """Open the connections.
 
         Raises:
-            OSError: The server does not listen any more.
+            OSError: The server does not listen.
         """
         self._idle = await self._ask("idle", Application(echo=True))
         self._pending = await self._ask("pending", Application(answer="wait"))
@@ -55,7 +55,7 @@ class Leftovers:
         return peer
 
     async def see(self) -> None:
-        """See how each of them ends, if there are any, after the signal to stop."""
+        """Check how the connections end after the signal to stop, if there are any."""
         if not self._peers:
             return
         close, response = await asyncio.gather(
@@ -69,9 +69,9 @@ class Leftovers:
 
     def _differs(self, what: str, got: Any, wanted: Any) -> None:
         if got != wanted:
-            self.faults.append(f"at the stop {what} got {got!r} instead of {wanted!r}")
+            self.faults.append(f"at the stop, {what} got {got!r} instead of {wanted!r}")
 
     def leave(self) -> None:
-        """Close all of them."""
+        """Close all connections."""
         for peer in self._peers:
             peer.abort()

@@ -1,4 +1,4 @@
-"""The log of a server, an entry a line, and all in it that must not be there."""
+"""The log of a server, and the entries that must not be in it."""
 
 import json
 import logging
@@ -15,12 +15,12 @@ __all__ = ["CONFIG", "Entry", "Formatter", "complaints", "parse"]
 _TRACEBACK: Final = "Traceback (most recent call last)"
 _DELIBERATE: Final = "tools.soak.application.Deliberate: "
 _UNANSWERED: Final = "ASGI application returned without completing"
-_ADDRESS: Final = re.compile("0x[0-9a-f]+")  # of an object, which differs each time
+_ADDRESS: Final = re.compile("0x[0-9a-f]+")  # the address of an object differs each time
 _SHOWN: Final = 3000  # characters of an entry
 
 
 class Formatter(logging.Formatter):
-    """Writes each entry as a line of JSON, so that nothing else can be taken for one."""
+    """Writes each entry as a line of JSON, so that other output cannot look like an entry."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Format an entry."""
@@ -43,10 +43,10 @@ class Entry:
     """An entry of a log.
 
     Attributes:
-        level: Its level; "" for what was printed past the log.
-        logger: Name of its logger.
-        text: Its text, with its traceback.
-        at: Seconds, on the clock of all processes of this machine; 0: not known.
+        level: Level of the entry; "" for output that was not logged.
+        logger: Name of the logger.
+        text: The text, with its traceback.
+        at: Time in seconds, on the monotonic clock of this machine; 0 if it is not known.
     """
 
     level: str
@@ -56,7 +56,7 @@ class Entry:
 
 
 def parse(text: str) -> list[Entry]:
-    """The entries of a log, and the lines between them."""
+    """Return the entries of a log, and other lines between them."""
     entries = []
     for line in filter(None, text.splitlines()):
         try:
@@ -67,9 +67,9 @@ def parse(text: str) -> list[Entry]:
 
 
 def complaints(entries: Iterable[Entry]) -> list[tuple[str, float]]:
-    """All in a log that must not be there, the same things once, and when each was logged first.
+    """Return the entries that must not be in a log, each text once, with the time of the first one.
 
-    Tracebacks are, unless an application has raised because a plan says so.
+    These are warnings and errors, and tracebacks unless an application has raised as planned.
     """
     found: Counter[str] = Counter()
     first: dict[str, float] = {}
@@ -88,7 +88,7 @@ def _is_fine(entry: Entry) -> bool:
         case "WARNING":
             return entry.logger == "uvicorn.error" and _TRACEBACK not in entry.text
         case "ERROR":
-            # a second traceback would be that of another exception
+            # a second traceback belongs to another exception
             deliberate = _DELIBERATE in entry.text and entry.text.count(_TRACEBACK) == 1
             return deliberate or entry.text.startswith(_UNANSWERED)
     return False

@@ -1,4 +1,4 @@
-"""Contents of messages: made of a few numbers, so that both sides can make the same ones."""
+"""Contents of messages, generated from a few numbers, so that both sides generate the same ones."""
 
 import hashlib
 import random
@@ -11,7 +11,7 @@ __all__ = ["NOTHING", "Batch", "Payload", "digest"]
 
 Payload: TypeAlias = str | bytes
 
-# of one, two, three and four bytes in UTF-8
+# letters of one, two, three and four bytes in UTF-8
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz 0123456789 éßжλ €漢字☃ 🚀𝄞"
 _TILE: Final = 997  # characters or bytes after which a long content repeats itself
 _EDGES: Final = (0, 1, 124, 125, 126, 127, 128, 65_534, 65_535, 65_536, 65_537)
@@ -26,13 +26,13 @@ _RANGES: Final = {
 
 @attrs.frozen
 class Batch:
-    """Messages that follow one another.
+    """A sequence of messages.
 
     Args:
-        seed: Seed of all that is random in them.
+        seed: Seed of the contents.
         count: Number of messages.
-        sizes: Bytes that each has: a name of a range, or "edges" for the sizes at which a frame's
-            head changes (RFC 6455 5.2).
+        sizes: Sizes in bytes: the name of a range, or "edges" for the sizes at which the head of a
+            frame changes (RFC 6455 5.2).
     """
 
     seed: int = 0
@@ -40,7 +40,7 @@ class Batch:
     sizes: str = "tiny"
 
     def __iter__(self) -> Iterator[Payload]:
-        """The contents, in order."""
+        """Yield the contents, in order."""
         rng = random.Random(self.seed)  # noqa: S311 - repeatable, not secret
         for number in range(self.count):
             edges = self.sizes == "edges"
@@ -53,11 +53,11 @@ NOTHING: Final = Batch()
 
 
 def _content(rng: random.Random, number: int, size: int) -> Payload:
-    """A text or bytes of so many bytes; texts repeat themselves, bytes do or do not."""
+    """Generate a text or bytes of a size. Texts are repetitive, bytes are repetitive or random."""
     kind = rng.choice(("text", "text", "tiles", "noise"))
     if kind == "noise":
         return rng.randbytes(size)
-    # without the number a lost message could hide behind one of the same content
+    # with a number, because otherwise a message with the same content could hide that one is lost
     start = f"#{number} "
     if kind == "tiles":
         tile = start.encode() + rng.randbytes(min(size, _TILE))
@@ -68,7 +68,7 @@ def _content(rng: random.Random, number: int, size: int) -> Payload:
 
 
 def digest(payload: Payload) -> str:
-    """A short name of a content, which differs if its kind or any byte does."""
+    """Return a short name of a content, which depends on its kind and on every byte."""
     data = payload.encode() if isinstance(payload, str) else payload
     kind = "text" if isinstance(payload, str) else "bytes"
     return f"{kind} of {len(data)} B [{hashlib.blake2s(data, digest_size=5).hexdigest()}]"

@@ -1,4 +1,4 @@
-"""A connection that does nothing but echo, beside all others."""
+"""A connection that exchanges echoes all the time, beside the conversations."""
 
 import asyncio
 import time
@@ -15,14 +15,14 @@ _PATIENCE: Final = 20.0  # seconds for an echo
 
 
 class Neighbour:
-    """Sends a message, waits for its echo, and so on.
+    """Sends a message and waits for its echo, repeatedly.
 
     Args:
         address: Where the server listens.
 
     Attributes:
         gaps: Seconds that each echo took.
-        faults: Sentences on all that was wrong.
+        faults: A sentence for each fault.
     """
 
     def __init__(self, address: Address) -> None:
@@ -31,7 +31,7 @@ class Neighbour:
         self.faults: list[str] = []
 
     async def __aenter__(self) -> Self:
-        """Connect, and begin."""
+        """Connect, and start to send."""
         self._peer = await Peer.reach(self._address)
         query = Application(echo=True, quiet=True).query("neighbour")
         self._peer.write(request(target=f"/?{query}".encode()))
@@ -52,7 +52,7 @@ class Neighbour:
             await asyncio.sleep(_REST)
 
     async def __aexit__(self, *_: object) -> None:
-        """End."""
+        """Stop, and close the connection."""
         self._task.cancel()
         await asyncio.wait([self._task])
         self._peer.abort()

@@ -1,4 +1,4 @@
-"""The outcome of playing on one target, and the server before and after it."""
+"""The outcome of a phase, which plays conversations on one target."""
 
 import statistics
 from collections import Counter
@@ -11,24 +11,24 @@ from tools.soak.reading import Seen
 
 __all__ = ["Failure", "Outcome", "grown", "leaked"]
 
-_GROWTH: Final = 0.15  # part of its memory by which a server may grow ...
-_SLACK: Final = 6 * 2**20  # ... beside these bytes
-_SHARE: Final = 0.25  # part of all its CPU time that one turn of its loop may take
-_STALL: Final = 5  # times that a neighbour may wait as long as the slowest turn
-_MANY: Final = 100  # conversations from which on there is an average
+_GROWTH: Final = 0.15  # part of its memory by which a server may grow
+_SLACK: Final = 6 * 2**20  # bytes by which it may grow in addition
+_SHARE: Final = 0.25  # part of its CPU time that one turn of its loop may take
+_STALL: Final = 5  # a neighbour may wait this many times as long as the slowest turn
+_MANY: Final = 100  # conversations that are enough for an average
 _SHORTLY: Final = 0.5  # seconds
 _EXACT: Final = ("tasks", "timers", "descriptors")
 
 
 @attrs.frozen
 class Failure:
-    """A conversation that went wrong.
+    """A conversation with faults.
 
     Attributes:
-        conversation: Its plan.
-        faults: Sentences on all that was wrong.
-        seen: Account of its client.
-        report: Account of its application.
+        conversation: The plan.
+        faults: A sentence for each fault.
+        seen: Record of the client.
+        report: Record of the application.
     """
 
     conversation: Conversation
@@ -44,16 +44,16 @@ class Outcome:
     Attributes:
         target: Name of the target.
         kinds: Number of conversations of each kind.
-        messages: Number of messages that were received, by both sides.
-        failures: Conversations that went wrong.
-        faults: Sentences on all that is wrong with the server.
-        before: Holdings of the server before the conversations.
-        after: Holdings after them.
-        doubtful: Number of conversations that went wrong while the soak itself was held up.
+        messages: Number of messages that both sides received.
+        failures: Conversations with faults.
+        faults: A sentence for each fault of the server.
+        before: Resources of the server before the conversations.
+        after: Resources after the conversations.
+        doubtful: Number of conversations with faults while the soak itself was delayed.
         gaps: Seconds that a neighbour waited for each of its echoes.
-        lag: The longest time that the soak itself was held up, in seconds.
-        stopping: Seconds that it took to stop.
-        spans: When each conversation began, when it ended, and its number.
+        lag: The longest delay of the soak itself, in seconds.
+        stopping: Seconds that the server took to stop.
+        spans: Start, end and number of each conversation.
     """
 
     target: str
@@ -75,7 +75,7 @@ class Outcome:
         return sum(self.kinds.values())
 
     def during(self, at: float) -> str:
-        """The numbers of the conversations that were played at a time, or shortly before it."""
+        """List the numbers of the conversations that were played at a time, or shortly before it."""
         numbers = [
             str(number) for start, end, number in self.spans if start <= at <= end + _SHORTLY
         ]
@@ -88,11 +88,11 @@ class Outcome:
 
 
 def leaked(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Sentences on all that a server holds more of than before.
+    """Return a sentence for each kind of resource that a server has more of than before.
 
     Args:
-        before: Holdings then; {} if they are not known.
-        after: Holdings now.
+        before: Resources before; {} if they are not known.
+        after: Resources now.
     """
     faults = []
     for key in _EXACT if before else ():
@@ -108,7 +108,7 @@ def leaked(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def grown(outcome: Outcome) -> list[str]:
-    """Sentences on all that has grown, or has taken too long, in a phase."""
+    """Return a sentence for each resource that has grown and each time that was too long."""
     before, after = outcome.before, outcome.after
     faults = leaked(before, after)
     most = before["memory"] * (1 + _GROWTH) + _SLACK
@@ -123,6 +123,6 @@ def grown(outcome: Outcome) -> list[str]:
     turn, wait = after["slowest turn"] + outcome.lag, outcome.gap[1]
     if wait > _STALL * turn:
         faults.append(
-            f"a neighbour waited for {wait:.2f} s, where no turn took longer than {turn:.2f}"
+            f"a neighbour waited for {wait:.2f} s, although no turn took longer than {turn:.2f} s"
         )
     return faults

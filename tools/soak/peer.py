@@ -12,8 +12,8 @@ from wsfsm.conformance.server._client import RawClient
 
 __all__ = ["Address", "Peer"]
 
-_SMALL: Final = 2**15  # bytes that are read at a time by a slow reader
-_CHUNK: Final = 2**16  # bytes that are read ahead by others
+_SMALL: Final = 2**15  # bytes that a slow reader reads at a time
+_CHUNK: Final = 2**16  # bytes that other readers read ahead
 
 
 @attrs.frozen
@@ -21,9 +21,9 @@ class Address:
     """Where a server listens.
 
     Args:
-        path: Path of its Unix socket, or "".
-        port: Its port on 127.0.0.1, if there is no path.
-        tls: Context of a client for TLS; None: without TLS.
+        path: Path of the Unix socket, or "".
+        port: Port on 127.0.0.1, if there is no path.
+        tls: A client's context for TLS, or None without TLS.
     """
 
     path: str
@@ -32,18 +32,18 @@ class Address:
 
 
 class Peer(RawClient):
-    """A client on any kind of transport that reads bytes, and can be slow at it."""
+    """A client on any kind of transport that reads bytes, possibly slowly."""
 
     @classmethod
     async def reach(cls, address: Address, *, slow: bool = False) -> "Peer":
         """Connect.
 
         Args:
-            address: Where.
-            slow: Whether little is to be on its way to it at any time.
+            address: Where the server listens.
+            slow: Whether to use small buffers, so that the server notices a slow reader.
 
         Raises:
-            OSError: Nobody listens there.
+            OSError: No server listens there.
         """
         family = socket.AF_UNIX if address.path else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -66,11 +66,11 @@ class Peer(RawClient):
 
     @property
     def ends(self) -> str:
-        """How the transport has ended: "FIN", "RST", or "" if it has not."""
+        """The end of the transport: "FIN", "RST", or "" before the end."""
         return self._ends
 
     async def data(self) -> bytes:
-        """The bytes that come next; none once the transport has ended."""
+        """Return the next bytes, or b"" once the transport has ended."""
         if self._buffer or await self._more():
             data = bytes(self._buffer)
             self._buffer.clear()
@@ -78,7 +78,7 @@ class Peer(RawClient):
         return b""
 
     async def flushed(self) -> None:
-        """Wait until there is room for more bytes to be sent."""
+        """Wait until there is room for more bytes."""
         await self._writer.drain()
 
     async def closed(self) -> None:
@@ -86,17 +86,17 @@ class Peer(RawClient):
         await self._writer.wait_closed()
 
     def close(self) -> None:
-        """Close the transport once all is sent: close_notify of TLS, then FIN."""
+        """Close the transport once all data is sent: close_notify for TLS, then FIN."""
         self._writer.close()
 
     def reset(self) -> None:
-        """Send RST, if the transport is not closed."""
+        """Send RST, if the transport is not closed yet."""
         if not self.is_closing:
             super().reset()
 
     def abort(self) -> None:
-        """Close the socket, if it is not closed."""
-        with contextlib.suppress(AttributeError):  # asyncio's, for one that was closed slowly
+        """Close the socket, if it is not closed yet."""
+        with contextlib.suppress(AttributeError):  # asyncio raises it after a slow close
             super().abort()
 
     @property

@@ -1,4 +1,4 @@
-"""Plays on one target: many conversations at once, and the server before and after them."""
+"""Plays many conversations on one target, and compares the server before and after them."""
 
 import asyncio
 import itertools
@@ -23,10 +23,10 @@ from tools.soak.server import ServerError, SoakServer, ask, serving
 
 __all__ = ["Options", "run"]
 
-_WARM: Final = 2  # conversations of each kind before anything is measured
+_WARM: Final = 2  # conversations of each kind before the first measurement
 _GRACE: Final = 8.0  # seconds that a server may take to stop
 _TICK: Final = 0.01  # seconds
-_HELD_UP: Final = 1.5  # seconds after which this process is not to be trusted
+_DELAYED: Final = 1.5  # seconds of delay after which this process may cause faults itself
 _CLASSES: Final = {
     False: "tools.soak.protocol:WebSocketProtocol",
     True: "tools.soak.protocol:CompatWebSocketProtocol",
@@ -35,17 +35,17 @@ _CLASSES: Final = {
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """How a target is played on.
+    """The options of a phase.
 
     Args:
         seed: Seed of all conversations.
-        seconds: Seconds for which conversations begin.
+        seconds: Seconds during which conversations begin.
         parallel: Number of conversations at a time.
-        only: Number of the one conversation that is played; None: as many as there is time for.
-        kind: Kind of the conversations; "": all.
+        only: Number of the only conversation to play; None plays as many as there is time for.
+        kind: Kind of the conversations; "" for all kinds.
         app: Application of the server.
-        ws: Its class for WebSockets; "": that of the target.
-        settling: Seconds that a server may take to let everything go.
+        ws: The server's class for WebSockets; "" for that of the target.
+        settling: Seconds that a server may take to release its resources.
     """
 
     seed: int
@@ -62,11 +62,11 @@ async def run(target: str, options: Options) -> Outcome:
     """Play on a target.
 
     Args:
-        target: Its name.
-        options: How.
+        target: Name of the target.
+        options: The options.
 
     Raises:
-        ServerError: Its server cannot be started.
+        ServerError: The server of the target cannot be started.
     """
     outcome = Outcome(target)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
@@ -80,7 +80,7 @@ async def run(target: str, options: Options) -> Outcome:
                 outcome.faults += map(str, errors.exceptions)
             for complaint, at in complaints(server.entries()):
                 outcome.faults.append(
-                    f"{complaint}\n  (while these were played: {outcome.during(at)})"
+                    f"{complaint}\n  (during the conversations {outcome.during(at)})"
                 )
     return outcome
 
@@ -90,7 +90,7 @@ class _Phase:
         self._server = server
         self._options = options
         self._outcome = outcome
-        self._held_up = 0.0  # when this process was held up for the last time
+        self._delayed_at = 0.0  # time of the last delay of this process
 
     async def play(self) -> None:
         ticking = asyncio.create_task(self._tick())
@@ -104,7 +104,7 @@ class _Phase:
         if options.only is not None:
             await self._one(options.only, options.kind)
             return
-        # what is loaded and kept by the first of each kind is not held against the others
+        # the first conversations load modules and fill caches, which does not count as growth
         kinds = [options.kind] if options.kind else [kind for kind in KINDS if kind != "unread"]
         warming = enumerate(["talk", *kinds * _WARM], 1)
         await asyncio.gather(*(self._one(-number, kind) for number, kind in warming))
@@ -129,7 +129,7 @@ class _Phase:
                 group.create_task(one_after_the_other())
 
     async def _one(self, number: int, kind: str) -> None:
-        """Play a conversation, and judge it."""
+        """Play and judge a conversation."""
         conversation = plan(self._options.seed, self._outcome.target, number, kind)
         reports: list[dict[str, Any]] = []
         start = time.monotonic()
@@ -146,13 +146,13 @@ class _Phase:
         kinds[conversation.kind] = kinds.get(conversation.kind, 0) + 1
         received = [what for _, what, _ in reports[0].get("events", ()) if what == "received"]
         outcome.messages += len(seen.messages) + len(received)
-        if faults and self._held_up > start:
-            outcome.doubtful += 1  # a server takes a client that is held up for one that is gone
+        if faults and self._delayed_at > start:
+            outcome.doubtful += 1  # to the server, a delayed client looks like one that is gone
         elif faults:
             outcome.failures.append(Failure(conversation, faults, seen, reports[0]))
 
     async def _settled(self, before: dict[str, Any]) -> dict[str, Any]:
-        """Holdings of the server, as soon as they are no more than before, or after a limit."""
+        """Return the server's resources once it has no more than before, or after a limit."""
         end = time.monotonic() + self._options.settling
         turns = dict.fromkeys(("longest turn", "slowest turn"), 0.0)
         while True:
@@ -164,7 +164,7 @@ class _Phase:
             await asyncio.sleep(0.3)
 
     async def _tick(self) -> None:
-        """Measure how long this process is held up."""
+        """Measure the delays of this process."""
         last = time.monotonic()
         while True:
             await asyncio.sleep(_TICK)
@@ -172,11 +172,11 @@ class _Phase:
             lag = now - last - _TICK
             last = now
             self._outcome.lag = max(self._outcome.lag, lag)
-            if lag > _HELD_UP:
-                self._held_up = now
+            if lag > _DELAYED:
+                self._delayed_at = now
 
     async def stop(self) -> None:
-        """Stop the server; with connections in several states, unless one is played alone."""
+        """Stop the server, with open connections unless only one conversation is played."""
         outcome = self._outcome
         left = Leftovers(self._server.address, 500 if TARGETS[outcome.target].compat else 503)
         try:
@@ -190,7 +190,7 @@ class _Phase:
         outcome.faults += left.faults
         if outcome.stopping > _GRACE:
             outcome.faults.append(f"the server took {outcome.stopping:.1f} s to stop")
-        # uvicorn ends by the signal itself once all is done
+        # uvicorn raises the signal again at its end
         if status not in {0, -signal.SIGTERM}:
             outcome.faults.append(f"the server ended with status {status}")
         if not any(entry.text == FAREWELL for entry in self._server.entries()):

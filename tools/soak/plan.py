@@ -1,4 +1,4 @@
-"""Conversations as data: `planning` makes them, and the two sides play them."""
+"""Conversations as data: `planning` generates them, and both sides play them."""
 
 import json
 from typing import Any, Final, Literal, TypeAlias
@@ -39,15 +39,15 @@ ApplicationEnd: TypeAlias = Literal["disconnect", "close", "return", "raise", "p
 
 @attrs.frozen
 class Target:
-    """A server that conversations are played with.
+    """A server on which conversations are played.
 
     Args:
-        loop: Event loop of uvicorn.
-        transport: Kind of its connections.
-        http: Parser of HTTP of uvicorn.
-        pings: Whether it sends Pings, and closes connections that do not answer them.
-        compat: Whether its class does as uvicorn's own ones, which send no Close for an application
-            that returns or raises.
+        loop: uvicorn's event loop.
+        transport: Kind of the connections.
+        http: uvicorn's HTTP parser.
+        pings: Whether the server sends Pings, and closes connections that do not answer them.
+        compat: Whether the server uses the compat class, which does not send a Close if the
+            application returns or raises.
     """
 
     loop: Literal["asyncio", "uvloop"]
@@ -58,12 +58,12 @@ class Target:
 
     @property
     def name(self) -> str:
-        """Its name in arguments and reports."""
+        """The name in arguments and reports."""
         return f"{self.loop}-{self.transport}"
 
 
 PING_INTERVAL: Final = 1.0
-"""Seconds from the 101, and from each Pong, to a Ping of the servers that send some."""
+"""Seconds from the 101, and from each Pong, to the next Ping of a server that sends Pings."""
 
 TARGETS: Final = {
     target.name: target
@@ -80,10 +80,10 @@ TARGETS: Final = {
 
 @attrs.frozen
 class Ping:
-    """A Ping of the client's, which the server answers (RFC 6455 5.5.2).
+    """A Ping of the client, which the server answers (RFC 6455 5.5.2).
 
     Args:
-        payload: Its payload.
+        payload: The payload.
     """
 
     payload: bytes
@@ -94,7 +94,7 @@ class Pong:
     """An unsolicited Pong (RFC 6455 5.5.3).
 
     Args:
-        payload: Its payload.
+        payload: The payload.
     """
 
     payload: bytes
@@ -105,10 +105,10 @@ class Say:
     """The next message of the client's batch.
 
     Args:
-        cuts: Where its payload is cut into fragments (RFC 6455 5.4), as parts of its size.
-        compressed: Whether it is compressed, if that was agreed on (RFC 7692 6.1).
+        cuts: Places where the payload is cut into fragments (RFC 6455 5.4), as parts of its size.
+        compressed: Whether to compress it, if compression was negotiated (RFC 7692 6.1).
         final: Whether its last block has BFINAL=1 (RFC 7692 7.2.3.4).
-        between: Control frames between the fragments; the last ones are sent behind the message.
+        between: Control frames between the fragments; any that are left follow the message.
     """
 
     cuts: tuple[float, ...] = ()
@@ -119,10 +119,10 @@ class Say:
 
 @attrs.frozen
 class Rest:
-    """The client writes nothing for a while.
+    """A pause in which the client writes nothing.
 
     Args:
-        seconds: How long.
+        seconds: Length of the pause.
     """
 
     seconds: float
@@ -130,7 +130,7 @@ class Rest:
 
 @attrs.frozen
 class Settle:
-    """The client waits until all that it is owed has arrived: echoes, and the last Pong."""
+    """The client waits until all echoes and the last Pong have arrived."""
 
 
 Step: TypeAlias = Say | Ping | Pong | Rest | Settle
@@ -141,21 +141,21 @@ class Client:
     """The client's side.
 
     Args:
-        request: The handshake: a good one, one after which the client goes away, or a bad one.
-        offer: Its Sec-WebSocket-Extensions; "" for none.
-        subprotocols: The subprotocols that it offers.
-        batch: Its messages.
-        steps: All that it does before it ends.
-        writes: How its bytes are written: as many as possible at once ("whole"), frame by frame,
-            in random "pieces", byte by byte, or each frame in fifty pieces ("drip").
+        request: The handshake: a good one, one after which the client leaves, or a bad one.
+        offer: The Sec-WebSocket-Extensions; "" for none.
+        subprotocols: The offered subprotocols.
+        batch: The messages.
+        steps: The steps before the end.
+        writes: The way to write bytes: as many as possible at once ("whole"), frame by frame, in
+            random "pieces", byte by byte, or each frame in fifty pieces ("drip").
         seed: Seed of the pieces.
         pause: Seconds between pieces.
-        reads: Seconds between two reads of at most 32 KiB; 0: at once and all.
-        end: How it ends.
-        cut: Whether it ends in the middle of a frame.
-        settled: Whether all that it is owed is to arrive first.
-        code: Code of its Close; 1005: it has none.
-        reason: Reason of its Close.
+        reads: Seconds between two reads of at most 32 KiB; 0 reads everything at once.
+        end: The way to end.
+        cut: Whether to end in the middle of a frame.
+        settled: Whether to wait before the end until all echoes and the last Pong have arrived.
+        code: Code of the Close; 1005 sends a Close without a code.
+        reason: Reason of the Close.
     """
 
     request: Request = "good"
@@ -179,29 +179,29 @@ class Application:
     """The application's side.
 
     Args:
-        answer: Its answer to the handshake.
-        delay: Seconds until it does.
-        subprotocol: The subprotocol that it accepts.
-        status: Status of its denial response.
-        body: Bytes of each part of that.
-        sized: Whether that has a Content-Length.
-        reads: Whether it receives while it is connected.
-        pause: Seconds between two messages that it receives.
-        impatient: Whether it receives with a timeout, again and again.
-        echo: Whether it sends back all that it receives.
-        batch: Messages that it sends of its own accord.
-        voices: Number of tasks that send them.
-        gap: Seconds between two of them.
-        patience: Seconds that one of them may take before it sends no more; 0: any number.
-        end: Its end.
-        after: Number of messages that it receives before it ends, if it ends by itself.
-        hold: Seconds that it does nothing before it ends.
+        answer: The answer to the handshake.
+        delay: Seconds before the answer.
+        subprotocol: The accepted subprotocol.
+        status: Status of the denial response.
+        body: Bytes in each part of the denial response.
+        sized: Whether the denial response has a Content-Length.
+        reads: Whether the application receives while it is connected.
+        pause: Seconds after each received message.
+        impatient: Whether it repeatedly receives with a short timeout.
+        echo: Whether it sends back each received message.
+        batch: Messages that it sends in addition.
+        voices: Number of tasks that send the batch.
+        gap: Seconds after each message of the batch.
+        patience: Seconds that sending a message may take before the task gives up; 0 for no limit.
+        end: The way in which it ends.
+        after: Number of received messages before the end, if it does not wait for the disconnect.
+        hold: Seconds without any action before the end.
         lingers: Whether it receives after its end until the disconnect.
-        stubborn: Whether it receives and sends on after the disconnect.
-        propagates: Whether it lets exceptions of send() pass.
-        quiet: Whether it notes nothing.
-        code: Code of its Close.
-        reason: Reason of its Close.
+        stubborn: Whether it goes on receiving and sending after the disconnect.
+        propagates: Whether it lets exceptions of send() propagate.
+        quiet: Whether it records nothing.
+        code: Code of the Close.
+        reason: Reason of the Close.
     """
 
     answer: Answer = "accept"
@@ -229,7 +229,7 @@ class Application:
     reason: str = ""
 
     def query(self, name: str) -> str:
-        """The query of a request for a conversation with it.
+        """Return the query with which a client requests a conversation with this application.
 
         Args:
             name: Name of the conversation.
@@ -240,10 +240,10 @@ class Application:
 
     @classmethod
     def from_query(cls, query: str) -> tuple[str, "Application"]:
-        """The name of a conversation, and the application's side of it.
+        """Read a query; return the name of the conversation and the application's side of it.
 
         Raises:
-            KeyError: The query is not one of `query`.
+            KeyError: The query was not made by `query`.
         """
         fields = parse_qs(query)
         changed: dict[str, Any] = json.loads(fields["application"][0])
@@ -256,13 +256,13 @@ class Application:
 
 @attrs.frozen(kw_only=True)
 class Conversation:
-    """One connection, as both sides are to live it.
+    """The plan of one connection, for both sides.
 
     Args:
-        kind: Name of its kind.
-        target: Name of its target.
+        kind: Name of the kind.
+        target: Name of the target.
         seed: Seed of the soak.
-        number: Its number on this target.
+        number: Number of the conversation on this target.
         client: The client's side.
         application: The application's side.
     """
@@ -276,5 +276,5 @@ class Conversation:
 
     @property
     def name(self) -> str:
-        """A name that no other conversation of a soak has."""
+        """A name that is unique in a soak."""
         return f"{self.target}.{self.number}"

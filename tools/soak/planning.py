@@ -1,4 +1,4 @@
-"""Random conversations: the same for the same seed, target and number."""
+"""Random conversations, which depend only on seed, target and number."""
 
 import random
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _Sides: TypeAlias = tuple[Client, Application]
 
 
 def _ending(rng: draw.Rng, client: Client, application: Application) -> _Sides:
-    """Let one of the two, or both at about the same time, close the connection."""
+    """Let one side, or both at about the same time, close the connection."""
     dice = rng.random()
     if dice < 0.5:
         ended = attrs.evolve(
@@ -54,7 +54,7 @@ def _ending(rng: draw.Rng, client: Client, application: Application) -> _Sides:
 
 
 def _talk(rng: draw.Rng, _: Target) -> _Sides:
-    """Messages in both directions, and a closing handshake."""
+    """Generate messages in both directions, and a closing handshake."""
     offer = "" if rng.random() < 0.4 else rng.choice(draw.OFFERS)
     batch = draw.batch(rng)
     application = draw.application(rng, batch.count)
@@ -74,10 +74,10 @@ def _talk(rng: draw.Rng, _: Target) -> _Sides:
 
 
 def _rude(rng: draw.Rng, target: Target) -> _Sides:
-    """The same, and the client ends it without a Close."""
+    """Generate a talk that the client ends without a Close."""
     client, application = _talk(rng, target)
     ends: list[ClientEnd] = ["leave", "reset", "half-close"]
-    if target.transport == "tls":  # has no half-closed connections in asyncio
+    if target.transport == "tls":  # asyncio does not support half-closed connections with TLS
         ends.remove("half-close")
     rude = attrs.evolve(
         client,
@@ -89,7 +89,7 @@ def _rude(rng: draw.Rng, target: Target) -> _Sides:
 
 
 def _slow(rng: draw.Rng, _: Target) -> _Sides:
-    """Much that takes its time in one direction, longer than any timeout of the server."""
+    """Generate much data that moves slowly in one direction, longer than any timeout of the server."""
     code, reason = rng.choice(draw.CLOSES[:-1])
     if rng.random() < 0.5:
         batch = Batch(rng.getrandbits(32), 1, "vast")
@@ -116,7 +116,7 @@ def _slow(rng: draw.Rng, _: Target) -> _Sides:
 
 
 def _flood(rng: draw.Rng, _: Target) -> _Sides:
-    """Thousands of small frames at once, of one kind, and any end."""
+    """Generate thousands of small frames of one kind, and any end."""
     offer = rng.choice(("", "", "permessage-deflate"))
     if rng.random() < 0.5:
         batch = Batch(rng.getrandbits(32), 1500, "tiny")
@@ -137,7 +137,7 @@ def _flood(rng: draw.Rng, _: Target) -> _Sides:
 
 
 def _hasty(rng: draw.Rng, target: Target) -> _Sides:
-    """The client sends more than the server reads ahead, and is gone before the application."""
+    """Generate a client that sends more than the server reads ahead, and leaves before the application."""
     offer = rng.choice(("", "", "permessage-deflate"))
     batch = Batch(rng.getrandbits(32), rng.randint(100, 300), "usual")
     ends: list[ClientEnd] = ["close and leave", "close and leave", "leave", "half-close"]
@@ -157,7 +157,7 @@ def _hasty(rng: draw.Rng, target: Target) -> _Sides:
 
 
 def _faulty(rng: draw.Rng, target: Target) -> _Sides:
-    """The client violates the protocol in the end."""
+    """Generate a talk that ends when the client violates the protocol."""
     client, application = _talk(rng, target)
     ends: tuple[ClientEnd, ...] = (
         "bad opcode",
@@ -172,7 +172,7 @@ def _faulty(rng: draw.Rng, target: Target) -> _Sides:
 
 
 def _denied(rng: draw.Rng, _: Target) -> _Sides:
-    """The application does not accept."""
+    """Generate an application that does not accept."""
     answers: tuple[Answer, ...] = ("close", "deny", "deny", "deny", "raise", "return")
     code, reason = rng.choice(draw.CLOSES[:-1])
     parts = rng.randint(1, 5)
@@ -190,7 +190,7 @@ def _denied(rng: draw.Rng, _: Target) -> _Sides:
 
 
 def _abandoned(rng: draw.Rng, _: Target) -> _Sides:
-    """The client is gone before the handshake is complete."""
+    """Generate a client that leaves before the handshake is complete."""
     client = Client(
         request=rng.choice(("partial", "gone", "gone")),
         end=rng.choice(("leave", "reset")),
@@ -207,16 +207,16 @@ def _abandoned(rng: draw.Rng, _: Target) -> _Sides:
 
 
 def _refused(rng: draw.Rng, _: Target) -> _Sides:
-    """The client asks wrongly."""
+    """Generate a client that sends a bad handshake."""
     requests: tuple[Request, ...] = ("version 12", "no key", "POST")
     return Client(request=rng.choice(requests), **draw.writing(rng, "tiny")), Application()
 
 
 def _silent(rng: draw.Rng, target: Target) -> _Sides:
-    """The client neither reads nor writes any more, and does not close either."""
+    """Generate a client that stops reading and writing, and does not close."""
     client, application = _talk(rng, target)
     application = attrs.evolve(application, end="disconnect", voices=1)
-    if not target.pings:  # only the application would find out
+    if not target.pings:  # without Pings, only the application can notice
         application = attrs.evolve(
             application,
             batch=Batch(rng.getrandbits(32), 12, "huge"),
@@ -231,12 +231,12 @@ def _silent(rng: draw.Rng, target: Target) -> _Sides:
 
 
 def _unread(rng: draw.Rng, target: Target) -> _Sides:
-    """The application does not receive; where there are Pings, the server notices a client that is gone."""
+    """Generate an application that does not receive. With Pings, the server notices that the client left."""
     batch = draw.batch(rng, "tiny", "large", "huge")
     client = Client(
         batch=batch,
         steps=(Say(),) * batch.count,
-        # at once: a timeout that is in progress when the last byte arrives may be granted again
+        # not slowly, because data that arrives during a timeout extends it
         writes=rng.choice(("whole", "frames")),
         end=rng.choice(("leave", "reset", "silence")) if target.pings else "wait",
     )
@@ -249,14 +249,14 @@ def _unread(rng: draw.Rng, target: Target) -> _Sides:
 
 
 def _deaf(rng: draw.Rng, target: Target) -> _Sides:
-    """The application closes, and the client does not answer."""
+    """Generate an application that closes, and a client that does not answer."""
     client, application = _talk(rng, target)
     ending = attrs.evolve(application, end=rng.choice(("close", "return", "raise")), code=4000)
     return attrs.evolve(client, end="deaf"), ending
 
 
 def _first() -> _Sides:
-    """All that a server loads or keeps when it is first asked for."""
+    """Create a conversation that makes a server load all of its modules."""
     batch = Batch(1, 8, "usual")
     say = Say(cuts=(0.5,), compressed=True, between=(Ping(b"first"),))
     client = Client(
@@ -283,17 +283,18 @@ KINDS: Final[dict[str, tuple[int, Callable[[draw.Rng, Target], _Sides]]]] = {
     "unread": (15, _unread),
     "deaf": (15, _deaf),
 }
-"""The kinds of conversations: how often each is played, and its maker."""
+"""The kinds of conversations, with their weights and the functions that generate them."""
 
 
 def plan(seed: int, target: str, number: int, kind: str = "") -> Conversation:
-    """A conversation.
+    """Generate a conversation.
 
     Args:
         seed: Seed of the soak.
         target: Name of the target.
-        number: Number of the conversation on it; -1: the first one, which is always the same.
-        kind: Kind of the conversation; "": any.
+        number: Number of the conversation on the target; -1 for the first one, which is always the
+            same.
+        kind: Kind of the conversation; "" for any kind.
     """
     rng = random.Random(f"{seed} {target} {number}")  # noqa: S311 - repeatable, not secret
     (drawn,) = rng.choices(list(KINDS), [weight for weight, _ in KINDS.values()])

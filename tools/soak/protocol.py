@@ -1,4 +1,4 @@
-"""The class under test, with a patience that fits into a soak."""
+"""The classes under test, with a shorter timeout for soaks."""
 
 import attrs
 
@@ -10,7 +10,7 @@ _CLOSE: float = 3.0  # seconds
 
 
 class WebSocketProtocol(uvicorn.WebSocketProtocol):
-    """The class, which waits less long for the end of a connection."""
+    """The class in uvicorn, with a shorter close timeout."""
 
     policies = attrs.evolve(uvicorn.WebSocketProtocol.policies, close_timeout=_CLOSE)
 
@@ -18,7 +18,7 @@ class WebSocketProtocol(uvicorn.WebSocketProtocol):
 
 
 class CompatWebSocketProtocol(uvicorn.CompatWebSocketProtocol):
-    """The same for the class that does as uvicorn's own ones."""
+    """The compat class, with a shorter close timeout."""
 
     policies = attrs.evolve(uvicorn.CompatWebSocketProtocol.policies, close_timeout=_CLOSE)
 

@@ -1,4 +1,4 @@
-"""Reads the frames of a server, by a library that the server does not use, and notes them."""
+"""Reads and records the frames of a server, with a library that the server does not use."""
 
 import time
 
@@ -15,21 +15,21 @@ __all__ = ["Inbox", "Seen"]
 
 @attrs.define
 class Seen:
-    """All that a client has seen and done.
+    """The record of a client.
 
     Attributes:
-        status: Status of the response; 0: there was none.
-        headers: Its headers.
-        body: Its body, but for 101.
-        complete: Whether that is complete.
-        messages: The messages that were received, in short.
-        pings: Payloads of the Pings that were sent.
-        pongs: Payloads of the Pongs that were received.
-        close: Code and reason of the Close that was received.
-        ends: How the transport has ended; "" if the client has ended it.
-        settled: Whether it has settled in the end, if it was to.
-        problems: Sentences on all that must never happen.
-        events: Seconds, and sentences on all that has happened.
+        status: Status of the response; 0 without a response.
+        headers: Headers of the response.
+        body: Body of the response, if it is not a 101.
+        complete: Whether the body is complete.
+        messages: Digests of the received messages.
+        pings: Payloads of the sent Pings.
+        pongs: Payloads of the received Pongs.
+        close: Code and reason of the received Close.
+        ends: The end of the transport; "" if the client has ended it.
+        settled: Whether all echoes and the last Pong arrived before the end, if the client waited.
+        problems: A sentence for each fault that was noticed at once.
+        events: Time in seconds, and a sentence, for each event.
     """
 
     status: int = 0
@@ -46,42 +46,42 @@ class Seen:
     events: list[tuple[float, str]] = attrs.field(factory=list)
 
     def note(self, text: str) -> None:
-        """Note that something has happened."""
+        """Record an event."""
         self.events.append((time.monotonic(), text))
 
     def blame(self, problem: str) -> None:
-        """Note that something has happened that must never happen."""
+        """Record a fault."""
         self.problems.append(problem)
         self.note(problem)
 
 
 class Inbox:
-    """Takes bytes, and notes the messages and control frames that they hold.
+    """Takes bytes, and records the messages and control frames in them.
 
     Args:
-        seen: Where they are noted.
-        extensions: Extensions that were agreed on.
-        deaf: Whether a Close is not answered.
+        seen: The record.
+        extensions: The negotiated extensions.
+        deaf: Whether to leave a Close unanswered.
 
     Attributes:
-        broken: Whether the protocol was violated, after which nothing can be read.
+        broken: Whether the server has violated the protocol, so that nothing more can be read.
     """
 
     def __init__(self, seen: Seen, extensions: list[Extension], *, deaf: bool) -> None:
         self._seen = seen
         self._deaf = deaf
         self._frames = FrameProtocol(client=True, extensions=extensions)
-        self._text: list[str] = []  # parts of the present message, if it is a text
-        self._data = bytearray()  # the same, if it is not
+        self._text: list[str] = []  # parts of the current message, if it is a text
+        self._data = bytearray()  # the current message, if it is binary
         self._answers: list[bytes] = []
-        self._rest = bytearray()  # of a frame that is not complete
+        self._rest = bytearray()  # an incomplete frame
         self.broken = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes.
 
         Returns:
-            The frames that answer what they hold (RFC 6455 5.5.1, 5.5.2).
+            The control frames that answer those in the bytes (RFC 6455 5.5.1, 5.5.2).
         """
         self._rest += data
         try:
@@ -101,7 +101,7 @@ class Inbox:
             for frame in self._frames.received_frames():
                 self._take(frame)
         elif raw[0] & 0xF not in {Opcode.PING, Opcode.PONG}:  # RFC 6455 5.5.1: no data
-            self._seen.blame("the server sends more than control frames after its Close")
+            self._seen.blame("the server sends other frames than Pings and Pongs after its Close")
 
     def _take(self, frame: Frame) -> None:
         match frame.payload:
@@ -140,7 +140,7 @@ class Inbox:
 
 
 def _size(data: bytearray) -> int:
-    """Bytes of the frame that others begin with; 0 if it cannot be known yet (RFC 6455 5.2)."""
+    """Return the size of the first frame; 0 if its head is not complete yet (RFC 6455 5.2)."""
     if len(data) < 2:
         return 0
     length, mask = data[1] & 0x7F, 4 if data[1] & 0x80 else 0

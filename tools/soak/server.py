@@ -1,4 +1,4 @@
-"""A uvicorn in a process of its own: started, asked what it holds, stopped, and its log read."""
+"""A uvicorn in a process of its own: start it, query its resources, stop it, and read its log."""
 
 import asyncio
 import contextlib
@@ -23,10 +23,10 @@ from tools.soak.wire import MOST
 __all__ = ["ServerError", "SoakServer", "ask", "serving"]
 
 _ROOT: Final = Path(__file__).parent.parent.parent
-_STARTING: Final = 30.0  # seconds that it may take to listen
-_ANSWERING: Final = 40.0  # seconds that it may take to answer
-_STOPPING: Final = 30.0  # seconds until it is killed
-# an installed package comes first: the folder must not hide a file that it lacks
+_STARTING: Final = 30.0  # seconds before it must listen
+_ANSWERING: Final = 40.0  # seconds before it must answer
+_STOPPING: Final = 30.0  # seconds before it is killed
+# the folder comes last in the path, so that it does not hide files that an installed package lacks
 _LAUNCH: Final = "import sys; sys.path.append(sys.argv.pop(1)); import uvicorn; uvicorn.main()"
 _LISTENS: Final = re.compile(r"running on (?:https?://[\d.]+:(\d+)|unix socket)")
 
@@ -36,7 +36,7 @@ class ServerError(Exception):
 
 
 async def ask(address: Address, path: str, **fields: str) -> Any:
-    """An answer of a server's application.
+    """Send an HTTP request to a server's application, and return the answer.
 
     Args:
         address: Where the server listens.
@@ -44,7 +44,7 @@ async def ask(address: Address, path: str, **fields: str) -> Any:
         fields: The query.
 
     Raises:
-        ServerError: There is none.
+        ServerError: The server does not answer.
     """
     target = f"{path}?{urlencode(fields)}"
     try:
@@ -60,12 +60,12 @@ async def ask(address: Address, path: str, **fields: str) -> Any:
 
 
 class SoakServer:
-    """A server that runs.
+    """A running server.
 
     Args:
-        process: Its process.
-        address: Where it listens.
-        log: Its log.
+        process: The process.
+        address: Where the server listens.
+        log: The log.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, address: Address, log: Path) -> None:
@@ -74,7 +74,7 @@ class SoakServer:
         self.address = address
 
     async def stop(self) -> tuple[float, int]:
-        """Stop it by SIGTERM; gives the seconds that it takes, and its exit status."""
+        """Stop the server by SIGTERM; return the seconds that it takes, and its exit status."""
         start = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
@@ -86,12 +86,12 @@ class SoakServer:
         return time.monotonic() - start, status
 
     def entries(self) -> list[Entry]:
-        """The entries of its log."""
+        """Return the entries of the log."""
         return parse(_read(self._log))
 
 
 def _secrets(folder: Path) -> tuple[list[str], ssl.SSLContext]:
-    """Options of uvicorn for TLS, and what a client trusts."""
+    """Return uvicorn's options for TLS, and a context for clients."""
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1")
     key, chain = folder / "key.pem", folder / "chain.pem"
@@ -114,16 +114,16 @@ def _options(target: Target, app: str, ws: str) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def serving(target: Target, app: str, ws: str, folder: Path) -> AsyncIterator[SoakServer]:
-    """Start a server, and kill it in the end if it was not stopped.
+    """Start a server, and kill it at the end if it was not stopped.
 
     Args:
-        target: Its loop, transport and parser.
-        app: Its application, such as "tools.soak.application:app".
-        ws: Its class for WebSockets.
-        folder: Folder for its files.
+        target: The target.
+        app: The application, for example "tools.soak.application:app".
+        ws: The class for WebSockets.
+        folder: Folder for the server's files.
 
     Raises:
-        ServerError: It does not start.
+        ServerError: The server does not start.
     """
     config = folder / "logging.json"
     config.write_text(json.dumps(CONFIG), encoding="utf-8")
@@ -156,11 +156,11 @@ async def serving(target: Target, app: str, ws: str, folder: Path) -> AsyncItera
 
 
 async def _listening(process: asyncio.subprocess.Process, log: Path) -> int:
-    """Wait until it listens; gives its port, or 0 if it has none."""
+    """Wait until a server listens; return its port, or 0 if it does not have one."""
     end = time.monotonic() + _STARTING
-    while (found := _LISTENS.search(words := _read(log))) is None:
+    while (found := _LISTENS.search(text := _read(log))) is None:
         if process.returncode is not None or time.monotonic() > end:
-            raise ServerError(f"the server does not start: {words[-2000:]}")
+            raise ServerError(f"the server does not start: {text[-2000:]}")
         await asyncio.sleep(0.05)
     return int(found[1] or 0)
 

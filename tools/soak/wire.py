@@ -1,4 +1,4 @@
-"""Bytes of a client: messages as frames, and violations of the protocol."""
+"""The bytes of a client: messages as frames, and violations of the protocol."""
 
 import random
 import zlib
@@ -15,11 +15,11 @@ from wsfsm.conformance.server._client import CLOSE, OPCODES, frame
 __all__ = ["MOST", "Deflater", "close", "control", "message", "pieces", "wrong"]
 
 MOST: Final = 2**21
-"""Bytes that the servers of a soak let a message have (`--ws-max-size`)."""
+"""The greatest size of a message for the servers of a soak, in bytes (`--ws-max-size`)."""
 
 _COMPRESSED: Final = 4  # RSV1 (RFC 7692 6)
 _TAIL: Final = b"\x00\x00\xff\xff"  # RFC 7692 7.2.1
-_SHORT: Final = 300  # bytes that are written one by one
+_SHORT: Final = 300  # the greatest size of a frame that is written byte by byte
 _DROPS: Final = 50  # pieces of a frame that is written slowly
 _NAMES: Final = {Ping: "ping", Pong: "pong"}
 
@@ -28,12 +28,12 @@ class Deflater:
     """Compresses a client's messages (RFC 7692 7.2.1).
 
     Args:
-        agreed: The extension that was agreed on.
+        agreed: The negotiated extension.
     """
 
     def __init__(self, agreed: PerMessageDeflate) -> None:
         self._bits = agreed.client_max_window_bits
-        self._anew = agreed.client_no_context_takeover
+        self._no_takeover = agreed.client_no_context_takeover
         self._compressor = self._new()
 
     def _new(self) -> "zlib._Compress":
@@ -43,8 +43,8 @@ class Deflater:
         """Compress a message.
 
         Args:
-            data: Its payload.
-            final: Whether its last block has BFINAL=1 (RFC 7692 7.2.3.4).
+            data: The payload.
+            final: Whether the last block has BFINAL=1 (RFC 7692 7.2.3.4).
         """
         start = self._compressor.compress(data)
         if final:
@@ -52,18 +52,18 @@ class Deflater:
         else:
             whole = start + self._compressor.flush(zlib.Z_SYNC_FLUSH)
             compressed = whole.removesuffix(_TAIL)
-        if final or self._anew:
+        if final or self._no_takeover:
             self._compressor = self._new()
         return compressed
 
 
 def message(say: Say, payload: Payload, deflater: Deflater | None) -> Iterator[bytes]:
-    """The frames of a message, and those between its fragments.
+    """Yield the frames of a message, and the control frames between its fragments.
 
     Args:
-        say: How it is sent.
-        payload: Its content.
-        deflater: Of the connection; None if compression was not agreed on.
+        say: The way to send the message.
+        payload: The content.
+        deflater: The connection's deflater, or None without compression.
     """
     opcode = OPCODES["text" if isinstance(payload, str) else "binary"]
     data = payload.encode() if isinstance(payload, str) else payload
@@ -81,23 +81,23 @@ def message(say: Say, payload: Payload, deflater: Deflater | None) -> Iterator[b
 
 
 def control(step: Ping | Pong) -> bytes:
-    """The frame of a Ping or a Pong."""
+    """Encode a Ping or a Pong."""
     return frame(OPCODES[_NAMES[type(step)]], step.payload)
 
 
 def close(code: int, reason: str = "") -> bytes:
-    """A Close frame; with an empty payload if the code is 1005 (RFC 6455 7.1.5)."""
+    """Encode a Close frame; its payload is empty if the code is 1005 (RFC 6455 7.1.5)."""
     return frame(CLOSE, b"" if code == 1005 else code.to_bytes(2, "big") + reason.encode())
 
 
 def wrong(kind: str, deflater: Deflater | None) -> bytes:
-    """Bytes that violate the protocol; `judging` knows the code that answers each.
+    """Return bytes that violate the protocol; `judging` has the close code for each kind.
 
     Args:
-        kind: How a client ends.
-        deflater: Of the connection; None if compression was not agreed on.
+        kind: The way in which the client ends.
+        deflater: The connection's deflater, or None without compression.
     """
-    if kind == "bomb" and deflater is not None:  # which grows beyond the limit
+    if kind == "bomb" and deflater is not None:  # bigger than the limit once it is inflated
         data = deflater.deflate(bytes(MOST + 1), final=False)
         return frame(OPCODES["binary"], data, rsv=_COMPRESSED)
     too_big = frame(OPCODES["binary"], length_bytes=8)[:2] + (MOST + 1).to_bytes(8, "big")
@@ -110,12 +110,12 @@ def wrong(kind: str, deflater: Deflater | None) -> bytes:
 
 
 def pieces(data: bytes, writes: str, rng: random.Random) -> Iterator[bytes]:
-    """Cut bytes as a client writes them.
+    """Cut bytes into the pieces that a client writes.
 
     Args:
         data: The bytes.
         writes: `Client.writes`.
-        rng: Where the cuts come from.
+        rng: Source of randomness.
     """
     size = len(data)
     if writes in {"whole", "frames"}:

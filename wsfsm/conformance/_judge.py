@@ -34,7 +34,7 @@ class States:
 
     def received(self, message: Message) -> None:
         """The application has received a message."""
-        self._joint = self._joint.receives.get(_event(message), self._joint)
+        self._joint = self._joint.on_receive.get(_event(message), self._joint)
         self._since.append(message)
 
     def sent(self, message: Message) -> None:
@@ -42,7 +42,7 @@ class States:
         event = _event(message)
         joint = self._joint
         self._before, self._since = joint, []
-        self._joint = joint.takes.get(event) or joint.sends.get(str(event)) or joint
+        self._joint = joint.on_event.get(event) or joint.on_send.get(str(event)) or joint
 
     def refused(self) -> None:
         """The server has refused the last message after all, because a waiting `send` raised."""
@@ -53,7 +53,7 @@ class States:
 
     def lost(self) -> None:
         """The transport has failed while the application was sending."""
-        self._joint = self._joint.takes.get(LOST, self._joint)
+        self._joint = self._joint.on_event.get(LOST, self._joint)
 
     def __str__(self) -> str:
         return f"{self._joint.client.state.name}/{self._joint.application.state.name}"

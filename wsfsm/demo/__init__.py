@@ -1,8 +1,7 @@
-"""The demo: a page that shows both machines of real connections at work.
+"""The demo: a page on which you can watch both machines of real connections.
 
-A page has a *control* WebSocket, over which it steers the application half, and at most one
-*connection*, the WebSocket that is looked at, opened by the browser itself. Both end in the same
-process, in a `Session`. Needs the extra ``demo``.
+A page has two WebSockets: *control*, with which it steers the application, and *connection*, which it
+shows. A `Session` in the server is the other end of both. The demo needs the extra ``demo``.
 """
 
 from wsfsm.demo.application import application

@@ -1,4 +1,4 @@
-"""The demo's ASGI application: the page, its control channel, and the connections looked at."""
+"""The demo's ASGI application: the page, its control channel, and the connections that it shows."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from wsfsm.websockets import WebSocket
 __all__ = ["application"]
 
 SESSIONS: Final = 100  # open pages at a time
-BACKLOG: Final = 1000  # things to tell that a page has not taken yet
+BACKLOG: Final = 1000  # updates that a page has not read yet
 
 _STATIC: Final = files("wsfsm.demo") / "static"
 _PAGES: Final = {
@@ -30,7 +30,7 @@ _PAGES: Final = {
 }
 _HEADERS: Final = [
     (b"cache-control", b"no-cache"),
-    # everything comes from here, and nothing runs or looks like something that was injected
+    # the page loads everything from this server, so injected scripts and styles are blocked
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 ]
@@ -71,7 +71,7 @@ async def _page(scope: Scope, send: Send) -> None:
 
 
 def _is_own_page(websocket: WebSocket) -> bool:
-    """Whether the page that opens the WebSocket is the demo's own (RFC 6455 10.2)."""
+    """Check whether the demo's own page opens the WebSocket (RFC 6455 10.2)."""
     return urlsplit(websocket.headers.get("origin", "")).netloc == websocket.headers.get("host")
 
 
@@ -83,29 +83,29 @@ async def _control(websocket: WebSocket) -> None:
     await websocket.accept()
     outbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue(BACKLOG)
 
-    def tell(thing: dict[str, Any]) -> None:
-        if outbox.full():  # a page that does not read misses the oldest
+    def report(update: dict[str, Any]) -> None:
+        if outbox.full():  # a page that does not read misses the oldest updates
             outbox.get_nowait()
-        outbox.put_nowait(thing)
+        outbox.put_nowait(update)
 
     async def send_all() -> None:
         while True:
             await websocket.send_json(await outbox.get())
 
-    session = Session(tell)
+    session = Session(report)
     name = secrets.token_urlsafe(16)
     _sessions[name] = session
-    tell({"session": name})
+    report({"session": name})
     sender = asyncio.create_task(send_all())
     try:
         async for text in websocket.iter_text():
             command = _command(text)
             if command is None:
-                tell({"error": "a command is a JSON object"})
+                report({"error": "a command must be a JSON object"})
             else:
                 await session.perform(command)
     except UnexpectedFrame:
-        await websocket.close(1003, "commands are text")
+        await websocket.close(1003, "commands must be text")
     finally:
         sender.cancel()
         session.end()
@@ -122,7 +122,7 @@ def _command(text: str) -> Message | None:
 
 
 async def _connection(websocket: WebSocket) -> None:
-    """Hand a connection to the session that its path names."""
+    """Pass a connection to the session that is named in its path."""
     session = _sessions.get(websocket.scope["path"].removeprefix("/connection/"))
     if session is None:
         await websocket.close()

@@ -1,4 +1,4 @@
-"""The demo's server: uvicorn on wsfsm's core, and one thing more that an application can ask for."""
+"""The demo's server: uvicorn with wsfsm's class, and a way for the application to cut a connection."""
 
 import contextlib
 import socket
@@ -11,30 +11,28 @@ __all__ = ["DemoError", "serve"]
 
 
 class DemoError(RuntimeError):
-    """The demo cannot start; the text says why, and what helps."""
+    """The demo cannot start; the text says why, and what to do."""
 
 
 def serve(host: str, port: int) -> None:
-    """Serve the demo until it is interrupted, and print its address.
+    """Print the address of the demo, and serve it until an interrupt.
 
     Args:
         host: Name or address to listen on.
-        port: TCP port; 0 takes any that is free.
+        port: TCP port; 0 takes any free one.
 
     Raises:
-        DemoError: The extra ``demo`` is not installed, or the port cannot be had.
+        DemoError: The extra ``demo`` is not installed, or the server cannot listen on the port.
     """
     try:
-        import uvicorn  # noqa: PLC0415 - of the extra; the rest of wsfsm does without
+        import uvicorn  # noqa: PLC0415 - it is part of an extra
 
         from wsfsm.integrations.uvicorn import WebSocketProtocol  # noqa: PLC0415
     except ImportError as error:
-        raise DemoError(
-            f'the demo needs {error.name}: install it with pip install "wsfsm[demo]"'
-        ) from None
+        raise DemoError(f'the demo needs {error.name}; run pip install "wsfsm[demo]"') from None
 
     class Protocol(WebSocketProtocol):
-        """A protocol whose transport the application can cut, as no browser can."""
+        """A protocol whose transport the application can abort, because browsers cannot do that."""
 
         def _make_scope(self) -> Scope:
             scope = super()._make_scope()
@@ -42,33 +40,33 @@ def serve(host: str, port: int) -> None:
             return scope
 
     listener = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    print(  # noqa: T201 - a command talks
-        f"wsfsm demo: http://{shown}:{listener.getsockname()[1]} (Ctrl+C stops it)", flush=True
+    name = f"[{host}]" if ":" in host else host
+    print(  # noqa: T201 - a command prints
+        f"wsfsm demo: http://{name}:{listener.getsockname()[1]} (press Ctrl+C to stop)", flush=True
     )
     config = uvicorn.Config(
         application,
         ws=Protocol,
         lifespan="off",
         log_level="warning",
-        timeout_graceful_shutdown=1,  # pages stay open; they are not waited for
+        timeout_graceful_shutdown=1,  # do not wait for open pages
     )
     with listener, contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # getaddrinfo() would take a number that is too large modulo 65536
+    # getaddrinfo() would take too large a number modulo 65536
     if not 0 <= port <= 65535:
-        raise DemoError(f"port {port} is not within 0 to 65535; choose one with --port")
+        raise DemoError(f"port {port} is out of range; choose one from 0 to 65535 with --port")
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        # Windows would share a port that somebody listens on
+        # otherwise Windows would share a port on which another process listens
         return socket.create_server(address[:2], family=family, reuse_port=False)
     except OSError as error:
-        # create_server() adds the address, which is told already
+        # create_server() adds the address, which is in the text already
         reason = (error.strerror or str(error)).partition(" (while")[0]
         raise DemoError(
             f"cannot listen on {host} port {port}: {reason}; choose another with --port"

@@ -1,4 +1,4 @@
-"""One page of the demo: the connection that it looks at, and what it makes the application do."""
+"""A session of the demo: the application side of the connection that a page shows."""
 
 import asyncio
 import reprlib
@@ -17,18 +17,18 @@ from wsfsm.websockets import WebSocket
 __all__ = ["ABORT", "Session"]
 
 ABORT: Final = "wsfsm.demo.abort"
-"""Key of the scope's extensions under which the demo's server offers to cut the connection."""
+"""Key of the scope's extensions with which the demo's server lets the application abort the transport."""
 
 
 class Session:
-    """The application half of a connection, steered by a page.
+    """The application side of a connection, steered by a page.
 
     Args:
-        tell: Called with each thing that the page should show, ready for JSON.
+        report: Called with each update for the page, ready for JSON.
     """
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
+        self._report = report
         self._websocket: WebSocket | None = None
         self._over = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
@@ -36,11 +36,11 @@ class Session:
         self._reading = True
 
     async def run(self, websocket: WebSocket) -> None:
-        """Be the application of a connection, until it is over or another takes its place."""
+        """Run the application of a connection, until it ends or another connection replaces it."""
         self.end()
         self._websocket = websocket
         self._over = over = asyncio.Event()
-        self._tell_state(websocket)
+        self._report_state(websocket)
         if self._reading:
             self._start_reading(websocket)
         try:
@@ -50,21 +50,21 @@ class Session:
                 self._stop_reading()
 
     def end(self) -> None:
-        """Let the connection go that is running, if there is one."""
+        """Release the current connection, if there is one."""
         self._stop_reading()
         self._over.set()
 
     async def perform(self, command: Mapping[str, Any]) -> None:
-        """Do what the page asks for; what is wrong with it is told to the page."""
+        """Carry out a command of the page. Errors are reported to the page."""
         action = getattr(self, f"_do_{command.get('do')}", None)
         if action is None:
-            self._tell({"error": f"there is no command {command.get('do')!r}"})
+            self._report({"error": f"unknown command {command.get('do')!r}"})
             return
         values = {str(key): value for key, value in command.items() if key != "do"}
         try:
             await action(**values)
-        except Exception as error:  # noqa: BLE001 - a page may send anything, and shall be told
-            self._tell({"error": f"{command.get('do')}: {error}"})
+        except Exception as error:  # noqa: BLE001 - a page may send anything, and shows the error
+            self._report({"error": f"{command.get('do')}: {error}"})
 
     # Commands of the page
 
@@ -84,14 +84,14 @@ class Session:
         headers = [(b"content-type", b"text/plain; charset=utf-8")]
         await self._send(lambda: dict(ResponseStart(status, headers).to_message()))
 
-    async def _do_body(self, text: str = "", more_body: bool = False) -> None:  # noqa: FBT001, FBT002 - the message's key
+    async def _do_body(self, text: str = "", more_body: bool = False) -> None:  # noqa: FBT001, FBT002 - it is a key of the message
         await self._send(lambda: dict(ResponseBody(text.encode(), more_body).to_message()))
 
     async def _do_receive(self) -> None:
         if self._websocket is None:
-            self._tell({"error": "there is no connection to receive from"})
+            self._report({"error": "there is no connection to receive from; connect first"})
         elif self._reader is not None:
-            self._tell({"error": "the application is receiving already"})
+            self._report({"error": "the application is receiving already"})
         else:
             self._reader = asyncio.create_task(self._receive_once(self._websocket))
 
@@ -109,16 +109,16 @@ class Session:
         extensions = self._websocket.scope.get("extensions", {}) if self._websocket else {}
         if ABORT in extensions:
             extensions[ABORT]()
-            self._tell({"entry": {"side": "transport", "event": "cut off"}})
+            self._report({"entry": {"side": "transport", "event": "aborted"}})
         else:
-            self._tell({"error": "there is no connection to drop"})
+            self._report({"error": "there is no connection to drop; connect first"})
 
     # Sending
 
     async def _send(self, make: Callable[[], Message]) -> None:
         websocket = self._websocket
         if websocket is None:
-            self._tell({"error": "there is no connection: open one on the client's side first"})
+            self._report({"error": "there is no connection to send on; connect first"})
             return
         before = _states(websocket)
         message: Message = {}
@@ -132,9 +132,9 @@ class Session:
             error = refusal
         except WebSocketDisconnect as loss:
             error, event = loss, str(LOST)
-        except Exception as other:  # noqa: BLE001 - whatever the server raises, the page shows it
+        except Exception as other:  # noqa: BLE001 - the page shows any exception of the server
             error = other
-        self._tell_entry(websocket, "application", event, before, message, error)
+        self._report_entry(websocket, "application", event, before, message, error)
 
     # Receiving
 
@@ -156,18 +156,18 @@ class Session:
         self._reader = None
 
     async def _take(self, websocket: WebSocket) -> bool:
-        """Receive one message; whether there may be more."""
+        """Receive one message; return whether more can follow."""
         client = websocket.client_state
         try:
             message = await websocket.receive()
         except RuntimeError as error:
             states = _states(websocket)
-            self._tell_entry(websocket, "client", "websocket.receive", states, {}, error)
+            self._report_entry(websocket, "client", "websocket.receive", states, {}, error)
             self._over.set()
             return False
-        # while this waited, the application may have gone on sending
+        # the application may have sent messages while this waited
         before = (client.name, websocket.application_state.name)
-        self._tell_entry(websocket, "client", str(event_of(message)), before, message)
+        self._report_entry(websocket, "client", str(event_of(message)), before, message)
         if message["type"] == Disconnect.type:
             self._over.set()
             return False
@@ -177,15 +177,15 @@ class Session:
                 await self._send(lambda: {"type": "websocket.send", **data})
         return True
 
-    # Telling
+    # Reporting
 
-    def _tell_state(self, websocket: WebSocket) -> None:
-        """Tell the page where the machines are, and what may be sent there."""
+    def _report_state(self, websocket: WebSocket) -> None:
+        """Report the states of the machines and the allowed messages to the page."""
         client, application = _states(websocket)
         state = {"client": client, "application": application, "allowed": websocket.allowed}
-        self._tell({"state": state})
+        self._report({"state": state})
 
-    def _tell_entry(  # noqa: PLR0913, PLR0917 - one argument for each thing that the page shows
+    def _report_entry(  # noqa: PLR0913, PLR0917 - one argument for each column of the log
         self,
         websocket: WebSocket,
         machine: str,
@@ -194,7 +194,7 @@ class Session:
         message: Message,
         error: Exception | None = None,
     ) -> None:
-        """Tell the page what has happened, with the states before and after."""
+        """Report an event to the page, with the states before and after it."""
         taken = error is None or event == str(LOST)
         state = before[0] if machine == "client" else before[1]
         entry = {
@@ -206,8 +206,8 @@ class Session:
             "edge": anchor(machine, state, event) if taken else None,
             "error": error and {"type": type(error).__name__, "text": str(error)},
         }
-        self._tell({"entry": entry})
-        self._tell_state(websocket)
+        self._report({"entry": entry})
+        self._report_state(websocket)
 
 
 def _states(websocket: WebSocket) -> tuple[str, str]:
@@ -215,7 +215,7 @@ def _states(websocket: WebSocket) -> tuple[str, str]:
 
 
 def _detail(message: Message) -> str:
-    """The keys of a message that say something, for reading."""
+    """Describe a message by its keys, without empty ones."""
     kept = {
         k: v for k, v in message.items() if k not in ("type", "headers") and v not in (None, "")
     }

@@ -1,41 +1,41 @@
-"""Pictures of machines, straight from their tables: DOT, Mermaid, Markdown, SVG and PNG.
+"""Diagrams of machines, drawn from their tables: DOT, Mermaid, Markdown, SVG and PNG.
 
 ::
 
-    picture = Diagram([LIGHT])  # machines or tables, one's own as well
-    print(markdown(picture))
-    Path("light.svg").write_bytes(svg(picture))
+    diagram = Diagram([LIGHT])  # your own machine or table
+    print(markdown(diagram))
+    Path("light.svg").write_bytes(svg(diagram))
 
-`DIAGRAMS` holds wsfsm's own. SVG and PNG are drawn by Graphviz, the package ``graphviz`` of
-the operating system; the other formats need nothing.
+`DIAGRAMS` has the diagrams of wsfsm's own machines. SVG and PNG need Graphviz, that is, the package
+``graphviz`` of your operating system; the other formats need nothing else.
 
-How to read a picture: a dot marks the start, a double frame (Mermaid: a ring) a state that
-nothing leaves, a colour the `Kind` of an event. Italics are descriptions, where upright text
-is a literal name. Mermaid cannot colour arrows: there the title of a machine says what its
-events are. An event that does not change the state is a loop, in Mermaid and in what is
-`Diagram.gathered` a line in the state. What an event gives out follows a slash.
+How to read a diagram: a dot marks the initial state, and a double frame (in Mermaid a ring) a final state.
+The colour of an event is that of its `Kind`. Text in italics is a description, and other text a literal
+name. Mermaid cannot colour arrows, so there the title of a machine names the kinds of its events. An event
+that does not change the state is a loop; in Mermaid, and if `Diagram.merge_edges` is set, it is a line
+inside the state. The outputs of an event follow a slash.
 
-Elements of the SVG can be found by their ``id``, which no two of them share, and ``class``:
+You can find the elements of an SVG by their unique ``id`` and by their ``class``:
 
 ====================  ======================================  ===================================
 element               id                                      class
 ====================  ======================================  ===================================
 machine               ``client``                              ``cluster machine``
 state                 ``client-CONNECTED``                    ``node state``, and ``initial``,
-                                                              ``terminal``
+                                                              ``final``
 row                   ``client-CONNECTED-websocket.receive``  ``edge``, the kind (``sent``,
-                                                              ``received``, ``informal``,
+                                                              ``received``, ``occurrence``,
                                                               ``event``), and ``loop``
-arrow of a gathered   ``server-OPEN:CLOSING``                 ``edge``, and the kinds of what it
-diagram                                                       stands for
+merged edge           ``server-OPEN:CLOSING``                 ``edge``, and the kinds of its
+                                                              events
 start mark            ``client:start``                        ``node start``
 its arrow             ``client:start:arrow``                  ``edge start``
 coupling              ``client:websocket.disconnect:``        ``node coupling``
                       ``application``
-its lines             the same and ``:from`` or ``:binds``    ``edge coupling``
+its lines             the same and ``:from`` or ``:to``       ``edge coupling``
 ====================  ======================================  ===================================
 
-Names go into an id as `anchor` writes them.
+`anchor` encodes the names in an id.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,14 +45,14 @@ from typing import Final, Literal, TypeAlias
 from wsfsm.diagrams._graphviz import GraphvizError, dot, png, svg
 from wsfsm.diagrams._markdown import markdown
 from wsfsm.diagrams._mermaid import mermaid
-from wsfsm.diagrams._model import CHOSEN, COUPLED, INFORMAL, RECEIVED, SENT, Diagram, Kind, anchor
+from wsfsm.diagrams._model import CHOSEN, COUPLED, OCCURRENCE, RECEIVED, SENT, Diagram, Kind, anchor
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 
 __all__ = [
     "CHOSEN",
     "COUPLED",
     "DIAGRAMS",
-    "INFORMAL",
+    "OCCURRENCE",
     "RECEIVED",
     "SENT",
     "SUFFIXES",
@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 Form: TypeAlias = Literal["dot", "mermaid", "markdown", "svg", "png"]
-"""A format."""
+"""The name of a format."""
 
 SUFFIXES: Final[Mapping[Form, str]] = MappingProxyType(
     {"dot": ".dot", "mermaid": ".mmd", "markdown": ".md", "svg": ".svg", "png": ".png"}
@@ -79,10 +79,10 @@ SUFFIXES: Final[Mapping[Form, str]] = MappingProxyType(
 
 
 def render(diagram: Diagram, form: Form) -> bytes:
-    """The diagram in any format; text is encoded as UTF-8.
+    """Render a diagram in any format. Text is encoded as UTF-8.
 
     Raises:
-        GraphvizError: Graphviz is missing, or failed.
+        GraphvizError: Graphviz is missing, or has failed.
     """
     drawn = _RENDERERS[form](diagram)
     return drawn.encode() if isinstance(drawn, str) else drawn
@@ -103,7 +103,7 @@ DIAGRAMS: Final[Mapping[str, Diagram]] = MappingProxyType(
         "client": Diagram([CLIENT], kinds=_KINDS),
         "application": Diagram([APPLICATION], kinds=_KINDS),
         "both": Diagram([CLIENT, APPLICATION], [AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS], _KINDS),
-        "server": Diagram([SERVER], kinds=_KINDS, gathered=True, outputs=False),
+        "server": Diagram([SERVER], kinds=_KINDS, merge_edges=True, outputs=False),
     }
 )
-"""The machines of wsfsm: ``client``, ``application``, ``both`` with what ties them, ``server``."""
+"""The machines of wsfsm: ``client``, ``application``, ``both`` of them with couplings, and ``server``."""

@@ -1,4 +1,4 @@
-"""DOT, and what Graphviz draws from it."""
+"""DOT, and the SVG and PNG that Graphviz draws from it."""
 
 import html
 import shutil
@@ -12,7 +12,7 @@ from wsfsm.fsm import Coupling, Row, Table
 
 __all__ = ["GraphvizError", "dot", "png", "svg"]
 
-# Paper of its own, or the picture could not be read on a dark page
+# A background of its own, because otherwise you could not read the picture on a dark page
 _PAPER: Final = "#ffffff"
 _PANEL: Final = "#f6f8fa"
 _FRAME: Final = "#d0d7de"
@@ -23,7 +23,7 @@ _PIECE: Final = 1000  # characters
 
 
 class GraphvizError(RuntimeError):
-    """Graphviz is missing, or could not draw the picture; the text says which."""
+    """Graphviz is missing or has failed; the text says which."""
 
 
 def _text(text: str) -> str:
@@ -31,7 +31,7 @@ def _text(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    # a backslash starts an escape sequence in labels (escString), in HTML-like ones too
+    # a backslash starts an escape sequence in labels (escString), also in HTML-like ones
     parts = (html.escape(part).replace("\\", r"\\") for part in _cut(text))
     return '<BR ALIGN="LEFT"/>'.join(parts)
 
@@ -42,7 +42,7 @@ def _quoted(text: str) -> str:
 
 
 def _cut(text: str) -> Iterator[str]:
-    """Pieces that are short enough: Graphviz has a limit of 16 KiB a token, and of the width."""
+    """Cut a text into pieces, because Graphviz limits tokens to 16 KiB, and the width of a line."""
     return (text[i : i + _PIECE] for i in range(0, max(len(text), 1), _PIECE))
 
 
@@ -62,7 +62,7 @@ _FRAMES: Final = (
 
 
 def _attributes(me: str, classes: str, **more: str) -> str:
-    """Attributes in DOT; a value in angle brackets is an HTML-like label and not quoted."""
+    """Write attributes in DOT. A value in angle brackets is an HTML-like label, which is not quoted."""
     values = {"id": me, "class": classes, **more}
     listed = (f"{k}={v if v.startswith('<') else _quoted(v)}" for k, v in values.items())
     return f"[{', '.join(listed)}]"
@@ -71,17 +71,17 @@ def _attributes(me: str, classes: str, **more: str) -> str:
 def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     me, initial = anchor(table.name), anchor(table.name, name_of(table.initial))
     start = _attributes(f"{me}:start", "start", shape="point", width="0.13", fillcolor=_INK)
-    terminal = frozenset(table.final)
+    final = frozenset(table.final)
     yield f"subgraph {_quoted(f'cluster_{me}')} {{"
     yield f'  id={_quoted(me)}; class="machine"; label=<<B>{_text(table.name)}</B>>;'
     yield f'  style="rounded,filled"; color="{_FRAME}"; fillcolor="{_PANEL}"; margin=8;'
     yield f"  {_quoted(f'{me}:start')} {start};"
     arrows = diagram.arrows(table)
     for state in table.states:
-        inside = arrows.pop((state, state), []) if diagram.gathered else []
-        yield f"  {_state(diagram, table, state, inside, last=state in terminal)}"
+        inside = arrows.pop((state, state), []) if diagram.merge_edges else []
+        yield f"  {_state(diagram, table, state, inside, final=state in final)}"
     yield f"  {_edge(f'{me}:start', initial)} {_attributes(f'{me}:start:arrow', 'start')};"
-    if diagram.gathered:
+    if diagram.merge_edges:
         for (source, destination), rows in arrows.items():
             yield f"  {_arrow(diagram, table, source, destination, rows)}"
     else:
@@ -95,24 +95,24 @@ def _edge(first: str, last: str) -> str:
 
 
 def _state(
-    diagram: Diagram, table: Table[Any], state: Any, inside: list[Row[Any]], *, last: bool
+    diagram: Diagram, table: Table[Any], state: Any, inside: list[Row[Any]], *, final: bool
 ) -> str:
     me = anchor(table.name, name_of(state))
     label = _text(name_of(state))
     if inside:
         label = f"<B>{label}</B><BR/>{_lines(diagram, table, inside)}"
-    classes = {"state": True, "initial": state == table.initial, "terminal": last}
+    classes = {"state": True, "initial": state == table.initial, "final": final}
     node = _attributes(
         me,
         " ".join(role for role, has in classes.items() if has),
         label=f"<{label}>",
-        **({"peripheries": "2"} if last else {}),
+        **({"peripheries": "2"} if final else {}),
     )
     return f"{_quoted(me)} {node};"
 
 
 def _lines(diagram: Diagram, table: Table[Any], rows: list[Row[Any]]) -> str:
-    """Events, one below the other, each in the colour of its kind."""
+    """Write events below each other, each in the colour of its kind."""
     lines = []
     for row in diagram.shown(table, rows):
         text = _STYLE.row(diagram, row).replace("<BR/>", " ")
@@ -126,7 +126,7 @@ def _lines(diagram: Diagram, table: Table[Any], rows: list[Row[Any]]) -> str:
 def _arrow(
     diagram: Diagram, table: Table[Any], source: Any, destination: Any, rows: list[Row[Any]]
 ) -> str:
-    """All that leads from a state to another."""
+    """Draw one arrow for all events that lead from a state to another."""
     first, last = anchor(table.name, name_of(source)), anchor(table.name, name_of(destination))
     kinds = dict.fromkeys(diagram.kind(table, row.event).name for row in rows)
     label = f"<{_lines(diagram, table, rows)}>"
@@ -138,7 +138,7 @@ def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
     kind = diagram.kind(table, row.event)
     loop = row.source == row.target
     source, destination = name_of(row.source), name_of(row.target)
-    # the spaces keep the text off its line, and empty lines lift a loop's off the others
+    # spaces separate the text from the line, and empty lines separate the text of a loop from others
     lines = _STYLE.row(diagram, row).split("<BR/>")
     lines += [""] * (len(lines) - 1) * loop
     text = "".join(f'&#160;{line}&#160;<BR ALIGN="LEFT"/>' for line in lines)
@@ -148,26 +148,26 @@ def _row(diagram: Diagram, table: Table[Any], row: Row[Any]) -> str:
         label=f"<{text}>",
         color=kind.colour,
         fontcolor=kind.colour,
-        # what changes nothing is thinner than what leads on
+        # a loop is thinner, because it does not change the state
         **({"penwidth": "0.8", "arrowsize": "0.6"} if loop else {}),
     )
     return f"{_edge(anchor(table.name, source), anchor(table.name, destination))} {edge};"
 
 
 def _coupling(diagram: Diagram, coupling: Coupling[Any]) -> Iterator[str]:
-    """A note between the two machines, and a dashed line from one through it to the other."""
+    """Draw a note between two machines, and a dashed line from one to the other through the note."""
     me = ":".join(map(anchor, (coupling.machine, str(coupling.event), coupling.target)))
     ink = {"color": COUPLED.colour, "fontcolor": COUPLED.colour}
-    label = f"<{_STYLE.terms(diagram, coupling)}>"
+    label = f"<{_STYLE.coupling_text(diagram, coupling)}>"
     note = _attributes(me, "coupling", label=label, shape="note", fontsize="10", **ink)
     yield f"{_quoted(me)} {note};"
     order = [table.name for table in diagram.tables]
     down = order.index(coupling.machine) <= order.index(coupling.target)
     lines = {
         "from": (coupling.machine, {"dir": "none"}),
-        "binds": (coupling.target, {"dir": "forward" if down else "back"}),
+        "to": (coupling.target, {"dir": "forward" if down else "back"}),
     }
-    # the edges lead down even where the arrow points up, so that the machines are stacked
+    # both edges lead down, even if the arrow points up, so that the machines are stacked
     (above, (upper, ahead)), (below, (lower, behind)) = [*lines.items()][:: 1 if down else -1]
     last = anchor(upper, name_of(diagram.table(upper).final[-1]))
     ahead |= {"style": "dashed", "ltail": f"cluster_{anchor(upper)}"} | ink
@@ -186,8 +186,8 @@ def _legend(diagram: Diagram) -> str:
         )
         for kind in diagram.legend
     ]
-    marks = [("&#9679;", "start"), (_FRAMES, "nothing follows")]
-    if diagram.describes:
+    marks = [("&#9679;", "initial state"), (_FRAMES, "final state")]
+    if diagram.has_descriptions:
         marks.append(("<I>a</I>", "<I>a description, not a literal name</I>"))
     cells = '<TD>{}</TD><TD ALIGN="LEFT">{}&#160;&#160;&#160;</TD>'.format
     rows = (
@@ -198,14 +198,14 @@ def _legend(diagram: Diagram) -> str:
 
 
 def dot(diagram: Diagram) -> str:
-    """The diagram in Graphviz's language."""
+    """Draw a diagram in DOT, the language of Graphviz."""
     title = "+".join(anchor(table.name) for table in diagram.tables)
     parts = [f"digraph {_quoted(title)} {{", f"  id={_quoted(f'diagram:{title}')};", _HEAD]
     for table in diagram.tables:
         parts += ["", *(f"  {line}" for line in _machine(diagram, table))]
     for coupling in diagram.couplings:
         parts += ["", *(f"  {line}" for line in _coupling(diagram, coupling))]
-    # last, or the machines would inherit where it is
+    # at the end, because otherwise the machines would inherit the position of the label
     parts += ["", f"  labelloc=b; labeljust=l; label=<{_legend(diagram)}>;", "}", ""]
     return "\n".join(parts)
 
@@ -214,11 +214,11 @@ def _draw(diagram: Diagram, form: str) -> bytes:
     program = shutil.which("dot")
     if program is None:
         raise GraphvizError(
-            f"{form} is drawn by Graphviz, whose program 'dot' is not on the PATH: "
+            f"{form} needs Graphviz, but its program 'dot' is not on the PATH; "
             f"install the package 'graphviz' (apt install graphviz, brew install graphviz)"
         )
     try:
-        done = subprocess.run(  # noqa: S603 - found on the PATH, and fed a picture
+        done = subprocess.run(  # noqa: S603 - the program is dot, and the input is our own
             [program, f"-T{form}"],
             input=dot(diagram).encode(),
             capture_output=True,
@@ -228,28 +228,28 @@ def _draw(diagram: Diagram, form: str) -> bytes:
     except subprocess.CalledProcessError as error:
         reason = error.stderr.decode(errors="replace").strip()
         raise GraphvizError(
-            f"{program} failed with status {error.returncode}: {reason or 'it does not say why'}"
+            f"{program} failed with status {error.returncode}: {reason or 'no reason given'}"
         ) from None
     except subprocess.TimeoutExpired:
-        raise GraphvizError(f"{program} has not drawn it in {_PATIENCE} seconds") from None
+        raise GraphvizError(f"{program} has not finished within {_PATIENCE} seconds") from None
     except OSError as error:
         raise GraphvizError(f"{program} cannot be run: {error.strerror}") from None
     return done.stdout
 
 
 def svg(diagram: Diagram) -> bytes:
-    """The diagram drawn as SVG.
+    """Draw a diagram as SVG.
 
     Raises:
-        GraphvizError: Graphviz is missing, or failed.
+        GraphvizError: Graphviz is missing, or has failed.
     """
     return _draw(diagram, "svg")
 
 
 def png(diagram: Diagram) -> bytes:
-    """The diagram drawn as PNG.
+    """Draw a diagram as PNG.
 
     Raises:
-        GraphvizError: Graphviz is missing, or failed.
+        GraphvizError: Graphviz is missing, or has failed.
     """
     return _draw(diagram, "png")

@@ -1,4 +1,4 @@
-"""Markdown: the whole matrix, and every row with its note."""
+"""Markdown: the matrix of a machine, and every row with its note."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ __all__ = ["markdown"]
 
 
 def _text(text: str) -> str:
-    # a number sign at the end of a heading is taken for its closing sequence
+    # a number sign at the end of a heading would be its closing sequence
     special = r"[\\`*<>|&~$]|\](?=\()|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|#(?=#*$)"
     return "<br>".join(re.sub(special, r"\\\g<0>", line) for line in lines_of(text))
 
@@ -26,17 +26,17 @@ def _note(note: str) -> str:
 
 
 def _italic(text: str) -> str:
-    # asterisks beside a space are asterisks
+    # beside a space, asterisks do not mean emphasis
     return f"*{text}*" if text == text.strip() else f"<i>{text}</i>"
 
 
-_WIDTH: Final = 200  # of the columns that are aligned
+_WIDTH: Final = 200  # the greatest width to which columns are aligned
 
 _STYLE: Final = Style(_name, _text, _italic, " ")
 
 
 def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """A table with its columns aligned."""
+    """Write a table with aligned columns."""
     rows = [head, *rows]
     widths = [min(max(map(len, column)), _WIDTH) for column in zip(*rows, strict=True)]
     grid = [[cell.ljust(w) for cell, w in zip(row, widths, strict=True)] for row in rows]
@@ -53,7 +53,7 @@ def _machine(diagram: Diagram, table: Table[Any], italics: str) -> Iterator[str]
     if meaning:
         yield f"Its events are {_text(meaning)}."
     yield f"It starts in {literal(name_of(table.initial))} and ends in {ends}."
-    yield f"A dash: refused.{italics}"
+    yield f"A dash means that the event is refused.{italics}"
     yield ""
     cells = {
         place: "-" if after is None else literal(name_of(after))
@@ -67,15 +67,15 @@ def _machine(diagram: Diagram, table: Table[Any], italics: str) -> Iterator[str]
         ],
     )
     yield ""
-    gives = any(row.outputs for row in table.rows)
+    has_outputs = any(row.outputs for row in table.rows)
     yield from _grid(
-        ["state", "event", "next state", *["gives out"] * gives, "note"],
+        ["state", "event", "next state", *["outputs"] * has_outputs, "note"],
         [
             [
                 literal(name_of(row.source)),
                 _STYLE.event(row.event),
                 literal(name_of(row.target)),
-                *[", ".join(_text(output_name(output)) for output in row.outputs)] * gives,
+                *[", ".join(_text(output_name(output)) for output in row.outputs)] * has_outputs,
                 _note(row.note),
             ]
             for row in table.rows
@@ -84,15 +84,15 @@ def _machine(diagram: Diagram, table: Table[Any], italics: str) -> Iterator[str]
 
 
 def markdown(diagram: Diagram) -> str:
-    """Every state with every event, every row with its note, and the couplings."""
+    """Write the matrix, every row with its note, and the couplings."""
     parts = [f"# {' and '.join(_text(table.name) for table in diagram.tables)}"]
-    italics = " *Italics*: a description, not a literal name." if diagram.describes else ""
+    italics = " *Italics* mark descriptions." if diagram.has_descriptions else ""
     for table in diagram.tables:
         parts += ["", *_machine(diagram, table, italics)]
     if diagram.couplings:
         rows = [
-            [_text(c.machine), _text(c.target), _STYLE.terms(diagram, c), _note(c.note)]
+            [_text(c.machine), _text(c.target), _STYLE.coupling_text(diagram, c), _note(c.note)]
             for c in diagram.couplings
         ]
-        parts += ["", "## Couplings", "", *_grid(["machine", "binds", "how", "note"], rows)]
+        parts += ["", "## Couplings", "", *_grid(["machine", "target", "effect", "note"], rows)]
     return "\n".join([*parts, ""])

@@ -10,15 +10,15 @@ from wsfsm.fsm import Table
 __all__ = ["mermaid"]
 
 
-# letters, digits and a few characters are harmless, but for two things that are read in labels
-# too: an underscore outside a word is emphasis, and "direction TB" is a statement
+# Letters, digits and a few other characters need no escape. There are two exceptions: an underscore
+# outside a word means emphasis, and "direction TB" is a statement even in a label.
 _SPECIAL: Final = re.compile(
     r"[^\w .,()-]|(?<![^\W_])_|_(?![^\W_])|(?<=direction) +(?=TB|BT|RL|LR)", re.IGNORECASE
 )
 
 
 def _text(text: str) -> str:
-    """A text in which all but harmless characters are written as their numbers."""
+    """Escape special characters by their numbers."""
     return "<br/>".join(_SPECIAL.sub(_numbers, line) for line in lines_of(text))
 
 
@@ -38,7 +38,7 @@ def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
     for state in table.states:
         yield f'    state "{_text(name_of(state))}" as {ids[state]}'
     yield f"    [*] --> {ids[table.initial]}"
-    # one arrow for all that leads from here to there: the labels of two are printed on each other
+    # one arrow for all events between two states, because the labels of two arrows would overlap
     for (source, destination), rows in diagram.arrows(table).items():
         events = [_STYLE.row(diagram, row) for row in diagram.shown(table, rows)]
         if source == destination:
@@ -53,7 +53,7 @@ def _legend(diagram: Diagram) -> Iterator[str]:
     keys = []
     if any(row.source == row.target for table in diagram.tables for row in table.rows):
         keys.append(_text("in a state: an event that does not change it"))
-    if diagram.describes:
+    if diagram.has_descriptions:
         keys.append(f"{_STYLE.described('italics')}{_text(': a description, not a literal name')}")
     if keys:
         yield 'state "legend" as legend'
@@ -61,13 +61,13 @@ def _legend(diagram: Diagram) -> Iterator[str]:
 
 
 def mermaid(diagram: Diagram) -> str:
-    """The diagram as a ``stateDiagram-v2`` of Mermaid."""
+    """Draw a diagram as a ``stateDiagram-v2`` of Mermaid."""
     ids = {table.name: f"m{number}" for number, table in enumerate(diagram.tables)}
     parts = ["stateDiagram-v2", "    direction TB"]
     for table in diagram.tables:
         parts += [f"    {line}" for line in _machine(diagram, table, ids[table.name])]
     for coupling in diagram.couplings:
-        label = _STYLE.terms(diagram, coupling)
+        label = _STYLE.coupling_text(diagram, coupling)
         parts.append(f"    {ids[coupling.machine]} --> {ids[coupling.target]} : {label}")
     parts += [f"    {line}" for line in _legend(diagram)]
     return "\n".join([*parts, ""])

@@ -1,4 +1,4 @@
-"""The model of a diagram, which all formats share."""
+"""The model of a diagram, shared by all formats."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from enum import Enum
@@ -16,7 +16,7 @@ from wsfsm.fsm import state_name as name_of
 __all__ = [
     "CHOSEN",
     "COUPLED",
-    "INFORMAL",
+    "OCCURRENCE",
     "RECEIVED",
     "SENT",
     "Diagram",
@@ -31,12 +31,12 @@ __all__ = [
 
 @attrs.frozen
 class Kind:
-    """The trigger of an event.
+    """A kind of events, for example messages that are sent.
 
     Attributes:
-        name: One word, the class of its edges in the SVG.
-        meaning: What the legend says.
-        colour: Colour of its edges, ``#rrggbb``; dark enough to be read on white.
+        name: One word, which is the class of the edges in an SVG.
+        meaning: The text in the legend.
+        colour: Colour of the edges, ``#rrggbb``. It should be dark enough for a white background.
 
     Raises:
         ValueError: `name` is not one word, or `colour` is of another form.
@@ -48,10 +48,10 @@ class Kind:
 
 
 CHOSEN: Final = Kind("event", "event", "#0550ae")
-SENT: Final = Kind("sent", "what the application sends", "#0550ae")
-RECEIVED: Final = Kind("received", "what the application receives", "#116329")
-INFORMAL: Final = Kind("informal", "what happens by itself", "#a40e26")
-COUPLED: Final = Kind("coupling", "what one machine forces on the other", "#6639ba")
+SENT: Final = Kind("sent", "messages that the application sends", "#0550ae")
+RECEIVED: Final = Kind("received", "messages that the application receives", "#116329")
+OCCURRENCE: Final = Kind("occurrence", "events that are not messages", "#a40e26")
+COUPLED: Final = Kind("coupling", "coupling of the machines", "#6639ba")
 
 
 def _tables(machines: Iterable[Machine[Any] | Table[Any]]) -> tuple[Table[Any], ...]:
@@ -67,23 +67,23 @@ class Diagram:
     """Machines and couplings that are drawn together.
 
     Attributes:
-        tables: The machines; given as machines or tables, in the order in which they are shown.
-        couplings: What ties them.
-        kinds: By the name of a machine, what its events are; `CHOSEN` where it is not named.
-            Informal events are `INFORMAL` anyway.
-        gathered: Whether pictures have one arrow for all that leads from a state to another, and
-            show events that do not change a state inside of it: for machines with many rows.
-        outputs: Whether pictures say what events give out; the Markdown always does.
+        tables: The machines, as machines or tables, in the order in which they are shown.
+        couplings: The couplings of these machines.
+        kinds: The kind of a machine's events, by the name of the machine; the default is `CHOSEN`.
+            Events that are not messages are always of the kind `OCCURRENCE`.
+        merge_edges: Whether pictures have only one arrow from a state to another, and show events that
+            do not change the state inside of it. Use this for machines with many rows.
+        outputs: Whether pictures show outputs. Markdown always shows them.
 
     Raises:
-        ValueError: Two machines have one name, or there is none.
-        BadCoupling: A coupling ties a machine or has an event that is not in the diagram.
+        ValueError: There is no machine, or two machines have the same name.
+        BadCoupling: The machine, the target or the event of a coupling is not in the diagram.
     """
 
     tables: tuple[Table[Any], ...] = attrs.field(converter=_tables)
     couplings: tuple[Coupling[Any], ...] = attrs.field(default=(), converter=_couplings)
     kinds: Mapping[str, Kind] = attrs.field(factory=dict)
-    gathered: bool = False
+    merge_edges: bool = False
     outputs: bool = True
     _guards: Mapping[str, dict[str, set[str]]] = attrs.field(init=False, repr=False)
 
@@ -95,7 +95,7 @@ class Diagram:
         names = [table.name for table in self.tables]
         if not names or len(set(names)) != len(names):
             raise ValueError(
-                f"A diagram has machines with different names, got {listed(names) or 'none'}"
+                f"a diagram must have machines with different names, got {listed(names) or 'none'}"
             )
         events = {table.name: frozenset(table.events) for table in self.tables}
         for coupling in self.couplings:
@@ -103,37 +103,39 @@ class Diagram:
             if not taken or coupling.target not in events:
                 raise BadCoupling(
                     f"coupling of {coupling.machine!r} and {coupling.target!r} by "
-                    f"{readable(str(coupling.event))}: not in a diagram of {listed(names)}"
+                    f"{readable(str(coupling.event))}: must be in the diagram, which has only "
+                    f"{listed(names)}"
                 )
 
     def kind(self, table: Table[Any], event: AnyEvent) -> Kind:
-        """The trigger of `event` in `table`."""
+        """Return the kind of `event` in `table`."""
         return (
-            INFORMAL
+            OCCURRENCE
             if isinstance(event, Event) and not event.is_message
             else self.kinds.get(table.name, CHOSEN)
         )
 
     def meaning(self, table: Table[Any]) -> str:
-        """The description of the events of `table`, or an empty one."""
+        """Describe the events of `table`; empty if its kind is not given."""
         kinds = {self.kind(table, event): None for event in table.events}
-        said = [kind.meaning for kind in kinds if kind == self.kinds.get(table.name)]
-        return " and ".join([*said, *[INFORMAL.meaning] * (INFORMAL in kinds)]) if said else ""
+        given = [kind.meaning for kind in kinds if kind == self.kinds.get(table.name)]
+        others = [OCCURRENCE.meaning] * (OCCURRENCE in kinds)
+        return " and ".join([*given, *others]) if given else ""
 
     def table(self, name: str) -> Table[Any]:
-        """The table of that name."""
+        """Return the table of a machine by its name."""
         return next(table for table in self.tables if table.name == name)
 
     def arrows(self, table: Table[Any]) -> dict[tuple[Any, Any], list[Row[Any]]]:
-        """All rows, by the state that they lead from and the one that they lead to."""
+        """Return all rows, grouped by source and target."""
         arrows: dict[tuple[Any, Any], list[Row[Any]]] = {}
         for row in table.rows:
             arrows.setdefault((row.source, row.target), []).append(row)
         return arrows
 
     def shown(self, table: Table[Any], rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-        """The labels of an arrow, without guards that make no difference."""
-        if not self.gathered:
+        """Return the rows on an arrow, without guards that make no difference if edges are merged."""
+        if not self.merge_edges:
             return list(rows)
         guards = self._guards[table.name]
         here = _guards(row.event for row in rows)
@@ -147,14 +149,14 @@ class Diagram:
 
     @property
     def legend(self) -> tuple[Kind, ...]:
-        """The kinds that there are in it."""
+        """The kinds that the diagram has."""
         kinds = [self.kind(table, event) for table in self.tables for event in table.events]
-        kinds.sort(key=lambda kind: kind == INFORMAL)
+        kinds.sort(key=lambda kind: kind == OCCURRENCE)
         return tuple(dict.fromkeys([*kinds, *(COUPLED for _ in self.couplings)]))
 
     @property
-    def describes(self) -> bool:
-        """Whether anything in it is a description: an informal event, or a guard."""
+    def has_descriptions(self) -> bool:
+        """Whether the diagram has descriptions, that is, events that are not messages, or guards."""
         return any(
             isinstance(event, Event) and (not event.is_message or event.guard)
             for table in self.tables
@@ -171,15 +173,15 @@ def _guards(events: Iterable[AnyEvent]) -> dict[str, set[str]]:
 
 
 def output_name(output: Hashable) -> str:
-    """Return the name of an output: the value of an enum member, or the str."""
+    """Return the name of an output: the value of an enum member, or the str itself."""
     return str(output.value if isinstance(output, Enum) else output)
 
 
 def anchor(*names: str) -> str:
-    """The ``id`` of what is named: machine; machine and state; machine, state and event.
+    """Return the ``id`` of a machine, of a state (machine, state) or of a row (machine, state, event).
 
-    Every name is percent-encoded as by JavaScript's ``encodeURIComponent``, its hyphens too,
-    and all are joined by hyphens: different names never have the same id.
+    Every name is percent-encoded like JavaScript's ``encodeURIComponent``, and its hyphens too. The names
+    are joined by hyphens, so different names never have the same id.
     """
     return "-".join(
         quote(name, "!'()*", errors="surrogatepass").replace("-", "%2D") for name in names
@@ -187,10 +189,9 @@ def anchor(*names: str) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of a text, with what cannot be seen or drawn written as its escape sequence.
+    """Split a text into lines, with escape sequences for characters that cannot be printed.
 
-    Blanks and line breaks are written so too where nothing else is in the text, and line breaks
-    that nothing follows.
+    Line breaks at the end are escaped too, and all blanks and line breaks in a text that has nothing else.
     """
     if not text.strip():
         return [printable(text).replace(" ", r"\x20") or '""']
@@ -200,53 +201,55 @@ def lines_of(text: str) -> list[str]:
     return [printable(line) for line in lines]
 
 
-_BREAKS: Final = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # of str.splitlines()
+_BREAKS: Final = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # at which str.splitlines() splits
 
 
 @attrs.frozen
 class Style:
-    """How a format writes names.
+    """The way in which a format writes names.
 
     Attributes:
         literal: Writes a literal name.
         plain: Writes any other text.
-        italic: Puts what is written into italics.
-        turn: A new line, or in Markdown, where there is room, a space.
+        italic: Makes written text italic.
+        separator: A line break, or in Markdown a space.
     """
 
     literal: Callable[[str], str]
     plain: Callable[[str], str]
     italic: Callable[[str], str]
-    turn: str
+    separator: str
 
     def described(self, text: str) -> str:
-        """A description."""
+        """Write a description."""
         return self.italic(self.plain(text))
 
     def event(self, event: AnyEvent) -> str:
-        """An event, with its guard."""
+        """Write an event with its guard."""
         if isinstance(event, str):
             return self.literal(event)
         name = self.described(event.name) if not event.is_message else self.literal(event.name)
-        return f"{name}{self.turn}{self.described(f'[{event.guard}]')}" if event.guard else name
+        if not event.guard:
+            return name
+        return f"{name}{self.separator}{self.described(f'[{event.guard}]')}"
 
     def row(self, diagram: Diagram, row: Row[Any]) -> str:
-        """An event, and what it gives out."""
+        """Write an event with its outputs."""
         event = self.event(row.event)
         if not (diagram.outputs and row.outputs):
             return event
-        given = ", ".join(self.plain(output_name(output)) for output in row.outputs)
-        return f"{event}{self.turn}{self.plain('/')} {given}"
+        outputs = ", ".join(self.plain(output_name(output)) for output in row.outputs)
+        return f"{event}{self.separator}{self.plain('/')} {outputs}"
 
-    def terms(self, diagram: Diagram, coupling: Coupling[Any]) -> str:
-        """A coupling in words."""
-        bound, turn, clauses = diagram.table(coupling.target), self.turn, []
+    def coupling_text(self, diagram: Diagram, coupling: Coupling[Any]) -> str:
+        """Describe a coupling in words."""
+        bound, separator, clauses = diagram.table(coupling.target), self.separator, []
         if set(bound.events) - set(coupling.still_allows):
-            kept = f"{turn}or ".join(map(self.event, coupling.still_allows))
-            clauses.append(f"takes only{turn}{kept}" if kept else "takes nothing")
+            allowed = f"{separator}or ".join(map(self.event, coupling.still_allows))
+            clauses.append(f"allows only{separator}{allowed}" if allowed else "allows nothing")
         if not coupling.forwards:
-            clauses.append("delivers nothing")
+            clauses.append("forwards nothing")
         if coupling.shown_as is not None:
-            clauses.append(f"reads {self.literal(name_of(coupling.shown_as))}")
-        clause = f"{turn}and ".join(clauses) or "goes on as before"
-        return f"after {self.event(coupling.event)},{turn}{self.plain(bound.name)} {clause}"
+            clauses.append(f"shows {self.literal(name_of(coupling.shown_as))}")
+        clause = f"{separator}and ".join(clauses) or "is not affected"
+        return f"after {self.event(coupling.event)},{separator}{self.plain(bound.name)} {clause}"

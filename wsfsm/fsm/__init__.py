@@ -1,6 +1,7 @@
 """Finite state machines as tables; nothing here knows about WebSockets.
 
-`Table` declares a machine, `Machine` compiles it, and a `Node` is a state with all that it allows.
+`Table` declares a machine, `Machine` compiles it, and a `Node` is a compiled state with the events that
+it allows.
 """
 
 from wsfsm.fsm._machine import Coupling, Machine, Node, Transition

@@ -1,24 +1,22 @@
 """Finite state machines as tables: declared, checked and compiled once, then only looked up.
 
-A `Table` is a declaration: states, rows, and nothing that changes. A `Machine` is the same
-table compiled to one `Node` a state. An instance of a machine is nothing but a variable that
-points at a node::
+A `Table` is a declaration of states and rows. A `Machine` is a table that is compiled to one `Node` for
+each state. An instance of a machine is just a variable that refers to a node::
 
     node = machine.initial
-    node = node.moves["connect"]  # KeyError: the table refuses the event
-    node = node.step("connect")  # the same, refusing with IllegalTransition
+    node = node.moves["connect"]  # raises KeyError if the table refuses the event
+    node = node.step("connect")  # the same, but raises IllegalTransition
 
-A row can also say what its event gives out (a Mealy machine); that is data, and whoever steps
-the machine acts on it::
+A row can also have outputs (this makes it a Mealy machine). They are data, and your code acts on them::
 
     target, outputs = machine.transitions_on("connect")[node]
 
-Two machines that run side by side are tied by a `Coupling`: what an event of one forces on
-the other. Nothing here knows about WebSockets.
+A `Coupling` ties two machines that run side by side: an event of one restricts the other. Nothing here
+knows about WebSockets.
 
-Nothing here changes, so a copy of anything is the thing itself. A machine is pickled as its
-table, a node as its machine and its state: in a process that has a machine of that table they
-are that machine and its node again.
+All objects are immutable, so a copy is the object itself. A machine is pickled as its table, and a node
+as its machine and its state. If the process that unpickles them has a machine of that table already,
+you get that machine and its node.
 """
 
 from collections.abc import Mapping
@@ -51,8 +49,8 @@ class Transition(NamedTuple):
     """The effect of an event in a state.
 
     Attributes:
-        target: The node that it leads to.
-        outputs: Its outputs, in order.
+        target: The node that the event leads to.
+        outputs: The outputs of the event, in order.
     """
 
     target: "Node[Any]"
@@ -67,13 +65,13 @@ class Transition(NamedTuple):
 
 @attrs.frozen(eq=False)
 class Node(Immutable, Generic[S]):
-    """A state of a compiled machine, with all that can be asked about it.
+    """A state of a compiled machine, with the events that it allows.
 
     Attributes:
         machine: Name of the machine.
         state: The state.
-        moves: Node that each allowed event leads to; an event that is not in it is refused.
-        forwards: Whether an event taken here reaches the other side; False only where a
+        moves: The allowed events, and the node that each leads to. All other events are refused.
+        forwards: Whether events in this state are passed on to the other side; False only if a
             `Coupling` says so.
         outputs: Outputs of each allowed event.
     """
@@ -83,19 +81,19 @@ class Node(Immutable, Generic[S]):
     moves: Mapping[Any, "Node[S]"] = attrs.field(repr=False)
     forwards: bool = True
     outputs: Mapping[Any, tuple[Any, ...]] = attrs.field(factory=dict, repr=False)
-    _place: "tuple[Machine[S], Coupling[S] | None, S] | None" = attrs.field(
+    _origin: "tuple[Machine[S], Coupling[S] | None, S] | None" = attrs.field(
         default=None, repr=False
     )
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
-        # nodes are compared by identity: the one that is there is to be found again
-        if self._place is not None and _node(*self._place) is self:
-            return _node, self._place
+        # nodes are compared by identity, so unpickling has to find the existing one
+        if self._origin is not None and _node(*self._origin) is self:
+            return _node, self._origin
         return super().__reduce_ex__(protocol)
 
     @property
     def final(self) -> bool:
-        """Whether nothing leads away from here."""
+        """Whether no event leads to another state."""
         return all(after is self for after in self.moves.values())
 
     @property
@@ -105,7 +103,7 @@ class Node(Immutable, Generic[S]):
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Names of the allowed events that somebody chooses: the messages among `events`."""
+        """Names of the allowed messages, which are the `events` that your code can choose."""
         return tuple(
             str(event)
             for event in self.moves
@@ -113,7 +111,7 @@ class Node(Immutable, Generic[S]):
         )
 
     def step(self, event: AnyEvent) -> "Node[S]":
-        """The node that `event` leads to.
+        """Return the node that `event` leads to.
 
         Raises:
             IllegalTransition: The table refuses the event in this state.
@@ -124,7 +122,7 @@ class Node(Immutable, Generic[S]):
             raise self.refusal(event) from None
 
     def refusal(self, event: AnyEvent) -> IllegalTransition:
-        """The error for an `event` that is refused here."""
+        """Create the exception for an `event` that this state refuses."""
         name, allowed = str(plain_event(event)), self.allowed
         return IllegalTransition(
             f"The {readable(self.machine)} machine refuses {shortened(name)!r} in state "
@@ -137,7 +135,7 @@ class Node(Immutable, Generic[S]):
 
 
 def _node(machine: "Machine[S]", coupling: "Coupling[S] | None", state: S) -> Node[S]:
-    """The node of a state, or the one that takes its place once `coupling` binds the machine."""
+    """Find the node of a state, or the one that replaces it once `coupling` binds the machine."""
     node = machine.nodes[state]
     return node if coupling is None else machine.after(coupling)[node]
 
@@ -149,11 +147,11 @@ class Coupling(Immutable, Generic[S]):
     Attributes:
         machine: Name of the machine that takes the event.
         event: The event.
-        target: Name of the machine that is bound by it.
-        still_allows: Events that the bound machine still takes, where its table allows them.
-        forwards: Whether what it takes still reaches the other side.
-        shown_as: State that the bound machine shows from then on; None: its own.
-        note: Where the rule comes from.
+        target: Name of the machine that is bound.
+        still_allows: Events that the bound machine still takes, if its table allows them.
+        forwards: Whether events of the bound machine are still passed on to the other side.
+        shown_as: State that the bound machine shows from then on, or None for its own.
+        note: Source of the rule.
     """
 
     machine: str
@@ -167,13 +165,13 @@ class Coupling(Immutable, Generic[S]):
 
 @attrs.frozen(eq=False)
 class Machine(Immutable, Generic[S]):
-    """A table, compiled. Immutable, and shared by all connections and threads.
+    """A compiled table. It is immutable, so all connections and threads share it.
 
     Attributes:
         table: The declaration.
         transitions: The same machine in the package ``transitions``, for introspection and
-            as an oracle. It has no model and is never driven by wsfsm: a trigger costs about
-            ninety look-ups.
+            as an oracle. It has no model, and wsfsm never triggers it, because a trigger costs
+            about as much as ninety look-ups.
         nodes: The compiled states.
     """
 
@@ -191,7 +189,7 @@ class Machine(Immutable, Generic[S]):
         final = frozenset(table.final)
         triggers = {str(event) for event in table.events}
         attribute = "state"
-        while attribute in triggers:  # transitions refuses an event of that name
+        while attribute in triggers:  # transitions does not allow an event of that name
             attribute += "_"
         return TransitionsMachine(
             model=None,
@@ -217,7 +215,7 @@ class Machine(Immutable, Generic[S]):
                 state,
                 MappingProxyType(moves[state]),
                 outputs=MappingProxyType(outputs[state]),
-                place=(self, None, state),
+                origin=(self, None, state),
             )
             for state in moves
         }
@@ -233,7 +231,7 @@ class Machine(Immutable, Generic[S]):
         return MappingProxyType(nodes)
 
     def _declared(self) -> dict[tuple[str, str], list[Any]]:
-        """The transitions of the package ``transitions``, by event and source."""
+        """Return the transitions that the package ``transitions`` has, by event and source."""
         declared: dict[tuple[str, str], list[Any]] = {}
         for trigger in map(str, self.table.events):
             for transition in self.transitions.get_transitions(trigger):
@@ -241,7 +239,7 @@ class Machine(Immutable, Generic[S]):
         return declared
 
     @_columns.default
-    def _turn(self) -> Mapping[AnyEvent, Mapping[Node[S], Transition]]:
+    def _compile_columns(self) -> Mapping[AnyEvent, Mapping[Node[S], Transition]]:
         columns: dict[AnyEvent, dict[Node[S], Transition]] = {}
         for node in self.nodes.values():
             for event, after in node.moves.items():
@@ -249,11 +247,11 @@ class Machine(Immutable, Generic[S]):
         return {event: MappingProxyType(column) for event, column in columns.items()}
 
     def __attrs_post_init__(self) -> None:
-        with suppress(TypeError):  # an output that cannot be hashed
-            _LIVING.setdefault(_identity(type(self), self.table), self)
+        with suppress(TypeError):  # an output cannot be hashed
+            _MACHINES.setdefault(_identity(type(self), self.table), self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _compiled, (type(self), self.table)
+        return _machine, (type(self), self.table)
 
     @property
     def name(self) -> str:
@@ -262,30 +260,29 @@ class Machine(Immutable, Generic[S]):
 
     @property
     def initial(self) -> Node[S]:
-        """The node to start from."""
+        """The node of the initial state."""
         return self.nodes[self.table.initial]
 
     def transitions_on(self, event: AnyEvent) -> Mapping[Node[S], Transition]:
-        """The transitions of `event`, by node: the fastest way to take an event.
+        """Return the transitions of `event`, by node. This is the fastest way to take an event.
 
-        Keep it in a module or a class: unlike nodes, mappings are neither copied nor pickled.
+        Keep the mapping in a module or a class, because unlike nodes it cannot be copied or pickled.
         """
-        return self._columns.get(event, _NOWHERE)
+        return self._columns.get(event, _NO_TRANSITIONS)
 
     def after(self, coupling: Coupling[S]) -> Mapping[Node[S], Node[S]]:
-        """The node that takes the place of each node once `coupling` binds this machine.
+        """Return the node that replaces each node once `coupling` binds this machine.
 
-        A node that is bound already is found here too, and stays as it is. Equal couplings bind
-        to the same nodes.
+        Nodes that are bound already are replaced by themselves. Equal couplings give the same nodes.
 
         Raises:
-            BadCoupling: The coupling binds another machine, or keeps an event or shows a
-                state that this machine does not have.
+            BadCoupling: The coupling binds another machine, or it names an event or a state that
+                this machine does not have.
         """
         self._check(coupling)
         known = self._bound.get(coupling)
         if known is None:
-            # two threads that are here at once get the nodes of one of them
+            # if two threads get here at once, both use the nodes of the first
             known = self._bound.setdefault(coupling, self._bind(coupling))
         return known
 
@@ -298,16 +295,16 @@ class Machine(Immutable, Generic[S]):
                 state if coupling.shown_as is None else coupling.shown_as,
                 MappingProxyType(moves[state]),
                 coupling.forwards,
-                place=(self, coupling, state),
+                origin=(self, coupling, state),
             )
             for state in moves
         }
         for row in self.table.rows:
             if row.event in still_allowed:
                 moves[row.source][row.event] = bound[row.target]
-        swap = {node: bound[state] for state, node in self.nodes.items()}
-        swap.update({node: node for node in bound.values()})
-        return MappingProxyType(swap)
+        replaced = {node: bound[state] for state, node in self.nodes.items()}
+        replaced.update({node: node for node in bound.values()})
+        return MappingProxyType(replaced)
 
     def _check(self, coupling: Coupling[S]) -> None:
         where = (
@@ -319,7 +316,7 @@ class Machine(Immutable, Generic[S]):
                 f"{where}: still_allows must be a tuple, got {describe(coupling.still_allows)}"
             )
         if coupling.target != self.name:
-            raise BadCoupling(f"{where}: it does not bind the machine {self.name!r}")
+            raise BadCoupling(f"{where} does not bind the machine {self.name!r}")
         known = {state: state for state in self.table.states}
         if coupling.shown_as is not None and not among(known, coupling.shown_as):
             raise BadCoupling(f"{where}: {self.name!r} has no state {coupling.shown_as!r}")
@@ -328,21 +325,21 @@ class Machine(Immutable, Generic[S]):
                 raise BadCoupling(f"{where}: {self.name!r} has no event {str(event)!r}")
 
 
-_NOWHERE: Final[Mapping[Any, Transition]] = MappingProxyType({})
+_NO_TRANSITIONS: Final[Mapping[Any, Transition]] = MappingProxyType({})
 
-_LIVING: Final[WeakValueDictionary[tuple[Any, ...], Machine[Any]]] = WeakValueDictionary()
+_MACHINES: Final[WeakValueDictionary[tuple[Any, ...], Machine[Any]]] = WeakValueDictionary()
 """The first living machine of each table."""
 
 
 def _identity(kind: type[Machine[Any]], table: Table[Any]) -> tuple[Any, ...]:
-    # tables are equal where a state is an enum member that equals the str of the other
+    # tables with an enum member and with an equal str as a state are equal, but not the same
     return kind, table, tuple(map(type, table.states))
 
 
-def _compiled(kind: type[Machine[S]], table: Table[S]) -> Machine[S]:
-    """The living machine of a table, or a new one."""
+def _machine(kind: type[Machine[S]], table: Table[S]) -> Machine[S]:
+    """Find the machine of a table, or create it."""
     with suppress(TypeError):
-        known = _LIVING.get(_identity(kind, table))
+        known = _MACHINES.get(_identity(kind, table))
         if known is not None:
             return known
     return kind(table)

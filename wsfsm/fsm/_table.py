@@ -1,7 +1,4 @@
-"""Finite state machines as tables: the declaration, checked when it is made.
-
-`engine` compiles it; what is declared here is found there too.
-"""
+"""The declaration of a finite state machine as a table, which is checked when you create it."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from enum import Enum
@@ -38,7 +35,7 @@ S = TypeVar("S", bound=Enum | str)
 
 
 class Immutable:
-    """A declaration, or what is compiled from one: nothing of it changes, so it is its own copy."""
+    """An immutable object, which is its own copy."""
 
     __slots__ = ()
 
@@ -50,9 +47,9 @@ class Immutable:
 
 
 def plain(text: str) -> str:
-    """A member of a `StrEnum`, or of any other subclass of str, as the str that it is."""
-    given: object = text  # a wrong type is refused by the table
-    # whatever the subclass makes of __str__
+    """Convert a member of a `StrEnum`, or of any other subclass of str, to a plain str."""
+    given: object = text  # the table refuses other types
+    # str(), because the subclass may override __str__
     return str.__str__(given) if isinstance(given, str) else text
 
 
@@ -61,11 +58,11 @@ class Event(Immutable):
     """An event that needs more than a literal name.
 
     Attributes:
-        name: Name of the event; the literal name of a message if `is_message`.
-        guard: The condition on the message under which the event is this one. A message
-            name with two guards is two events: guards are keys, not code beside the table.
-        is_message: Whether the event is a message that somebody chooses to send; otherwise it happens,
-            as a timer or a loss does, and its name is a description.
+        name: Name of the event; if `is_message`, the type of the message.
+        guard: The condition under which a message or occurrence is this event. One name with two
+            guards makes two events, because guards are part of the key and not code beside the table.
+        is_message: Whether the event is a message, which your code chooses to send. Otherwise it is an
+            occurrence, for example a timer or a loss, and its name is a description.
     """
 
     name: str = attrs.field(converter=plain)
@@ -77,28 +74,28 @@ class Event(Immutable):
 
 
 AnyEvent: TypeAlias = str | Event
-"""A literal name, or an `Event` where that is not enough."""
+"""A literal name, or an `Event` if it has a guard or is not a message."""
 
 
 def plain_event(event: AnyEvent) -> AnyEvent:
-    """A name as `plain` has it, or the `Event`."""
+    """Convert a name with `plain`; return an `Event` unchanged."""
     return plain(event) if isinstance(event, str) else event
 
 
 def state_name(state: Hashable) -> str:
-    """Return the name of a state: that of an enum member, or the str."""
+    """Return the name of a state: the name of an enum member, or the str itself."""
     if isinstance(state, Enum):
         return str(state.name)
     return plain(state) if isinstance(state, str) else str(state)
 
 
 def among(states: Mapping[S, S], state: object) -> bool:
-    """Whether a state is one of `states`, which are given as their own keys."""
+    """Check whether `states`, a mapping of states to themselves, has a state."""
     try:
         known = states[state]  # type: ignore[index]
-    except (KeyError, TypeError):  # or it cannot be hashed
+    except (KeyError, TypeError):  # TypeError: it cannot be hashed
         return False
-    # an enum member can equal a str, and is another state
+    # an enum member that equals a str is another state
     return type(known) is type(state)
 
 
@@ -107,10 +104,10 @@ class Row(Immutable, Generic[S]):
     """One line of a table: in `source`, `event` leads to `target`.
 
     Attributes:
-        source: State that the machine is in.
-        event: What happens; a member of a `StrEnum` is taken as its value.
-        target: State that follows.
-        note: Where the rule comes from.
+        source: State in which the row applies.
+        event: The event; a member of a `StrEnum` counts as its value.
+        target: State that the event leads to.
+        note: Source of the rule.
         outputs: Outputs of the event, in order.
     """
 
@@ -126,22 +123,22 @@ class Row(Immutable, Generic[S]):
 
 
 class _Same(Enum):
-    """The state that a line of `in_state` does not change."""
+    """The target of a line of `in_state` that does not change the state."""
 
     SAME = "="
 
 
 SAME: Final = _Same.SAME
-"""In a line of `in_state`: the state stays as it is."""
+"""As the target in a line of `in_state`: the state does not change."""
 
 
 def in_state(states: S | tuple[S, ...], *lines: tuple[Any, ...]) -> tuple[Row[S], ...]:
-    """Write the rows of a state, or of several states, as a table of their own.
+    """Create the rows of a state, or of several states, from lines of a table.
 
     Args:
-        states: The state, or several that share these rows.
-        lines: Each has an event or a tuple of events, the state that follows or `SAME`, and then,
-            if there are any, the outputs as a tuple and the note as a str.
+        states: The state, or a tuple of states that share these rows.
+        lines: Each line is a tuple of an event or a tuple of events, the target or `SAME`, and
+            optionally the outputs as a tuple and a note as a str.
 
     Raises:
         TableError: A line has another form.
@@ -166,8 +163,8 @@ def _line(line: Any) -> tuple[Any, Any, tuple[Any, ...], str]:
                     note = next((part for part in more if isinstance(part, str)), "")
                     return events, target, outputs, note
     raise TableError(
-        "a line of in_state() is (event or events, state that follows), then outputs as a tuple "
-        f"and a note as a str if there are any, got {describe(line)}"
+        "a line of in_state() must be (event or tuple of events, target), optionally with outputs "
+        f"as a tuple and a note as a str, got {describe(line)}"
     )
 
 
@@ -187,24 +184,24 @@ def _reachable(starts: Iterable[S], rows: Iterable[Row[S]]) -> set[S]:
 
 @attrs.frozen
 class Table(Immutable, Generic[S]):
-    """A machine as a table of rows. What no row allows is refused.
+    """A machine as a table of rows. Events without a row are refused.
 
     Attributes:
-        name: Name of the machine, used in every error and diagram.
-        states: All states, in the order in which they are shown; enum members or strings.
+        name: Name of the machine, used in errors and diagrams.
+        states: All states, enum members or strings, in the order in which they are shown.
         initial: State in which the machine starts.
-        final: States that nothing leaves; what still happens there does not change them.
+        final: States that no row leaves. Their rows must not change the state.
         rows: The transitions, grouped by source.
 
     Raises:
         UnknownState: A row, `initial` or `final` names a state that is not in `states`.
-        DuplicateRow: A state is listed twice, two states are equal or have one name, a state has
-            two rows for one event, or two different events have one name.
+        DuplicateRow: A state is listed twice, two states are equal or have the same name, a state
+            has two rows for one event, or two different events have the same name.
         TransitionFromFinalState: A row leaves a final state.
         UnreachableState: A state cannot be reached from the initial one.
-        DeadEnd: From a state, no final state can be reached.
-        TableError: Something is of the wrong type, an event or a state has no name, or a state
-            has a name that `transitions` takes for something else.
+        DeadEnd: No final state can be reached from a state.
+        TableError: A value has the wrong type, an event or a state does not have a name, or the name
+            of a state has another meaning in `transitions`.
     """
 
     name: str = attrs.field(converter=plain)
@@ -239,7 +236,7 @@ class Table(Immutable, Generic[S]):
         for state in self.states:
             if not isinstance(state, (str, Enum)):
                 raise TableError(
-                    f"{where}: a state is a str or an enum member, got {describe(state)}"
+                    f"{where}: a state must be a str or an enum member, got {describe(state)}"
                 )
             try:
                 hash(state)
@@ -254,15 +251,17 @@ class Table(Immutable, Generic[S]):
             event: object = row.event.name if isinstance(row.event, Event) else row.event
             if not isinstance(event, str) or not event:
                 raise TableError(
-                    f"{where}, row {row}: the name of an event is a str of at least one "
+                    f"{where}, row {row}: the name of an event must be a str of at least one "
                     f"character, got {describe(event)}"
                 )
         for state in self.states:
             if isinstance(state, Enum) and not isinstance(state.name, str):
-                raise TableError(f"{where}: a state has a str as its name, got {describe(state)}")
-            # transitions takes these names for "from any state" and "stay"
+                raise TableError(
+                    f"{where}: the name of a state must be a str, got {describe(state)}"
+                )
+            # in transitions, these names mean "from any state" and "stay"
             if state_name(state) in {"*", "="}:
-                raise TableError(f"{where}: {state_name(state)!r} cannot be the name of a state")
+                raise TableError(f"{where}: the name of a state must not be {state_name(state)!r}")
 
     def _check_states(self) -> None:
         where = self._where()
@@ -277,11 +276,11 @@ class Table(Immutable, Generic[S]):
             if state in known:
                 raise DuplicateRow(
                     f"{where}: the states {known[state]!r} and {state!r} are equal, "
-                    f"so that one state is listed twice"
+                    f"so one state is listed twice"
                 )
             if name in names:
                 raise DuplicateRow(
-                    f"{where}: two states, {names[name]!r} and {state!r}, have one name, "
+                    f"{where}: two states, {names[name]!r} and {state!r}, have the same name, "
                     f"{readable(name)}"
                 )
             known[state] = names[name] = state
@@ -313,7 +312,7 @@ class Table(Immutable, Generic[S]):
             namesake = events.setdefault(name, row)
             if namesake.event != row.event:
                 raise DuplicateRow(
-                    f"{self._where(row)}: the row {namesake} gives its name to another event"
+                    f"{self._where(row)}: the row {namesake} has another event of the same name"
                 )
 
     def _check_paths(self) -> None:
@@ -327,7 +326,7 @@ class Table(Immutable, Generic[S]):
                     f"to state {readable(state_name(state))}"
                 )
             if state not in ending:
-                ends = listed([*map(state_name, self.final)]) or "there is none"
+                ends = listed([*map(state_name, self.final)]) or "the table has none"
                 raise DeadEnd(
                     f"{self._where()}: no row leads from state {readable(state_name(state))} "
                     f"to a final state ({ends})"
@@ -348,7 +347,7 @@ class Table(Immutable, Generic[S]):
         return tuple(dict.fromkeys(row.event for row in self.rows))
 
     def matrix(self) -> dict[tuple[S, AnyEvent], S | None]:
-        """Every state with every event: the state that follows, or None where it is refused."""
+        """Return, for every state with every event, the target, or None if the event is refused."""
         events = self.events
         cells: dict[tuple[S, AnyEvent], S | None] = {
             (state, event): None for state in self.states for event in events
@@ -357,12 +356,12 @@ class Table(Immutable, Generic[S]):
         return cells
 
     def reachable(self, start: S | None = None) -> tuple[S, ...]:
-        """The states that can be reached from `start` (default: the initial state), and itself."""
+        """Return `start` (default: the initial state) and the states that can be reached from it."""
         found = _reachable([self.initial if start is None else start], self.rows)
         return tuple(state for state in self.states if state in found)
 
     def paths(self, length: int) -> Iterator[tuple[Row[S], ...]]:
-        """All sequences of up to `length` rows out of the initial state, shortest first."""
+        """Yield all sequences of up to `length` rows from the initial state, shortest first."""
         leaving: dict[S, list[Row[S]]] = {}
         for row in self.rows:
             leaving.setdefault(row.source, []).append(row)

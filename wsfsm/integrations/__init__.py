@@ -1,3 +1,6 @@
-"""Glue for servers and frameworks; each module needs what it is called after."""
+"""Adapters of the core to servers, and the frames that they share.
+
+``frames`` needs the package ``websockets``, and ``uvicorn`` needs the extra ``uvicorn``.
+"""
 
 __all__: list[str] = []

@@ -1,8 +1,8 @@
-"""permessage-deflate (RFC 7692): agreeing on it, and inflating messages piece by piece.
+"""permessage-deflate (RFC 7692): the negotiation, and inflating messages piece by piece.
 
-The library ``websockets`` parses offers, answers them and compresses. Inflating is done by zlib
-directly, because the library inflates a frame at once, does not read on after a block with BFINAL=1,
-and does not notice that a message is cut off.
+The library ``websockets`` parses offers, answers them and compresses. This module inflates with zlib
+directly, because the library inflates a whole frame at once, does not go on after a block with BFINAL=1,
+and does not notice a truncated message.
 """
 
 import zlib
@@ -24,13 +24,13 @@ from wsfsm.server import BadHandshake
 __all__ = ["Inflater", "negotiate"]
 
 _INPUT: Final = 2**12
-"""Bytes given to zlib at a time: it copies those that it leaves."""
+"""Bytes passed to zlib at a time, because it copies those that it does not use."""
 
 _OUTPUT: Final = 2**16
 """Bytes taken from zlib at a time."""
 
 _BYTE_COST: Final = 32
-"""The cost of a byte of input, in bytes of output: blocks that are nothing but tables are slow."""
+"""The cost of a byte of input, in bytes of output, because blocks that have only tables are slow."""
 
 _CALL_COST: Final = 2**8
 _STREAM_COST: Final = 2**10
@@ -39,12 +39,13 @@ _EMPTY: Final = b"\x00\x00\x00\xff\xff"
 _TAIL: Final = _EMPTY[1:] + 64 * _EMPTY
 """The four bytes that a sender removes (RFC 7692 7.2.1), and empty blocks.
 
-The blocks change nothing where a block could begin. In the middle of one, even of one that begins
-with 286 lengths of codes, so many zeros and ones are output, an error or the end of the stream.
+Between two blocks, these bytes have no effect. In the middle of a block they give output, an error or the
+end of the stream, even in a block that begins with the lengths of 286 codes. So they show whether a
+message ends in the middle of a block.
 """
 
 _OFFER_SIZE: Final = 2**12
-"""Bytes of offers that are looked at; browsers send 42."""
+"""Bytes that the offers may have; browsers send 42."""
 
 _SETTINGS: Final = {"memLevel": 5}
 
@@ -52,15 +53,16 @@ _SETTINGS: Final = {"memLevel": 5}
 class Inflater:
     """Inflates the messages of a peer, in pieces of bounded size (RFC 7692 7.2.2).
 
-    For each message, call `begin`, then `feed` and, while `is_waiting`, `inflate` in turn, then
-    `finish`. A block with BFINAL=1 ends a stream (RFC 7692 7.2.3.4): the next byte begins another.
-    A peer that refers back beyond its window is refused, unless zlib happens to have the bytes.
+    For each message, call `begin`; then `feed`, each time followed by `inflate` while `is_waiting`; then
+    `finish`. A block with BFINAL=1 ends a stream, and the next byte begins another one (RFC 7692
+    7.2.3.4). If the peer refers back beyond its window, `inflate` raises, unless zlib still has the
+    bytes.
 
     Args:
-        extension: The parameters that were agreed on.
+        extension: The negotiated parameters.
 
     Attributes:
-        is_waiting: Whether there is input left, or output within zlib.
+        is_waiting: Whether `inflate` has more to do: input is left, or zlib has more output.
     """
 
     __slots__ = (
@@ -77,12 +79,12 @@ class Inflater:
     def __init__(self, extension: PerMessageDeflate) -> None:
         self._takeover = not extension.remote_no_context_takeover
         self._bits = -extension.remote_max_window_bits
-        # the library has made one, and does not need it
+        # reuse the one of the library, which does not need it
         self._stream: zlib._Decompress | None = getattr(extension, "decoder", None)
         self._data = b""
-        self._at = 0  # in the data
-        self._is_full = False  # the last piece was as long as it could be
-        self._is_empty = True  # the message, compressed
+        self._at = 0  # the place in the data
+        self._is_full = False  # whether the last piece had the greatest allowed size
+        self._is_empty = True  # whether the message has no compressed bytes yet
         self.is_waiting = False
 
     def begin(self) -> None:
@@ -92,7 +94,7 @@ class Inflater:
             self._stream = None
 
     def feed(self, data: bytes) -> None:
-        """Take compressed bytes, while not `is_waiting`.
+        """Add compressed bytes. Do this only if `is_waiting` is False.
 
         Args:
             data: At least one byte.
@@ -105,11 +107,12 @@ class Inflater:
         """Inflate a piece.
 
         Args:
-            room: How many bytes of output are allowed. Output without room for it is one byte: it
-                is looked for byte by byte of the input, so that an error behind it does not count.
+            room: Bytes of output that are allowed. If it is 0, the first byte of output is returned
+                anyway. The input is then read byte by byte, so that an error after that first byte is
+                not raised instead.
 
         Returns:
-            The output, possibly empty, and its cost in bytes.
+            The output, possibly empty, and the cost of the work in bytes.
 
         Raises:
             zlib.error: The input is not DEFLATE (RFC 1951).
@@ -136,49 +139,49 @@ class Inflater:
     def finish(self) -> None:
         """End a message.
 
-        A message may end with its stream, without the byte 00 of RFC 7692 7.2.3.4, and an empty
-        one may be without any byte: some senders make them so, and nothing is left open.
+        Two deviations are accepted, because some senders have them: a message may end with its stream,
+        without the byte 00 of RFC 7692 7.2.3.4, and an empty message may have no bytes at all.
 
         Raises:
-            zlib.error: The message is cut off.
+            zlib.error: The message is truncated.
         """
         self._data = b""
         stream = self._stream
         if stream is None or self._is_empty:
             return
         if stream.decompress(_TAIL, 1) or stream.eof:
-            raise zlib.error("a compressed message is cut off")
+            raise zlib.error("truncated compressed message")
 
 
 _Answer: TypeAlias = tuple[str | None, tuple[bool, bool, int, int] | None]
 
 
 def negotiate(offers: Sequence[bytes]) -> tuple[str | None, Sequence[Extension]]:
-    """Agree on extensions: the first offer of permessage-deflate that can be served (RFC 7692 7.1).
+    """Negotiate extensions: accept the first supported offer of permessage-deflate (RFC 7692 7.1).
 
     Args:
-        offers: Values of Sec-WebSocket-Extensions.
+        offers: Values of Sec-WebSocket-Extensions in the request.
 
     Returns:
-        The value of the header that answers, or None, and the extensions.
+        The value of Sec-WebSocket-Extensions in the response, or None, and the extensions.
 
     Raises:
-        BadHandshake: The offers are not a list of extensions (RFC 6455 9.1), or are of more than
-            4 KiB (status 431).
+        BadHandshake: The offers are not a list of extensions (RFC 6455 9.1), or have more than 4 KiB
+            (status 431).
     """
-    # empty elements of a list do not count (RFC 9110 5.6.1)
+    # empty elements of a list are ignored (RFC 9110 5.6.1)
     made = tuple(offer for offer in offers if offer.strip(b" \t,"))
     if not made:
         return None, []
     if sum(map(len, made)) > _OFFER_SIZE:
-        raise BadHandshake("Sec-WebSocket-Extensions is too long", status=431)
+        raise BadHandshake("Sec-WebSocket-Extensions must have at most 4 KiB", status=431)
     header, parameters = _answer(made)
     return header, [] if parameters is None else [PerMessageDeflate(*parameters, _SETTINGS)]
 
 
 @lru_cache(maxsize=64)
 def _answer(offers: tuple[bytes, ...]) -> _Answer:
-    """Answer offers: a header, and the parameters of an extension."""
+    """Answer offers with the value of a header and the parameters of an extension, or with None."""
     try:
         listed = [
             element
@@ -192,8 +195,8 @@ def _answer(offers: tuple[bytes, ...]) -> _Answer:
             continue
         try:
             answer, extension = _factory().process_request_params(parameters, [])
-            _prove(extension)
-        except Exception:  # noqa: BLE001, S112 - it cannot be served: the next one may be (RFC 7692 5.1)
+            _try_out(extension)
+        except Exception:  # noqa: BLE001, S112 - not supported, but the next offer may be (RFC 7692 5.1)
             continue
         agreed = (
             extension.remote_no_context_takeover,
@@ -207,12 +210,12 @@ def _answer(offers: tuple[bytes, ...]) -> _Answer:
 
 @lru_cache(maxsize=1)
 def _factory() -> ServerPerMessageDeflateFactory:
-    # windows of 4 KiB: what a connection takes matters more here than the last percent
+    # windows of 4 KiB, because memory matters more here than the last percent of compression
     return ServerPerMessageDeflateFactory(
         server_max_window_bits=12, client_max_window_bits=12, compress_settings=_SETTINGS
     )
 
 
-def _prove(extension: Extension) -> None:
-    """Compress something: versions of the library agree on windows that zlib refuses."""
-    extension.encode(Frame(Opcode.BINARY, b"proof"))
+def _try_out(extension: Extension) -> None:
+    """Compress something, because some versions of the library accept windows that zlib refuses."""
+    extension.encode(Frame(Opcode.BINARY, b"probe"))

@@ -1,4 +1,4 @@
-"""The events of a reader of frames."""
+"""The events that the frame reader returns."""
 
 from typing import TypeAlias
 
@@ -31,11 +31,12 @@ class Pong:
 
 @attrs.frozen
 class Close:
-    """A Close frame (RFC 6455 5.5.1); nothing is read after it.
+    """A Close frame (RFC 6455 5.5.1), after which nothing is read.
 
     Attributes:
-        code: A close code that may be in a frame (RFC 6455 7.4), or 1005 where the frame has none.
-        reason: At most 123 bytes of UTF-8.
+        code: A close code that is allowed in a frame (RFC 6455 7.4), or 1005 if the frame does not have
+            one.
+        reason: At most 123 bytes in UTF-8.
     """
 
     code: int
@@ -44,13 +45,13 @@ class Close:
 
 @attrs.frozen
 class Failure:
-    """Bytes that break the protocol or a limit; nothing is read after them (RFC 6455 7.1.7).
+    """Bytes that break the protocol or a limit, after which nothing is read (RFC 6455 7.1.7).
 
     Attributes:
-        code: Close code to answer with (RFC 6455 7.4.1): 1002 for a protocol error, 1007 for a text
+        code: Close code for the answer (RFC 6455 7.4.1): 1002 for a protocol error, 1007 for a text
             that is not UTF-8 or a compressed message that is not DEFLATE, 1009 for a message that
             is too big.
-        reason: A description, in at most 123 bytes of UTF-8.
+        reason: A description, at most 123 bytes in UTF-8.
     """
 
     code: int
@@ -58,4 +59,4 @@ class Failure:
 
 
 FrameEvent: TypeAlias = str | bytes | Ping | Pong | Close | Failure
-"""An event of a reader; a str or bytes is a whole message."""
+"""An event of the frame reader. A str or bytes is a whole message."""

@@ -1,9 +1,9 @@
-"""The reader of frames: bytes in, events out.
+"""The frame reader: bytes in, events out.
 
-It returns events in order, and does a bounded slice of work per call. A payload is unmasked, inflated
-and decoded piece by piece as it arrives, once; the result does not depend on how the bytes are cut.
-The plainest frame, a whole data message that is not compressed, takes a short way if all of it is
-there: nearly every frame is such a one.
+It returns events in order, and each call does a bounded slice of work. A payload is unmasked, inflated
+and decoded once, piece by piece, as it arrives. The result does not depend on how the bytes are cut. There
+is a fast path for uncompressed messages of one frame that have arrived completely, because nearly all
+frames are of that kind.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from typing import Final
 
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C if it can be
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C if available
 
 from wsfsm._closing import REASON_SIZE, code_fault
 from wsfsm.integrations._deflate import Inflater
@@ -39,28 +39,28 @@ _TWO_BYTES: Final = 126  # the length is in the next two bytes; 127: in the next
 _CONTROL_SIZE: Final = 125  # bytes that a control frame may have (RFC 6455 5.5)
 
 _SLICE: Final = 2**18
-"""The work of a call, in bytes that are unmasked, inflated and decoded."""
+"""The work of a call, in bytes to unmask, inflate and decode."""
 
 _FRAMES: Final = 64
-"""Frames that are a slice of work."""
+"""The number of frames that make a slice of work."""
 
 _DELIVERED: Final = 2**14
-"""Bytes of messages, returned, that are a slice of work: an application has to take them."""
+"""Bytes of returned messages that make a slice of work, because an application has to take them."""
 
 _FRAME_COST: Final = _SLICE // _FRAMES
 _DELIVERY_COST: Final = _SLICE // _DELIVERED
 _SHORTEST: Final = 6  # bytes of the shortest frame
 _LONG: Final = _DELIVERED + _SHORTEST
 _TURNS: Final = (None,) * _FRAMES
-_PIECE: Final = 2**16  # bytes that are unmasked at a time
+_PIECE: Final = 2**16  # bytes to unmask at a time
 
 
 class _Failed(Exception):
-    """The stream of frames has failed.
+    """The bytes break the protocol or a limit.
 
     Args:
-        code: The code of the `Failure`.
-        reason: Its reason.
+        code: Code of the `Failure`.
+        reason: Reason of the `Failure`.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -73,13 +73,13 @@ class FrameReader:
     """Reads the frames of a client.
 
     Args:
-        extensions: The extensions that were agreed on: none, or permessage-deflate.
+        extensions: The negotiated extensions: none, or permessage-deflate.
         max_size: Bytes that a message may have, all frames together and decompressed, or None.
 
     Attributes:
         has_more: Whether another `read` would make progress without more bytes.
-        stopped: Whether a `Close` or a `Failure` was returned: nothing more is read, and further
-            bytes are discarded (RFC 6455 1.4, 7.1.7).
+        stopped: Whether a `Close` or a `Failure` was returned. Further bytes are discarded (RFC 6455
+            1.4, 7.1.7).
     """
 
     __slots__ = (
@@ -105,23 +105,23 @@ class FrameReader:
         self._inflater = _make_inflater(extensions)
         self._max_size = maxsize if max_size is None else max_size
         self._short_size = min(self._max_size, 2**16 - 1)
-        self._work = 0  # left of the slice
-        # bytes that were not read, from a place on, and those that have arrived since
+        self._work = 0  # the rest of the slice
+        # bytes of which those from _at on are not read yet, and bytes that have arrived since
         self._rest = b""
         self._at = 0
         self._later = bytearray()
         self._message: Payload | None = None
-        # the data frame
+        # the current data frame
         self._in_frame = False
-        self._is_last = False  # of the message
-        self._left = 0  # of the payload
-        self._mask = b""  # of the next byte and those after it
+        self._is_last = False  # whether it is the last frame of the message
+        self._left = 0  # bytes of its payload that are not read yet
+        self._mask = b""  # the mask, rotated to the next byte
 
-    def read(self, data: bytes = b"") -> list[FrameEvent]:  # noqa: C901, PLR0912 - calls cost more
+    def read(self, data: bytes = b"") -> list[FrameEvent]:  # noqa: C901, PLR0912 - calls would be slower
         """Take bytes from the peer, and return the next events, in order.
 
         A call does a slice of work: about 64 frames, or 16 KiB of messages, or 256 KiB to unmask,
-        inflate and decode. `has_more` is true where that was not all.
+        inflate and decode. If there is more to do, `has_more` is True.
 
         Args:
             data: The bytes, possibly none.
@@ -135,7 +135,7 @@ class FrameReader:
         try:
             while True:
                 if self._message is None:
-                    # plain frames, as many as there are: _read_on is for all else, errors too
+                    # the fast path, for as many frames as possible; _read_on does the rest, errors too
                     start, count, end = at, len(events), len(data)
                     most = self._short_size
                     stop = at + _DELIVERED if end - at > _LONG else end - _SHORTEST
@@ -175,19 +175,19 @@ class FrameReader:
         except UnicodeDecodeError as error:
             self._stop(events, Failure(1007, error.reason))
         except zlib.error as error:
-            # the code of a text that is not UTF-8: it must not matter which of the two is seen first
+            # the same code as for text that is not UTF-8, so that the order of the checks does not matter
             self._stop(events, Failure(1007, str(error)[:REASON_SIZE]))
         return events
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the peer for later calls of `read`."""
+        """Keep bytes from the peer for later calls of `read`."""
         if data and not self.stopped:
             self._later += data
             self.has_more = True
 
     def _join(self, data: bytes) -> tuple[bytes, int]:
-        """Return the bytes that were not read, with these, and the place where they begin."""
-        if self.has_more:  # there may be megabytes of them: copied once, when these are needed
+        """Join the bytes that were not read yet with new ones; return them, and the place to read from."""
+        if self.has_more:  # there may be megabytes, which _has copies only once
             self._later += data
             return self._rest, self._at
         return self._rest[self._at :] + data, 0
@@ -202,7 +202,8 @@ class FrameReader:
         """Read frames of all kinds.
 
         Returns:
-            Whether the next thing to read is a frame between messages; otherwise the call is over.
+            Whether the fast path may go on, because the reader is between messages; otherwise the call
+            is over.
         """
         while self._step(events):
             if self.stopped:
@@ -212,7 +213,7 @@ class FrameReader:
         return False
 
     def _step(self, events: list[FrameEvent]) -> bool:
-        """Do the next piece of work, if its bytes are there and the slice is not over."""
+        """Do the next piece of work, if its bytes have arrived and the slice is not used up."""
         message = self._message
         if message is None or not self._in_frame:
             return self._read_head(events)
@@ -233,17 +234,17 @@ class FrameReader:
         return self.has_more
 
     def _has(self, size: int) -> bool:
-        """Whether there are so many bytes to read."""
+        """Check whether at least this many bytes are unread."""
         if len(self._rest) - self._at >= size:
             return True
-        # the rest is short: many bytes that have been read are not held for it
+        # copy the short rest, to free the memory of the bytes before it
         self._rest = self._rest[self._at :] + self._later
         self._at, self._later = 0, bytearray()
         self.has_more = False
         return len(self._rest) >= size
 
     def _read_head(self, events: list[FrameEvent]) -> bool:
-        """Read the head of a data frame, or the whole of a control frame."""
+        """Read the head of a data frame, or a whole control frame."""
         if not self._has(2):
             return False
         first, second = self._rest[self._at], self._rest[self._at + 1]
@@ -278,7 +279,7 @@ class FrameReader:
             raise _Failed(1002, "invalid opcode")
         if second < _MASKED:
             raise _Failed(1002, "incorrect masking")
-        # RFC 7692 6: only the first frame of a message says that it is compressed
+        # RFC 7692 6: only the first frame of a message has the mark of compression
         legal = _RSV1 if self._inflater is not None and _CONT < opcode < _CLOSE else 0
         if first & _RESERVED & ~legal:
             raise _Failed(1002, "reserved bits must be 0")
@@ -288,11 +289,15 @@ class FrameReader:
             if second - _MASKED > _CONTROL_SIZE:
                 raise _Failed(1002, "control frame too long")
         elif (opcode == _CONT) != (self._message is not None):
-            wanted = "a new message" if opcode == _CONT else "a continuation"
-            raise _Failed(1002, f"{wanted} is expected")
+            raise _Failed(
+                1002,
+                "continuation frame without a message to continue"
+                if opcode == _CONT
+                else "new message before the end of a fragmented one",
+            )
 
     def _check_size(self, first: int, length: int) -> None:
-        """Check the size that a message has with a frame, if that can be known from its head."""
+        """Check the size of a message after this frame, as far as the head shows it."""
         message = self._message
         if message is None:
             known = 0 if first & _RSV1 else length
@@ -326,7 +331,7 @@ class FrameReader:
         elif opcode == _PONG:
             events.append(Pong(payload))
         else:
-            # legal in the middle of a message, as every control frame (RFC 6455 5.4)
+            # allowed in the middle of a message, like every control frame (RFC 6455 5.4)
             self._stop(events, _read_close(payload))
 
     def _unmask(self, message: Payload) -> None:
@@ -345,7 +350,7 @@ class FrameReader:
             message.inflater.feed(piece)
 
     def _inflate(self, message: Payload, inflater: Inflater) -> None:
-        """Inflate a piece of what was unmasked."""
+        """Inflate a piece of the unmasked payload."""
         room = self._max_size - message.size
         piece, cost = inflater.inflate(room)
         self._work -= cost
@@ -356,7 +361,7 @@ class FrameReader:
             message.add(piece)
 
     def _too_big(self) -> _Failed:
-        return _Failed(1009, f"a message has at most {self._max_size} bytes")
+        return _Failed(1009, f"message too big, the limit is {self._max_size} bytes")
 
 
 def _make_inflater(extensions: Sequence[Extension]) -> Inflater | None:
@@ -372,7 +377,7 @@ def _long_length(data: bytes) -> int:
     """Read a length of two or eight bytes (RFC 6455 5.2)."""
     length = int.from_bytes(data, "big")
     if not (_TWO_BYTES if len(data) == 2 else 2**16) <= length < 2**63:
-        raise _Failed(1002, "a length is not in the fewest bytes")
+        raise _Failed(1002, "length not minimally encoded")
     return length
 
 

@@ -1,7 +1,7 @@
 """Frames (RFC 6455 5) and their compression (RFC 7692): bytes in, events out, and back.
 
-A `FrameReader` makes events of bytes, `data_frame` and `control_frame` make bytes of what the core
-commands, and `negotiate` agrees on permessage-deflate.
+`FrameReader` turns bytes into events, `data_frame` and `control_frame` turn commands of the core into
+bytes, and `negotiate` negotiates permessage-deflate.
 """
 
 from collections.abc import Sequence
@@ -31,17 +31,17 @@ _FIN: Final = 0x80
 _TEXT: Final = _FIN | Opcode.TEXT
 _BINARY: Final = _FIN | Opcode.BINARY
 _CONTROL_SIZE: Final = 125
-_TWO_BYTES: Final = 126  # the length is in the next two bytes, or ...
-_EIGHT_BYTES: Final = 127
+_TWO_BYTES: Final = 126  # the length is in the next two bytes
+_EIGHT_BYTES: Final = 127  # the length is in the next eight bytes
 
 
-def data_frame(payload: bytes, text: bool, extensions: Sequence[Extension] = ()) -> bytes:  # noqa: FBT001 - twice as fast as by name
-    """Make a data message of one frame, ready to be written.
+def data_frame(payload: bytes, text: bool, extensions: Sequence[Extension] = ()) -> bytes:  # noqa: FBT001 - twice as fast as a keyword
+    """Encode a data message as one frame, ready to write.
 
     Args:
         payload: The payload; a text in UTF-8.
-        text: Whether it is a text.
-        extensions: The extensions that were agreed on.
+        text: Whether the message is a text.
+        extensions: The negotiated extensions.
     """
     if extensions:
         opcode = Opcode.TEXT if text else Opcode.BINARY
@@ -55,17 +55,17 @@ def data_frame(payload: bytes, text: bool, extensions: Sequence[Extension] = ())
 
 
 def control_frame(command: SendPing | SendPong | SendClose) -> bytes:
-    """Make a control frame, ready to be written.
+    """Encode a control frame, ready to write.
 
     Raises:
-        ValueError: Its payload has more than 125 bytes (RFC 6455 5.5).
+        ValueError: The payload has more than 125 bytes (RFC 6455 5.5).
     """
     match command:
         case SendPing(payload):
             opcode = Opcode.PING
         case SendPong(payload):
             opcode = Opcode.PONG
-        case SendClose(1005):  # no code at all
+        case SendClose(1005):  # without a code
             opcode, payload = Opcode.CLOSE, b""
         case _:
             opcode = Opcode.CLOSE

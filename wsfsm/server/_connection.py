@@ -1,4 +1,4 @@
-"""One WebSocket, as a server sees it: `ServerConnection`."""
+"""The protocol core for one connection: `ServerConnection`."""
 
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
@@ -21,33 +21,35 @@ __all__ = ["ServerConnection"]
 
 
 class ServerConnection:
-    """One WebSocket, as a server sees it.
+    """One WebSocket of a server, without I/O.
 
-    Methods called ``receive_...`` and `connection_lost` are for what the peer does; `send`,
-    `application_returned` and `application_raised` for what the application does; `shutdown`,
-    `timeout` and `failed` for what the server does. All return the commands that follow.
+    Call a method for each event, and carry out the commands that it returns:
+
+    - events of the peer: ``receive_...`` and `connection_lost`;
+    - events of the application: `send`, `application_returned` and `application_raised`;
+    - events of the server: `shutdown`, `timeout` and `failed`.
 
     Args:
         policies: The server's choices.
 
     Attributes:
-        handshake: The request for a WebSocket; None before it was received.
+        handshake: The request for a WebSocket; None before it is received.
 
     Raises:
-        IllegalTransition: Out of any method: this cannot happen in this state. From `send`, the
-            application is to blame; from the others, the server is.
+        IllegalTransition: The event is not allowed in this state. Each method can raise this. From
+            `send` it is a mistake of the application, from the other methods one of the server.
     """
 
     __slots__ = ("_data", "_node", "handshake")
 
-    def __init__(self, policies: Policies = Policies()) -> None:  # noqa: B008 - it is frozen
+    def __init__(self, policies: Policies = Policies()) -> None:  # noqa: B008 - it is immutable
         self.handshake: Handshake | None = None
         self._node: Node[ServerState] = SERVER.initial
         self._data = ConnectionData(policies)
 
     @property
     def policies(self) -> Policies:
-        """The server's choices; they may be changed, for what is decided from then on."""
+        """The server's choices. You may replace them; this affects only later decisions."""
         return self._data.policies
 
     @policies.setter
@@ -61,7 +63,7 @@ class ServerConnection:
 
     @property
     def is_over(self) -> bool:
-        """Whether the application has been given its disconnect, taken or not."""
+        """Whether the disconnect is ready for the application, or was delivered already."""
         return self._data.is_over
 
     @property
@@ -77,12 +79,12 @@ class ServerConnection:
         headers: Iterable[tuple[bytes, bytes]],
         http_version: str = "1.1",
     ) -> list[Command]:
-        """Take the request for a WebSocket (RFC 6455 4.2.1); a bad one is refused.
+        """Receive the request for a WebSocket (RFC 6455 4.2.1). A bad request is refused.
 
         Args:
-            method: Its method.
-            headers: Its headers; names in any case.
-            http_version: Its HTTP version.
+            method: Method of the request.
+            headers: Headers of the request; names in any case.
+            http_version: HTTP version of the request.
         """
         try:
             self.handshake = read_handshake(method, headers, http_version)
@@ -91,17 +93,18 @@ class ServerConnection:
         return self._take(_COLUMNS[events.REQUEST])
 
     def receive_bad_request(self, error: BadHandshake) -> list[Command]:
-        """Take bytes that are not a request for a WebSocket, or not even HTTP.
+        """Receive bytes that are not a request for a WebSocket, or not HTTP at all.
 
         Args:
-            error: What is wrong, with the response to give (RFC 6455 4.2.2).
+            error: The mistake and the response to it (RFC 6455 4.2.2).
         """
         return self._take(_COLUMNS[events.BAD_REQUEST], error)
 
     def receive_early_data(self, data: bytes) -> list[Command]:
-        """Take bytes behind the request, before the command ReadFrames.
+        """Receive bytes that follow the request, before the command ReadFrames.
 
-        They are held until then, up to the limit of the policies (RFC 6455 4.1: a client waits).
+        They are held until then, up to the limit of the policies. A client should not send any,
+        because it must wait for the answer to its handshake (RFC 6455 4.1).
 
         Args:
             data: The bytes.
@@ -110,61 +113,61 @@ class ServerConnection:
         return self._take(_COLUMNS[events.EARLY_DATA if fits else events.EARLY_DATA_OVERFLOW], data)
 
     def receive_message(self, data: str | bytes) -> list[Command]:
-        """Take a whole message, of one frame or more (RFC 6455 5.4, 5.6).
+        """Receive a whole message, of one frame or several (RFC 6455 5.4, 5.6).
 
         Args:
-            data: A str for a text, or bytes.
+            data: A str for a text message, bytes for a binary message.
         """
         return self._take(_DATA, data)
 
     def receive_ping(self, payload: bytes) -> list[Command]:
-        """Take a Ping frame (RFC 6455 5.5.2).
+        """Receive a Ping frame (RFC 6455 5.5.2).
 
         Args:
-            payload: Its payload, of at most 125 bytes.
+            payload: Payload of the frame, at most 125 bytes.
         """
         return self._take(_COLUMNS[events.PING], payload)
 
     def receive_pong(self, payload: bytes) -> list[Command]:
-        """Take a Pong frame (RFC 6455 5.5.3).
+        """Receive a Pong frame (RFC 6455 5.5.3).
 
         Args:
-            payload: Its payload, of at most 125 bytes.
+            payload: Payload of the frame, at most 125 bytes.
         """
         awaited = self._data.is_awaited(payload)
         return self._take(_COLUMNS[events.PONG if awaited else events.UNSOLICITED_PONG])
 
     def receive_close(self, code: int = 1005, reason: str = "") -> list[Command]:
-        """Take a Close frame (RFC 6455 5.5.1).
+        """Receive a Close frame (RFC 6455 5.5.1).
 
         Args:
-            code: Its code, one that may be in a frame, which the reader of frames checks. 1005 if
-                it has none (RFC 6455 7.1.5).
-            reason: Its reason, of at most 123 bytes in UTF-8.
+            code: Close code, or 1005 if the frame does not have one (RFC 6455 7.1.5). The frame
+                reader must check that the code is allowed in a frame.
+            reason: Close reason, at most 123 bytes in UTF-8.
         """
         return self._take(_COLUMNS[events.CLOSE_FRAME], Close(code, reason))
 
     def receive_error(self, code: int, reason: str = "") -> list[Command]:
-        """Take an error of the peer: bytes that break the protocol or a limit (RFC 6455 7.1.7).
+        """Receive bytes that break the protocol or a limit, and fail the connection (RFC 6455 7.1.7).
 
         Args:
-            code: Close code to answer with: 1002 for a protocol error, 1007 for text that is not
+            code: Close code for the answer: 1002 for a protocol error, 1007 for text that is not
                 UTF-8, 1009 for a message that is too big.
-            reason: A description, in at most 123 bytes of UTF-8.
+            reason: A description, at most 123 bytes in UTF-8.
         """
         return self._take(_COLUMNS[events.PROTOCOL_ERROR], Close(code, reason))
 
     def receive_eof(self) -> list[Command]:
-        """Take the end of the stream, FIN: the peer has closed its side (RFC 6455 7.1.5)."""
+        """Receive the end of the stream (FIN): the peer has closed its side (RFC 6455 7.1.5)."""
         return self._take(_COLUMNS[events.EOF])
 
     def connection_lost(self, *, unread: bool = False) -> list[Command]:
-        """Take the loss of the transport, for any reason. Nothing can be sent any more.
+        """Report that the transport is gone, for any reason. Nothing can be sent any more.
 
         Args:
-            unread: Whether there are frames that arrived before and that you have not passed on
-                yet, because `should_read` is False. Pass them on when it is True again, and call
-                `receive_eof` after the last of them.
+            unread: Whether frames arrived before that you have not passed on yet, because
+                `should_read` is False. Pass them on when it is True again, and call `receive_eof`
+                after the last one.
         """
         return self._take(_COLUMNS[events.LOST_UNREAD if unread else events.LOST])
 
@@ -174,22 +177,22 @@ class ServerConnection:
         """Take a message of the application.
 
         Args:
-            message: The argument of its ``send()``, of any type.
+            message: The argument of the application's ``send()``, of any type.
 
         Raises:
-            MalformedMessage: It is not a message, or holds what cannot go on the wire. Nothing
-                has changed.
-            IllegalTransition: It must not be sent now. Nothing has changed.
+            MalformedMessage: The argument is not a message, or has a value that cannot go on the
+                wire. Nothing has changed.
+            IllegalTransition: The message is not allowed now. Nothing has changed.
             ClientDisconnected: The connection is over.
         """
-        # nearly all messages: data, of the right type
+        # a short cut for nearly all messages: data of the right type
         if type(message) is dict and message.get("type") == Send.type:
             text, data = message.get("text"), message.get("bytes")
             if type(text) is str and data is None:
                 try:
                     return self._take(_SEND, commands.SendText(text.encode()))
                 except UnicodeEncodeError:
-                    pass  # reported below, with all that is malformed
+                    pass  # reported below, like other malformed messages
             elif type(data) is bytes and text is None:
                 return self._take(_SEND, commands.SendBytes(data))
         try:
@@ -201,14 +204,14 @@ class ServerConnection:
         return self._take(_COLUMNS[self._event(record)], record)
 
     def application_returned(self) -> list[Command]:
-        """Take the return of the application."""
+        """Report that the application has returned."""
         return self._take(_COLUMNS[events.RETURNED[self.policies.on_return]])
 
     def application_raised(self, exception: BaseException) -> list[Command]:
-        """Take an exception of the application (ASGI specification, Error Handling).
+        """Report that the application has raised (ASGI specification, Error Handling).
 
         Args:
-            exception: The exception, alone or in groups.
+            exception: The exception, or an exception group.
         """
         own = self._is_own(exception)
         event = (
@@ -219,22 +222,22 @@ class ServerConnection:
     # Events of the server
 
     def shutdown(self) -> list[Command]:
-        """Take a stop of the server; any number of times, in any state."""
+        """Report that the server stops. You may call this several times, in any state."""
         return self._take(_COLUMNS[events.SHUTDOWN])
 
     def timeout(
         self, timer: Timer, *, sending: bool = False, receiving: bool = False
     ) -> list[Command]:
-        """Take a timer that has fired, that is, was started and not stopped.
+        """Report that a timer has fired, that is, it was started and not stopped.
 
-        The two facts matter for `Timer.PONG` and `Timer.CLOSE`, which are about a peer that makes
-        no progress.
+        `sending` and `receiving` matter only for `Timer.PONG` and `Timer.CLOSE`, which fire when the
+        peer does not make progress.
 
         Args:
-            timer: Which one.
+            timer: The timer.
             sending: Whether our Ping or Close waited behind other data when the timer was
                 started, and the peer has taken some of it since.
-            receiving: Whether bytes of the peer have arrived since then; for `Timer.CLOSE`, of
+            receiving: Whether bytes of the peer have arrived since then; for `Timer.CLOSE`, bytes of
                 a frame that is not complete yet.
         """
         awaits = self.policies.ping_timeout is not None
@@ -249,14 +252,14 @@ class ServerConnection:
         return self._take(_COLUMNS[event])
 
     def failed(self, exception: BaseException, *, answered: bool) -> list[Command]:
-        """Take a failure of the server itself, for example while it did a command.
+        """Report a failure of the server itself, for example while it carried out a command.
 
-        Commands that are not done yet are to be forgotten.
+        Discard all commands that you have not carried out yet.
 
         Args:
             exception: The error, which is logged.
-            answered: Whether it is too late for an HTTP response: a part of one was written, the
-                transport was closed, or another failure was passed on before.
+            answered: Whether it is too late for an HTTP response, because a part of one was written,
+                the transport was closed, or another failure was reported before.
         """
         event = events.FAILED["answered" if answered else "unanswered"]
         return self._take(_COLUMNS[event], exception)
@@ -270,15 +273,15 @@ class ServerConnection:
 
     @property
     def should_read(self) -> bool:
-        """Whether to read from the peer: not while too much waits for the application."""
+        """Whether to read from the peer. False while too much data waits for the application."""
         return not self._data.full
 
     def next_message(self) -> Message | None:
         """Take the next message for the application.
 
         Returns:
-            The message, or None: there is none yet. The last one, ``websocket.disconnect``, is
-            given again and again.
+            The message, or None if there is no message yet. The last message,
+            ``websocket.disconnect``, is returned by every later call too.
         """
         return self._data.next_message()
 
@@ -293,11 +296,11 @@ class ServerConnection:
 
     def _checked(self, message: Message) -> Sendable:
         if self._node not in _WRITES_CLOSE and type_of(message, MESSAGES) == Close.type:
-            return Close()  # neither its code nor its reason goes on the wire
+            return Close()  # its code and reason need no check, because they do not go on the wire
         offered = self.handshake.subprotocols if self.handshake else ()
         record = outgoing(message, offered, mend=self.policies.wrong_accept == "mend")
         if isinstance(record, ResponseBody) and (text := self._data.check_content_length(record)):
-            raise MalformedMessage(f'{record.type}: "body": {text}', key="body", message=message)
+            raise MalformedMessage(f'{record.type}: "body" {text}', key="body", message=message)
         return record
 
     def _event(self, record: Sendable) -> AnyEvent:
@@ -308,15 +311,15 @@ class ServerConnection:
         return record.type
 
     def _is_own(self, exception: BaseException) -> bool:
-        """Whether it is nothing but our own ClientDisconnected, also out of task groups."""
+        """Check whether an exception is our own ClientDisconnected, or a group of nothing else."""
 
         def ours(exc: BaseException | None) -> bool:
-            if type(exc).__name__ == "WebSocketDisconnect":  # frameworks raise theirs out of ours
+            if type(exc).__name__ == "WebSocketDisconnect":  # frameworks raise theirs from ours
                 exc = exc.__cause__ or exc.__context__  # type: ignore[union-attr]
             token = self._data.token
             return isinstance(exc, ClientDisconnected) and exc.origin is token is not None
 
-        # not by split(): a group of the application's own may refuse to be divided
+        # not by split(), because the application's own class of groups may not support it
         if isinstance(exception, BaseExceptionGroup):
             return all(map(self._is_own, exception.exceptions))
         return ours(exception)

@@ -1,4 +1,4 @@
-"""The client's opening handshake, as RFC 6455 4.2.1 wants it."""
+"""The client's opening handshake and its checks (RFC 6455 4.2.1)."""
 
 import binascii
 import re
@@ -11,14 +11,14 @@ import attrs
 __all__ = ["BadHandshake", "Handshake", "read_handshake"]
 
 TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""A token (RFC 9110 5.6.2): a method, the name of a header, a subprotocol."""
+"""A token (RFC 9110 5.6.2), for example a method, the name of a header or a subprotocol."""
 
 _HTTP_VERSION: Final = re.compile(r"1\.[1-9]|[2-9](\.\d)?")
 
 
 @attrs.frozen
 class Handshake:
-    """A handshake that is in order.
+    """A valid handshake.
 
     Attributes:
         key: Value of Sec-WebSocket-Key.
@@ -30,7 +30,7 @@ class Handshake:
 
 
 class BadHandshake(ValueError):
-    """A request that cannot become a WebSocket; the text says why.
+    """A request cannot become a WebSocket; the text says why, and is the body of the response.
 
     Attributes:
         status: Status code of the HTTP response.
@@ -52,33 +52,33 @@ def read_handshake(
 
     Args:
         method: Method of the request.
-        headers: Its headers; names in any case, values as they came.
-        http_version: Its HTTP version, such as ``"1.1"``.
+        headers: Headers of the request; names in any case, values unchanged.
+        http_version: HTTP version of the request, for example ``"1.1"``.
 
     Raises:
-        BadHandshake: It is not one; the exception has the response to give (RFC 6455 4.2.2,
-            4.4).
+        BadHandshake: The request is not a valid handshake; the exception has the response to it
+            (RFC 6455 4.2.2, 4.4).
     """
     fields: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         fields.setdefault(name.lower(), []).append(value.strip(b" \t"))
     if method not in (b"GET", "GET"):
         raise BadHandshake(
-            "A WebSocket is asked for by GET", status=405, headers=((b"allow", b"GET"),)
+            "WebSocket handshakes must use GET", status=405, headers=((b"allow", b"GET"),)
         )
     if not _HTTP_VERSION.fullmatch(http_version):
-        raise BadHandshake("A WebSocket is asked for by HTTP/1.1 or later")
+        raise BadHandshake("WebSocket handshakes must use HTTP/1.1 or later")
     if len(fields.get(b"host", [])) != 1:
-        raise BadHandshake("There must be one Host header")
+        raise BadHandshake("WebSocket handshakes must have exactly one Host header")
     _check_upgrade(fields)
-    # RFC 6455 knows no body in a handshake, and what follows the head would be read as frames
+    # RFC 6455 does not define a body of a handshake; it would be read as frames
     if fields.get(b"content-length", [b"0"]) != [b"0"] or b"transfer-encoding" in fields:
-        raise BadHandshake("A request for a WebSocket has no body")
+        raise BadHandshake("WebSocket handshakes must not have a body")
     return Handshake(_key(fields), tuple(_subprotocols(fields)))
 
 
 def _elements(fields: dict[bytes, list[bytes]], name: bytes) -> list[bytes]:
-    """The elements of a header that is a list; empty ones do not count (RFC 9110 5.6.1)."""
+    """Return the elements of a header that is a list, without empty ones (RFC 9110 5.6.1)."""
     elements = b",".join(fields.get(name, [])).split(b",")
     return [stripped for element in elements if (stripped := element.strip(b" \t"))]
 
@@ -86,21 +86,23 @@ def _elements(fields: dict[bytes, list[bytes]], name: bytes) -> list[bytes]:
 def _check_upgrade(fields: dict[bytes, list[bytes]]) -> None:
     upgrade = [element.lower() for element in _elements(fields, b"upgrade")]
     connection = [element.lower() for element in _elements(fields, b"connection")]
-    # RFC 9110 15.5.22, 7.8: the response names the protocol, and in Connection that it does
-    ours = ((b"upgrade", b"websocket"), (b"connection", b"upgrade"))
+    # RFC 9110 15.5.22, 7.8: a response with 426 names the required protocol in these headers
+    required = ((b"upgrade", b"websocket"), (b"connection", b"upgrade"))
     if b"websocket" not in upgrade or b"upgrade" not in connection:
         raise BadHandshake(
-            "A WebSocket is asked for by Upgrade: websocket and Connection: Upgrade",
+            "WebSocket handshakes must have the headers Upgrade: websocket and Connection: Upgrade",
             status=426,
-            headers=ours,
+            headers=required,
         )
     version = fields.get(b"sec-websocket-version", [])
     if version != [b"13"]:
-        # RFC 6455 4.4: the versions that are understood, whatever was asked for
+        # RFC 6455 4.4: the response lists the supported versions
         raise BadHandshake(
-            "The Sec-WebSocket-Version that is understood here is 13",
+            "Unsupported Sec-WebSocket-Version; this server supports version 13"
+            if len(version) == 1
+            else "WebSocket handshakes must have exactly one Sec-WebSocket-Version, 13",
             status=426 if len(version) == 1 else 400,
-            headers=((b"sec-websocket-version", b"13"), *(ours if len(version) == 1 else ())),
+            headers=((b"sec-websocket-version", b"13"), *(required if len(version) == 1 else ())),
         )
 
 
@@ -111,12 +113,14 @@ def _key(fields: dict[bytes, list[bytes]]) -> bytes:
     except binascii.Error:
         lengths = []
     if lengths != [16]:
-        raise BadHandshake("There must be one Sec-WebSocket-Key: 16 bytes in base64")
+        raise BadHandshake(
+            "WebSocket handshakes must have exactly one Sec-WebSocket-Key of 16 bytes in base64"
+        )
     return keys[0]
 
 
 def _subprotocols(fields: dict[bytes, list[bytes]]) -> list[str]:
     offered = _elements(fields, b"sec-websocket-protocol")
     if not all(map(TOKEN.fullmatch, offered)):
-        raise BadHandshake("The elements of Sec-WebSocket-Protocol are tokens")
+        raise BadHandshake("The subprotocols in Sec-WebSocket-Protocol must be tokens")
     return [element.decode("ascii") for element in offered]

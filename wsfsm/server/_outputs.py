@@ -1,7 +1,7 @@
-"""How the outputs of the server machine become commands, and the data that this needs.
+"""The handlers that turn outputs of the server machine into commands, and their data.
 
-`ConnectionData` is the extended state of a connection: the messages that wait for the application,
-and the facts that one output leaves for a later one.
+`ConnectionData` is the extended state of a connection: the messages that wait for the application, and
+the data that one output leaves for a later one.
 """
 
 from collections import deque
@@ -32,15 +32,17 @@ from wsfsm.types import Message
 
 __all__ = ["ConnectionData", "OutputHandler"]
 
-_MESSAGE_COST: Final = 100  # bytes that a message takes beside its payload, roughly
+_MESSAGE_COST: Final = (
+    100  # bytes of memory that a message takes in addition to its payload, roughly
+)
 _BODILESS: Final = frozenset({204, 205, 304})  # RFC 9110 15.3.5, 15.3.6, 15.4.5
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 _NO_CLOSE: Final = Close(1006)  # RFC 6455 7.1.5
-_NO_HEAD: Final = ResponseStart(403)  # of nothing that is ever sent
+_NO_HEAD: Final = ResponseStart(403)  # a placeholder, which is never sent
 
 
 OutputHandler: TypeAlias = Callable[["ConnectionData", Any], Command | None]
-"""Handles an output: updates the connection, and returns the command to do, if there is one."""
+"""A function that handles an output: it updates the connection, and returns a command or None."""
 
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -73,7 +75,7 @@ def _start(timer: Timer) -> OutputHandler:
 
 def _close_with(code: int, reason: str = "") -> OutputHandler:
     close = Close(code, reason)
-    return lambda own, _: own._send_close(close)  # noqa: SLF001 - a part of it
+    return lambda own, _: own._send_close(close)  # noqa: SLF001 - it is one of the handlers
 
 
 class ConnectionData:
@@ -84,18 +86,18 @@ class ConnectionData:
 
     Attributes:
         policies: The server's choices.
-        full: Whether too much waits for the application.
-        token: What its exceptions can be known by, without the connection.
+        full: Whether too much data waits for the application.
+        token: Marks the exceptions of this connection, without a reference to it.
     """
 
     __slots__ = (
         "_awaited",
         "_ending",
+        "_has_reason",
         "_head",
         "_held",
         "_inbox",
         "_last",
-        "_reasoned",
         "_remaining",
         "_size",
         "full",
@@ -106,10 +108,10 @@ class ConnectionData:
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
         self._inbox: deque[Message] = deque()
-        self._size = 0  # of what waits in the inbox
+        self._size = 0  # of the messages in the inbox
         self.full = False
         self._ending: Close | None = None  # the Close frame that decided the end
-        self._reasoned = False  # whether that has a reason, be it an empty one
+        self._has_reason = False  # whether the disconnect has a reason, possibly an empty one
         self._last: Message | None = None  # websocket.disconnect
         self._held = b""
         self._head = _NO_HEAD  # of a denial response
@@ -124,16 +126,16 @@ class ConnectionData:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is a last message."""
+        """Whether the disconnect is ready for the application, or was delivered already."""
         return self._last is not None
 
     @property
     def ending(self) -> Close:
-        """The close code and reason with which the connection ended, so far as is known."""
+        """The close code and reason with which the connection ended; 1006 before its end."""
         return self._ending or _NO_CLOSE
 
     def next_message(self) -> Message | None:
-        """The next message for the application, the last one again and again, or None."""
+        """Take the next message for the application, or None. The disconnect is never used up."""
         if self._inbox:
             message = self._inbox.popleft()
             self._size -= _MESSAGE_COST + len(message.get("text") or message.get("bytes") or b"")
@@ -143,20 +145,21 @@ class ConnectionData:
         return None if self._last is None else dict(self._last)
 
     def fits_early(self, data: bytes) -> bool:
-        """Whether there is room for more early data."""
+        """Check whether there is room for more early data."""
         return len(self._held) + len(data) <= self.policies.max_early_data
 
     def is_awaited(self, pong: bytes) -> bool:
-        """Whether it answers our last Ping."""
+        """Check whether a Pong answers our last Ping."""
         return pong == self._awaited
 
     def check_content_length(self, part: ResponseBody) -> str:
-        """How a part of a denial response contradicts the response's content-length, or ""."""
+        """Explain how a part of a denial response contradicts its content-length, or return ""."""
         left = self._remaining
         size = len(part.body)
         if left is None or size == left or (size < left and part.more_body):
             return ""
-        return f"{left} bytes are left of the content-length, got {size}"
+        which = "at most" if part.more_body else "exactly"
+        return f"must have a size of {which} {left}, the rest of the content-length, got {size}"
 
     # Handlers of the outputs
 
@@ -176,15 +179,15 @@ class ConnectionData:
     def _disconnect(self, _: object) -> None:
         ended = self.ending
         self._last = {"type": Disconnect.type, "code": ended.code}
-        if self._reasoned:
+        if self._has_reason:
             self._last["reason"] = ended.reason
 
     def _gone(self, _: object) -> NoReturn:
         ended = self.ending
         self.token = self.token or object()
         raise ClientDisconnected(
-            "Nothing can be sent any more: the connection is over, "
-            f"with close code {ended.code}{f' ({ended.reason})' if ended.reason else ''}",
+            "the connection has ended, so nothing can be sent any more; close code "
+            f"{ended.code}{f' ({ended.reason})' if ended.reason else ''}",
             code=ended.code,
             reason=ended.reason,
             origin=self.token,
@@ -244,12 +247,12 @@ class ConnectionData:
         return body
 
     def _send_ping(self, _: object) -> Command:
-        payload = token_bytes(4)  # a peer that reads nothing cannot guess it
+        payload = token_bytes(4)  # random, so that a peer that does not read cannot guess it
         self._awaited = None if self.policies.ping_timeout is None else payload
         return commands.SendPing(payload)
 
     def _stop_pong_timer(self, _: object) -> Command:
-        self._awaited = None  # the same Pong once more is a stray one
+        self._awaited = None  # if the same Pong arrives again, it is unsolicited
         return commands.StopTimer(Timer.PONG)
 
     def _send_pong(self, payload: bytes) -> Command:
@@ -257,20 +260,20 @@ class ConnectionData:
 
     def _send_close(self, close: Close) -> Command:
         self._take_close(close)
-        self.full = False  # the peer's answer is to be read, whatever waits for the application
+        self.full = False  # the peer's answer must be read, even if data waits for the application
         return commands.SendClose(close.code, close.reason)
 
     def _take_close(self, close: Close) -> None:
         self._ending = close
-        self._reasoned = True
+        self._has_reason = True
 
     def _send_close_shutdown(self, _: object) -> Command:
         command = self._send_close(Close(self.policies.shutdown_code))
-        self._reasoned = False  # nobody has given a reason
+        self._has_reason = False  # this Close does not have one
         return command
 
     def _close_transport(self, _: object) -> Command:
-        self.full = False  # the peer's FIN is to be read
+        self.full = False  # the peer's FIN must be read
         return commands.CloseTransport()
 
     def _log_raised(self, exception: BaseException) -> Command:
@@ -323,10 +326,10 @@ class ConnectionData:
         Output.STOP_SHUTDOWN_TIMER: _always(commands.StopTimer(Timer.SHUTDOWN)),
         Output.LOG_RETURNED: _always(
             commands.LogError(
-                "ASGI application returned without completing its answer to the handshake"
+                "ASGI application returned without completing its response to the handshake"
             )
         ),
         Output.LOG_RAISED: _log_raised,
         Output.LOG_FAILURE: _log_failure,
     }
-    """How each output is handled, in the order of `Output`."""
+    """The handler of each output, in the order of `Output`."""

@@ -17,17 +17,17 @@ _NONE: Final = frozenset({"none", "off"})
 def _seconds(_: object, key: "attrs.Attribute[Any]", value: Any) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 < value < math.inf:
-        raise ValueError(f"{key.name} must be a number of seconds above 0, got {value!r}")
+        raise ValueError(f"{key.name} must be a finite number of seconds above 0, got {value!r}")
 
 
 def _size(_: object, key: "attrs.Attribute[Any]", value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{key.name} must be a number of bytes, got {value!r}")
+        raise ValueError(f"{key.name} must be a whole number of bytes, 0 or more, got {value!r}")
 
 
 def _status(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, int) or not 400 <= value <= 599:
-        raise ValueError(f"{key.name} must be an HTTP status 400-599, got {value!r}")
+        raise ValueError(f"{key.name} must be an HTTP status from 400 to 599, got {value!r}")
 
 
 def _code(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
@@ -47,40 +47,40 @@ class Policies:
     """The choices of a server.
 
     Attributes:
-        on_return: What happens when the application returns from an open connection:
-            ``"close"`` it with code 1000, or ``"drop"`` it without a Close frame.
-        on_exception: The same for an exception; the code is 1011.
-        denial: Whether the head of a denial response is put on ``"hold"`` until the first part of
-            its body, so that an application that fails in between is still answered with 500,
-            or ``"flush"``ed at once.
+        on_return: Whether the server closes an open connection with code 1000 when the application
+            returns (``"close"``), or drops it without a Close frame (``"drop"``).
+        on_exception: The same when the application raises; the code is 1011.
+        denial: Whether the head of a denial response is held until the first part of its body
+            (``"hold"``), so that an application that fails in between is still answered with 500, or
+            sent at once (``"flush"``).
         shutdown_code: Close code for open connections when the server stops.
-        shutdown_status: HTTP status for handshakes that are not answered when the server stops.
-        handshake_timeout: Seconds that an application has to answer a handshake; then it is
-            503. None: any time.
-        close_timeout: Seconds that a peer may make no progress between our Close and the end of
-            the transport; then it is aborted. A peer that takes the data in front of our Close
-            makes progress, and so does one that is in the middle of a frame.
-        shutdown_timeout: Seconds that a peer has for the same when the server stops, whatever
-            progress it makes; then the transport is aborted.
-        ping_interval: Seconds from the 101 to the first Ping, and from each Pong, or each Ping
-            where none is awaited, to the next. None turns Pings off.
-        ping_timeout: Seconds that a peer may make no progress after a Ping; then the connection
-            is closed with 1011. A peer whose bytes arrive, or that takes the data in front of the
-            Ping, makes progress, and is sent another Ping. None: any time.
-        max_message_size: Bytes that a message from the peer may have, all frames together and
-            decompressed; one that has more is answered with Close 1009. None: any number.
-        max_head_size: Bytes that the head of the request may have; more is answered with 431.
-        max_early_data: Bytes that are kept of what a client sends before the handshake is
-            answered; more is answered with 400.
-        wrong_accept: ``"refuse"`` an accept with a subprotocol that the client does not offer, with
-            which clients fail the connection (RFC 6455 4.1), or with headers that are the server's,
-            or ``"mend"`` it: that subprotocol is sent, one that is listed in the headers is taken if
-            the accept names no other, and other headers that are the server's are left out.
-        high_water: Bytes of messages that wait for the application at which reading stops.
-        low_water: Bytes at which it goes on.
+        shutdown_status: HTTP status for unanswered handshakes when the server stops.
+        handshake_timeout: Seconds that an application may take to answer a handshake, before the
+            server answers it with 503. None disables the timeout.
+        close_timeout: Seconds without progress between our Close and the end of the transport, before
+            the server aborts it. A peer makes progress if it takes the data in front of our Close,
+            or if it is in the middle of a frame.
+        shutdown_timeout: The same when the server stops, but progress of the peer does not count.
+        ping_interval: Seconds from the 101 to the first Ping, and from each Pong to the next Ping, or
+            from each Ping if `ping_timeout` is None. None disables Pings.
+        ping_timeout: Seconds without progress after a Ping, before the server closes the connection
+            with 1011. A peer makes progress if its bytes arrive, or if it takes the data in front of
+            the Ping; then the server sends another Ping. None disables the timeout.
+        max_message_size: Bytes that a message of the peer may have, all frames together and
+            decompressed. A bigger message is answered with Close 1009. None disables the limit.
+        max_head_size: Bytes that the head of the request may have. A bigger head is answered with 431.
+        max_early_data: Bytes that are held if a client sends data before its handshake is answered.
+            More data is answered with 400.
+        wrong_accept: Whether an accept is refused (``"refuse"``) or corrected (``"mend"``) if its
+            subprotocol is not offered by the client, or if it has headers that only the server may
+            write. Clients fail the connection on a subprotocol that they did not offer (RFC 6455
+            4.1). Mending sends such a subprotocol anyway, takes one from the headers if the accept
+            does not name another, and omits other headers of the server.
+        high_water: Bytes of messages waiting for the application at which reading stops.
+        low_water: Bytes at which reading goes on.
 
     Raises:
-        ValueError: A value is not one of these.
+        ValueError: A value is not allowed.
     """
 
     on_return: Literal["close", "drop"] = attrs.field(
@@ -113,22 +113,24 @@ class Policies:
             )
 
     def with_environment(self, environ: Mapping[str, str], prefix: str = "WSFSM_SERVER_") -> Self:
-        """The same policies, with those that the environment sets.
+        """Return the policies with the values that environment variables set.
 
         ``WSFSM_SERVER_CLOSE_TIMEOUT=5`` sets `close_timeout`; ``none`` and ``off`` mean None.
 
         Args:
-            environ: The environment, such as `os.environ`.
-            prefix: What the names of its variables begin with.
+            environ: The environment, for example `os.environ`.
+            prefix: Prefix of the names of the variables.
 
         Raises:
-            ValueError: A variable names no policy, or has a value that its policy cannot have.
+            ValueError: A variable does not name a policy, or its value is not allowed.
         """
         names = {prefix + name.upper(): name for name in attrs.fields_dict(type(self))}
         given = {key: text for key, text in environ.items() if key.startswith(prefix)}
         unknown = sorted(given.keys() - names.keys())
         if unknown:
-            raise ValueError(f"{unknown[0]} must be one of {', '.join(names)}")
+            raise ValueError(
+                f"unknown environment variable {unknown[0]}, must be one of {', '.join(names)}"
+            )
         try:
             return attrs.evolve(self, **{names[k]: _read(names[k], t) for k, t in given.items()})
         except ValueError as error:
@@ -137,7 +139,7 @@ class Policies:
 
 
 def _read(name: str, text: str) -> Any:
-    """The value of a policy from its text; one that cannot be read stays a text, to be refused."""
+    """Read the value of a policy from a text, or return the text, which is then refused."""
     kind = attrs.fields_dict(Policies)[name].type
     kinds = get_args(kind) or (kind,)
     if NoneType in kinds and text.strip().lower() in _NONE:

@@ -1,9 +1,9 @@
-"""Checks of the messages that an application sends, before they reach the machine.
+"""Checks of the messages that an application sends, before the machine sees them.
 
-The typed records of `messages` check types; what is checked here is what a frame or a head can
-hold. A message that does not pass has changed nothing. Two things are checked elsewhere: whether
-the body of a denial has the length that its head has, of which `_outputs` keeps count; and data
-of the very types that it should have, nearly every message, takes a shorter way in `_connection`.
+The records of `messages` check types. The checks here are about values: whether a frame or an HTTP head
+can hold them. A message that is refused has changed nothing. Two checks are elsewhere: `_outputs` counts
+the bytes of a denial response and compares them with its content-length, and `_connection` has a short
+cut for data messages of the right type, because nearly all messages are of that kind.
 """
 
 import re
@@ -25,7 +25,7 @@ __all__ = ["Sendable", "clean_header", "outgoing"]
 Sendable: TypeAlias = Accept | Send | Close | ResponseStart | ResponseBody
 """The record of a message that an application sends."""
 
-# RFC 9110 5.5: visible characters, obs-text, and blanks between them
+# RFC 9110 5.5: visible characters and obs-text, with blanks between them
 _VALUE: Final = re.compile(rb"[\x21-\x7e\x80-\xff]+([ \t]+[\x21-\x7e\x80-\xff]+)*|")
 
 _LENGTH: Final = re.compile(rb"[0-9]{1,18}")
@@ -35,7 +35,7 @@ _SUBPROTOCOL: Final = b"sec-websocket-protocol"
 _OWNED: Final = frozenset(
     {
         b"connection",
-        b"content-length",  # RFC 9110 8.6: not in a response 101
+        b"content-length",  # RFC 9110 8.6: not allowed in a response with 101
         b"sec-websocket-accept",
         b"sec-websocket-extensions",
         b"sec-websocket-version",
@@ -44,29 +44,29 @@ _OWNED: Final = frozenset(
         b"upgrade",
     }
 )
-"""Headers of the response 101 that are the server's alone (RFC 6455 4.2.2; ASGI 2.5, Accept)."""
+"""Headers of the 101 response that only the server may write (RFC 6455 4.2.2; ASGI 2.5, Accept)."""
 
 _OVERRULED: Final = frozenset({b"connection", b"transfer-encoding"})
-"""Headers of a denial response that the server writes by itself (ASGI 2.5, Response Start)."""
+"""Headers of a denial response that the server replaces by its own (ASGI 2.5, Response Start)."""
 
 
 def outgoing(message: Any, subprotocols: Collection[str], *, mend: bool = False) -> Sendable:
-    """The record of a message that may be sent.
+    """Check a message of the application, and return its record.
 
     Args:
-        message: What the application has passed to ``send()``.
+        message: The argument of the application's ``send()``.
         subprotocols: The subprotocols that the client offers.
-        mend: Whether to mend an accept that is wrong: see `Policies.wrong_accept`.
+        mend: Whether to correct a wrong accept (see `Policies.wrong_accept`).
 
     Raises:
-        MalformedMessage: It is of no type that an application sends, a key is missing or has
-            a wrong type, or a value that must not or cannot go on the wire.
+        MalformedMessage: An application cannot send this type, a key is missing or has a wrong type,
+            or a value cannot go on the wire.
     """
     kind = _SENDABLE[type_of(message, _SENDABLE)]
     key = _PAYLOADS.get(kind)
     if key is not None and isinstance(message.get(key), (bytearray, memoryview)):
-        with suppress(ValueError):  # of a view that was released, which is refused below
-            message = {**message, key: bytes(message[key])}  # a copy, which cannot change any more
+        with suppress(ValueError):  # a released memoryview; it is refused below
+            message = {**message, key: bytes(message[key])}  # a copy, which cannot change later
     record = kind.from_message(message)
     try:
         if isinstance(record, Accept):
@@ -85,7 +85,7 @@ def _utf8(record: Sendable, key: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise _wrong(record, key, f"has no form in UTF-8, got {describe(text)}") from None
+        raise _wrong(record, key, f"must be encodable as UTF-8, got {describe(text)}") from None
 
 
 def _accept(record: Accept, subprotocols: Collection[str], *, mend: bool) -> Accept:
@@ -95,17 +95,19 @@ def _accept(record: Accept, subprotocols: Collection[str], *, mend: bool) -> Acc
         chosen = chosen or (in_headers[0] if in_headers else None) or None
         headers = tuple(pair for pair in headers if pair[0] not in _OWNED)
     elif chosen is not None and chosen not in subprotocols:
-        offers = f"offers {', '.join(subprotocols)}" if subprotocols else "offers none"
+        offered = ", ".join(subprotocols) or "none"
         raise _wrong(
             record,
             "subprotocol",
-            f"must be one of the client's, which {offers}, got {describe(chosen)}",
+            f"must be one that the client offers ({offered}), got {describe(chosen)}",
         )
     if chosen is not None and not TOKEN.fullmatch(chosen.encode("utf-8", "replace")):
         raise _wrong(record, "subprotocol", f"must be a token, got {describe(chosen)}")
     for name, _ in headers:
         if name in _OWNED:
-            raise _wrong(record, "headers", f"must not have {describe(name)}: the server writes it")
+            raise _wrong(
+                record, "headers", f"must not have {describe(name)}, which the server writes"
+            )
     return attrs.evolve(record, subprotocol=chosen, headers=headers)
 
 
@@ -124,7 +126,7 @@ def _close(record: Close) -> Close:
 
 
 def _start(record: ResponseStart) -> ResponseStart:
-    # an interim response, above all 101, would not be the end of it
+    # an interim response, for example 101, would not end the handshake
     if not 200 <= record.status <= 599:
         raise _wrong(record, "status", f"must be 200-599, got {describe(record.status)}")
     headers = _headers(record, record.headers)
@@ -133,7 +135,7 @@ def _start(record: ResponseStart) -> ResponseStart:
         raise _wrong(
             record,
             "headers",
-            f"must have at most one content-length, a number, got {describe(lengths)}",
+            f"must have at most one content-length, and it must be a number, got {describe(lengths)}",
         )
     kept = tuple(pair for pair in headers if pair[0] not in _OVERRULED)
     return attrs.evolve(record, headers=kept)
@@ -158,27 +160,27 @@ _PAYLOADS: Final = MappingProxyType({Send: "bytes", ResponseBody: "body"})
 def _headers(
     record: Accept | ResponseStart, headers: Collection[tuple[bytes, bytes]]
 ) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers as they are written: names in lower case, values without outer blanks."""
+    """Normalize headers: names in lower case, values without surrounding blanks."""
     checked = []
     for name, value in headers:
-        if not TOKEN.fullmatch(name):  # a pseudo header, with its colon, is not one either
+        if not TOKEN.fullmatch(name):  # this refuses pseudo headers too, because of their colon
             raise _wrong(record, "headers", f"must have tokens as names, got {describe(name)}")
         header = clean_header(name, value)
         if header is None:
             raise _wrong(
                 record,
                 "headers",
-                f"must have no control characters in values, got {describe(value)}",
+                f"must not have control characters in values, got {describe(value)}",
             )
         checked.append(header)
     return tuple(checked)
 
 
 def clean_header(name: bytes, value: bytes) -> tuple[bytes, bytes] | None:
-    """A header as it is written: its name in lower case, its value without outer blanks.
+    """Normalize a header: the name in lower case, the value without surrounding blanks.
 
     Returns:
-        The header, or None if HTTP has no form for it (RFC 9110 5.1, 5.5).
+        The header, or None if it is not valid in HTTP (RFC 9110 5.1, 5.5).
     """
     stripped = value.strip(b" \t")
     if not (TOKEN.fullmatch(name) and _VALUE.fullmatch(stripped)):

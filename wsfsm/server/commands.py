@@ -1,8 +1,8 @@
-"""The commands that the core returns, and the work that each asks of the server.
+"""The commands that the core returns and that the server carries out.
 
-An `Output` is a word of the table ``SERVER``: "send 403". The core turns it into a command, a
-record with all that its doing needs: ``SendResponse(403, ...)``. Messages and exceptions for
-the application are outputs too, but no commands: the core passes them on by itself.
+The table ``SERVER`` has an `Output`, for example "send 403". The core turns it into a command, which is
+a record with everything that the server needs, for example ``SendResponse(403, ...)``. Messages and
+exceptions for the application are outputs too, but not commands, because the core passes them on itself.
 """
 
 from enum import Enum
@@ -34,18 +34,18 @@ __all__ = [
 
 
 class Timer(Enum):
-    """A timer of a connection; when it fires, report it to the core with ``timeout()``."""
+    """A timer of a connection. When it fires, report it to the core with ``timeout()``."""
 
     HANDSHAKE = "handshake"
     """The application has not answered the handshake."""
     PING = "ping"
     """The next Ping is due."""
     PONG = "pong"
-    """The Pong to our Ping is missing."""
+    """The Pong that answers our Ping is missing."""
     CLOSE = "close"
-    """The peer has not answered our Close, or not closed its side of the transport."""
+    """The peer has not answered our Close, or has not closed its side of the transport."""
     SHUTDOWN = "shutdown"
-    """The server stops, and the connection is not over yet."""
+    """The server stops, and the connection has not ended yet."""
 
 
 Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -61,14 +61,13 @@ class StartApplication:
 
 @attrs.frozen
 class SendHandshake:
-    """Write the head of the HTTP response 101 that completes the handshake (RFC 6455 4.2.2).
+    """Write the head of the 101 response that completes the handshake (RFC 6455 4.2.2).
 
-    Upgrade, Connection, Sec-WebSocket-Accept, the chosen subprotocol and the extensions are
-    the server's to add.
+    Add Upgrade, Connection, Sec-WebSocket-Accept, the chosen subprotocol and the extensions.
 
     Attributes:
         subprotocol: The chosen subprotocol, or None.
-        headers: More headers, checked: legal names and values, none that the handshake owns.
+        headers: Further headers. Names and values are valid, and none of them is one that you add.
     """
 
     subprotocol: str | None
@@ -80,7 +79,7 @@ class ReadFrames:
     """Read frames from now on.
 
     Attributes:
-        held: The first bytes: those that were passed to ``receive_early_data()``.
+        held: The first bytes, which were passed to ``receive_early_data()``.
     """
 
     held: bytes
@@ -88,12 +87,12 @@ class ReadFrames:
 
 @attrs.frozen
 class SendResponse:
-    """Write a whole HTTP response, with Content-Length; the connection is not kept alive.
+    """Write a whole HTTP response with a Content-Length. The connection is not kept alive.
 
     Attributes:
         status: Status code.
-        headers: Headers, checked: legal names and values, no Transfer-Encoding.
-        body: The body; empty where the status forbids one.
+        headers: Headers. Names and values are valid, and there is no Transfer-Encoding.
+        body: The body; empty if the status does not allow one.
     """
 
     status: int
@@ -107,8 +106,8 @@ class StartResponse:
 
     Attributes:
         status: Status code.
-        headers: Headers, checked: legal names and values, no Transfer-Encoding. Without
-            a Content-Length the body is chunked.
+        headers: Headers. Names and values are valid, and there is no Transfer-Encoding. If there is
+            no Content-Length either, write the body chunked.
     """
 
     status: int
@@ -128,7 +127,7 @@ class SendBody:
     more_body: bool
 
 
-@attrs.define  # one a message: freezing it would cost as much as everything else about it
+@attrs.define  # not frozen: there is one for each message, and freezing would double its cost
 class SendText:
     """Write a Text frame.
 
@@ -166,7 +165,7 @@ class SendPong:
     """Write a Pong frame.
 
     Attributes:
-        payload: That of the Ping.
+        payload: Payload of the Ping.
     """
 
     payload: bytes
@@ -187,16 +186,16 @@ class SendClose:
 
 @attrs.frozen
 class CloseTransport:
-    """Write what is still to be written, then FIN; go on reading, to no purpose, until the peer's.
+    """Write all remaining data, then FIN. Go on reading until the peer's FIN, and discard the data.
 
-    A socket that is closed with unread data is reset, and the peer may lose what was written
+    If you close a socket with unread data, it is reset, and the peer may lose data that you have written
     (RFC 6455 7.1.1).
     """
 
 
 @attrs.frozen
 class AbortTransport:
-    """Close the transport at once, whatever is still to be written."""
+    """Close the transport at once, and discard data that is not written yet."""
 
 
 @attrs.frozen
@@ -204,8 +203,8 @@ class StartTimer:
     """Start a timer.
 
     Attributes:
-        timer: Which one.
-        seconds: After how many seconds it fires, once.
+        timer: The timer.
+        seconds: Seconds until it fires, once.
     """
 
     timer: Timer
@@ -217,7 +216,7 @@ class StopTimer:
     """Stop a timer, if it runs.
 
     Attributes:
-        timer: Which one.
+        timer: The timer.
     """
 
     timer: Timer
@@ -228,7 +227,7 @@ class LogError:
     """Log an error of the application.
 
     Attributes:
-        text: What to log.
+        text: The text of the log line.
     """
 
     text: str
@@ -239,7 +238,7 @@ class LogException:
     """Log an exception of the application or of the server, with its traceback.
 
     Attributes:
-        text: What to log.
+        text: The text of the log line.
         exception: The exception.
     """
 
@@ -266,4 +265,4 @@ Command: TypeAlias = (
     | LogError
     | LogException
 )
-"""A record of any command; `typing.get_args` lists their classes."""
+"""A command; `typing.get_args` lists the classes."""

@@ -1,4 +1,4 @@
-"""The two machines that an application lives with, and the couplings that tie them together."""
+"""The client machine and the application machine, and the couplings that tie them together."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ CONNECTED: Final = WebSocketState.CONNECTED
 RESPONSE: Final = WebSocketState.RESPONSE
 DISCONNECTED: Final = WebSocketState.DISCONNECTED
 
-# The rows are aligned by hand, to be read as tables.
+# The rows are aligned by hand, so that you can read them as tables.
 # fmt: off
 
 CLIENT: Final = Machine(Table(
@@ -28,7 +28,7 @@ CLIENT: Final = Machine(Table(
         ),
         *in_state(CONNECTED,
             ("websocket.receive",           CONNECTED,    "Receive: a data message from the client"),
-            ("websocket.disconnect",        DISCONNECTED, "Disconnect: the connection is lost, whoever closed it"),
+            ("websocket.disconnect",        DISCONNECTED, "Disconnect: the connection is lost or closed"),
         ),
         *in_state(DISCONNECTED),  # nothing follows (Disconnect)
     ),
@@ -70,7 +70,7 @@ AFTER_DISCONNECT: Final[Coupling[WebSocketState]] = Coupling(
     still_allows=("websocket.close", LOST),
     forwards=False,
     shown_as=None,
-    note="Disconnect: expect future calls to send() to raise. A close has nothing left to close.",
+    note="Disconnect: future calls of send() may raise. A close has nothing left to close.",
 )
 
 AFTER_TRANSPORT_LOSS: Final = Coupling(

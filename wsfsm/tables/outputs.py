@@ -6,7 +6,7 @@ __all__ = ["Output"]
 
 
 class Output(Enum):
-    """An output of the server machine; the value is its name in ``specs/server.toml``."""
+    """An output of the server machine. The value is its name in ``specs/server.toml``."""
 
     START_APPLICATION = "start application"
     CONNECT = "deliver connect"

@@ -1,4 +1,4 @@
-"""The server machine: the life of a connection in a server. One page, in the order of that life."""
+"""The server machine: the life of a connection in a server, on one page and in its order."""
 
 from typing import Final
 
@@ -82,7 +82,7 @@ LOG_AND_CLOSE: Final = (Out.LOG_RAISED, Out.CLOSE_RAISED)
 CUT_OFF: Final = (Out.DISCONNECT, Out.ABORT_TRANSPORT)
 STOP_TIMERS: Final = (Out.STOP_CLOSE_TIMER, Out.STOP_SHUTDOWN_TIMER)
 
-# The rows are aligned by hand, to be read as a table.
+# The rows are aligned by hand, so that you can read them as a table.
 # fmt: off
 
 ROWS: Final = (
@@ -95,7 +95,7 @@ ROWS: Final = (
         (SHUTDOWN,                DRAINING,         HANG_UP_SOON,                                       "RFC 6455 7.1.1"),
         (FAILED["unanswered"],    DRAINING,         (Out.LOG_FAILURE, Out.SEND_500, *HANG_UP),          "RFC 6455 4.2.2"),
     ),
-    *in_state(CONNECTING,  # the application has not answered the handshake; a client waits until then
+    *in_state(CONNECTING,  # the application has not answered the handshake; until then, a client must wait
         (ACCEPT,                  OPEN,             (*ANSWERED, *SWITCH_PROTOCOLS),                     "Accept; RFC 6455 4.2.2"),
         (CLOSE,                   DRAINING,         (*ANSWERED, Out.SEND_403, *END),                    "Close"),
         (DENIAL["hold"],          DENIAL_HELD,      (*ANSWERED, Out.HOLD_HEAD),                         "Websocket Denial Response"),
@@ -125,14 +125,14 @@ ROWS: Final = (
         (SHUTDOWN_TIMEOUT,        DRAINING,         CUT_OFF,                                            "RFC 9112 8"),
         (FAILED["answered"],      DRAINING,         (Out.LOG_FAILURE, *CUT_OFF),                        "RFC 9112 8"),
     ),
-    *in_state((DENIAL_HELD, DENIAL_STREAMING),  # no frames will follow; the application is about to end
+    *in_state((DENIAL_HELD, DENIAL_STREAMING),  # no frames follow, and the application is about to end
         ((EARLY_DATA, EARLY_DATA_OVERFLOW), SAME,   (),                                                 "RFC 6455 4.1"),
         (EOF,                     DRAINING,         END,                                                "Disconnect; RFC 6455 7.1.5"),
         (LOST,                    CLOSED,           (Out.STOP_SHUTDOWN_TIMER, Out.DISCONNECT),          "Disconnect; RFC 6455 7.1.5"),
         (SHUTDOWN,                SAME,             HURRY,                                              "Websocket Denial Response"),
         (FAILED["unanswered"],    DRAINING,         (Out.LOG_FAILURE, Out.SEND_500, *END),              "RFC 6455 4.2.2"),
     ),
-    *in_state(OPEN,  # traffic, keep-alive, our ways to close, and the peer's
+    *in_state(OPEN,  # traffic, keep-alive, then the ends by our side and by the peer
         (SEND,                    SAME,             (Out.SEND_DATA,),                                   "Send"),
         (MESSAGE,                 SAME,             (Out.RECEIVE,),                                     "Receive"),
         (PING,                    SAME,             (Out.SEND_PONG,),                                   "RFC 6455 5.5.2"),
@@ -140,7 +140,7 @@ ROWS: Final = (
         (UNSOLICITED_PONG,        SAME,             (),                                                 "RFC 6455 5.5.3"),
         (PING_DUE,                SAME,             (Out.SEND_PING, Out.START_PONG_TIMER),              "RFC 6455 5.5.2"),
         (PING_DUE_NO_PONG,        SAME,             (Out.SEND_PING, Out.START_PING_TIMER),              "RFC 6455 5.5.2"),
-        # a peer that takes our data has not reached the Ping behind it; one that sends is responsive
+        # a peer that takes our data may not have reached the Ping behind it; one that sends is alive
         ((PONG_TIMEOUT["sending"], PONG_TIMEOUT["receiving"]), SAME, (Out.SEND_PING, Out.START_PONG_TIMER), "RFC 6455 5.5.2"),
         (PONG_TIMEOUT["idle"],    DRAINING,         (*STOP_PINGS, Out.CLOSE_SILENT, *END),              "Disconnect; RFC 6455 7.4.1"),
         (CLOSE,                   CLOSING,          (*STOP_PINGS, Out.CLOSE_AS_ASKED, *AWAIT_CLOSE),    "Close; RFC 6455 7.1.2"),
@@ -151,14 +151,14 @@ ROWS: Final = (
         (SHUTDOWN,                CLOSING,          (*STOP_PINGS, Out.CLOSE_SHUTDOWN, *AWAIT_CLOSE_SOON), "Disconnect; RFC 6455 7.4.2"),
         (FAILED["unanswered"],    DRAINING,         (*STOP_PINGS, Out.LOG_FAILURE, Out.SEND_500, *END), "RFC 6455 4.2.2"),
         (FAILED["answered"],      DRAINING,         (*STOP_PINGS, Out.LOG_FAILURE, Out.CLOSE_RAISED, *END), "Disconnect; RFC 6455 7.4.1"),
-        # the server answers the Close, and closes the transport first
+        # the server answers the Close, and is the first to close the transport
         (CLOSE_FRAME,             DRAINING,         (*STOP_PINGS, Out.CLOSE_ECHO, *END),                "Disconnect; RFC 6455 5.5.1"),
         (PROTOCOL_ERROR,          DRAINING,         (*STOP_PINGS, Out.CLOSE_ERROR, *END),               "Disconnect; RFC 6455 7.1.7"),
         (EOF,                     DRAINING,         (*STOP_PINGS, *END),                                "Disconnect; RFC 6455 7.1.5"),
         (LOST,                    CLOSED,           (*STOP_PINGS, Out.DISCONNECT),                      "Disconnect; RFC 6455 7.1.5"),
         (LOST_UNREAD,             UNREAD,           STOP_PINGS,                                         "Receive"),
     ),
-    *in_state(UNREAD,  # the transport is gone, and what arrived before is delivered before the disconnect
+    *in_state(UNREAD,  # the transport is gone; data that arrived before is delivered before the disconnect
         (MESSAGE,                 SAME,             (Out.RECEIVE,),                                     "Receive"),
         ((PING, UNSOLICITED_PONG), SAME,            (),                                                 "RFC 6455 7.1.4"),
         (CLOSE_FRAME,             CLOSED,           (Out.TAKE_CLOSE, Out.DISCONNECT),                   "Disconnect; RFC 6455 7.1.5"),
@@ -169,18 +169,18 @@ ROWS: Final = (
         (RAISE,                   CLOSED,           (Out.LOG_RAISED, Out.DISCONNECT),                   "Error Handling"),
         (FAILED["answered"],      CLOSED,           (Out.LOG_FAILURE, Out.DISCONNECT),                  "Disconnect; RFC 6455 7.1.5"),
     ),
-    *in_state(CLOSING,  # our Close is sent, the peer's is awaited, and then the server closes the transport first
+    *in_state(CLOSING,  # our Close is sent; after the peer's, the server is the first to close the transport
         ((MESSAGE, UNSOLICITED_PONG), SAME,         (),                                                 "RFC 6455 1.4, RFC 6455 5.5.3"),
         (PING,                    SAME,             (Out.SEND_PONG,),                                   "RFC 6455 5.5.2"),
         ((CLOSE_FRAME, PROTOCOL_ERROR, EOF), DRAINING, (Out.STOP_CLOSE_TIMER, *HANG_UP),                "RFC 6455 7.1.1"),
         (SHUTDOWN,                DRAINING,         (Out.STOP_CLOSE_TIMER, Out.CLOSE_TRANSPORT, *HURRY), "RFC 6455 7.1.1"),
         (CLOSE_TIMEOUT["idle"],   DRAINING,         (Out.ABORT_TRANSPORT,),                             "RFC 6455 7.1.1"),
-        # our Close waits behind data that the peer takes
+        # our Close waits behind data that the peer is still taking
         (CLOSE_TIMEOUT["sending"], SAME,            (Out.START_CLOSE_TIMER,),                           "RFC 6455 7.1.1"),
-        # a Close cannot be sent in the middle of a frame
+        # the peer cannot send its Close in the middle of a frame
         (CLOSE_TIMEOUT["receiving"], SAME,          (Out.START_CLOSE_TIMER,),                           "RFC 6455 5.4"),
     ),
-    *in_state(DRAINING,  # everything is said, and the transport is being closed
+    *in_state(DRAINING,  # everything is sent, and the transport is being closed
         ((*RECEIVED,),            SAME,             (),                                                 "RFC 6455 1.4"),
         (SHUTDOWN,                SAME,             HURRY,                                              "RFC 6455 7.1.1"),
         ((CLOSE_TIMEOUT["idle"], CLOSE_TIMEOUT["receiving"]), SAME, (Out.ABORT_TRANSPORT,),             "RFC 6455 7.1.1"),
@@ -196,7 +196,7 @@ ROWS: Final = (
         ((SHUTDOWN, *RECEIVED),   SAME,             (),                                                 "RFC 6455 7.1.4"),
         (tuple(FAILED.values()),  SAME,             (Out.LOG_FAILURE,),                                 "RFC 6455 7.1.4"),
     ),
-    *in_state((CLOSING, DRAINING, CLOSED),  # what the application may still do after the end
+    *in_state((CLOSING, DRAINING, CLOSED),  # the application goes on after the end
         (SENDS,                   SAME,             (Out.RAISE_GONE,),                                  "Disconnected Client"),
         (CLOSE,                   SAME,             (),                                                 "Close"),
         ((*RETURN, RAISED_CLIENT_DISCONNECTED), SAME, (),                                               "Disconnected Client"),

@@ -8,8 +8,8 @@ __all__ = ["ServerState", "WebSocketState"]
 class WebSocketState(Enum):
     """A state of the client machine or of the application machine.
 
-    Names and values are Starlette's. RESPONSE belongs to the application machine
-    alone: a denial response is being sent (ASGI extension "Websocket Denial Response").
+    Names and values are Starlette's. Only the application machine has RESPONSE, in which a denial
+    response is being sent (ASGI extension "Websocket Denial Response").
     """
 
     CONNECTING = 0
@@ -22,19 +22,19 @@ class ServerState(Enum):
     """A state of the server machine."""
 
     IDLE = "idle"
-    """No request yet."""
+    """No request has arrived."""
     CONNECTING = "connecting"
     """The application runs and has not answered the handshake."""
     DENIAL_HELD = "denial held"
-    """It denies the handshake: the head of its response is held, nothing is on the wire."""
+    """The application denies the handshake, and nothing of its response is on the wire."""
     DENIAL_STREAMING = "denial streaming"
-    """It denies the handshake: the head is sent, the body is not complete."""
+    """The application denies the handshake: the head is sent, the body is not complete."""
     OPEN = "open"
-    """The handshake is complete, and no Close frame was sent or received."""
+    """The handshake is complete, and no Close frame was sent or received yet."""
     UNREAD = "unread"
-    """The transport is gone, and not all that arrived before is read."""
+    """The transport is gone, and data that arrived before is not delivered yet."""
     CLOSING = "closing"
-    """Our Close is sent, the peer's is awaited."""
+    """Our Close is sent, and the peer's is awaited."""
     DRAINING = "draining"
     """Everything is sent, and the transport is being closed."""
     CLOSED = "closed"

@@ -2,7 +2,8 @@
 
 from wsfsm.exceptions import WebSocketDisconnect, WebSocketDisconnected
 from wsfsm.tables.states import WebSocketState
-from wsfsm.websockets._websocket import WebSocket, WebSocketClose
+from wsfsm.websockets._close import WebSocketClose
+from wsfsm.websockets._websocket import WebSocket
 
 __all__ = [
     "WebSocket",

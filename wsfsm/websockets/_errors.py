@@ -1,7 +1,7 @@
-"""The errors of the facade: Starlette's sentence first, then the states of the connection."""
+"""The errors of the facade: Starlette's sentence first, then the states and what is allowed."""
 
 from collections.abc import Iterable
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from wsfsm._closing import code_fault, reason_fault
 from wsfsm._text import describe
@@ -15,8 +15,7 @@ from wsfsm.exceptions import (
 from wsfsm.fsm import AnyEvent, Event
 from wsfsm.messages import Accept
 from wsfsm.types import Message
-from wsfsm.websockets._joint import Place, StateNode
-from wsfsm.websockets._turns import give_turn
+from wsfsm.websockets._joint import End, JointState, StateNode
 
 __all__ = [
     "header_pairs",
@@ -24,7 +23,6 @@ __all__ = [
     "not_open",
     "not_received",
     "not_sent",
-    "refuse",
     "unexpected",
     "unsendable",
     "wrong_mode",
@@ -36,72 +34,63 @@ E = TypeVar("E", bound=IllegalTransition)
 _NO_MORE = 'Cannot call "receive" once a disconnect message has been received.'
 
 
-async def refuse(error: Exception) -> NoReturn:
-    """Raise an error of a call that was refused, after a turn of the event loop.
-
-    An application that makes the same mistake for ever would stop everybody else otherwise.
-    """
-    await give_turn()
-    raise error from None
+def no_more(joint: JointState, end: End | None) -> WebSocketDisconnected:
+    """Make the error for asking for another message after the disconnect."""
+    return _refusal(
+        WebSocketDisconnected, joint, end, joint.client, "websocket.receive", sentence=_NO_MORE
+    )
 
 
-def no_more(place: Place) -> WebSocketDisconnected:
-    """The error for asking for another message after the last one."""
-    node, event = place.client, "websocket.receive"
-    return _error(WebSocketDisconnected, place, node, event, _NO_MORE)
+def not_received(joint: JointState, end: End | None, event: AnyEvent) -> IllegalTransition:
+    """Make the error for an event that the client machine refuses."""
+    node = joint.client
+    if node.final:  # while this call waited, another one received the disconnect
+        return _refusal(ConnectionClosed, joint, end, node, event, sentence=_NO_MORE)
+    return _refusal(IllegalTransition, joint, end, node, event)
 
 
-def not_received(place: Place, event: AnyEvent) -> IllegalTransition:
-    """The error for an event that the client machine refuses."""
-    node = place.client
-    if node.final:  # while this call waited, another one was given the disconnect
-        return _error(ConnectionClosed, place, node, event, _NO_MORE)
-    return _error(IllegalTransition, place, node, event, _expected(node, event))
+def not_sent(joint: JointState, end: End | None, event: AnyEvent) -> IllegalTransition:
+    """Make the error for an event that the application machine refuses."""
+    node = joint.application
+    if not _is_over(node):
+        return _refusal(IllegalTransition, joint, end, node, event)
+    done = "close message has been sent" if node.final else "disconnect message has been received"
+    sentence = f'Cannot call "send" once a {done}.'
+    return _refusal(ConnectionClosed, joint, end, node, event, sentence=sentence)
 
 
-def not_sent(place: Place, event: AnyEvent) -> IllegalTransition:
-    """The error for an event that the application machine refuses."""
-    node = place.application
-    if _over(node):
-        done = "a close message has been sent"
-        if not node.final:
-            done = "a disconnect message has been received"
-        sentence = f'Cannot call "send" once {done}.'
-        return _error(ConnectionClosed, place, node, event, sentence)
-    return _error(IllegalTransition, place, node, event, _expected(node, event))
-
-
-def not_open(place: Place) -> WebSocketDisconnected:
-    """The error for asking for data where none is passed."""
-    node, event = place.application, "websocket.receive"
-    if not _over(node):
-        sentence = 'WebSocket is not connected. Need to call "accept" first.'
-        return _error(WebSocketDisconnected, place, node, event, sentence)
+def not_open(joint: JointState, end: End | None) -> WebSocketDisconnected:
+    """Make the error for asking for data before the accept, or after the close."""
+    node = joint.application
     sentence = "WebSocket is not connected."
-    return _error(WebSocketDisconnected, place, node, event, sentence)
+    if not _is_over(node):
+        sentence += ' Need to call "accept" first.'
+    return _refusal(WebSocketDisconnected, joint, end, node, "websocket.receive", sentence=sentence)
 
 
 def unexpected(expected: str, message: Message) -> UnexpectedFrame:
-    """The error for a `message` that does not hold `expected`, ``"text"`` or ``"bytes"``."""
+    """Make the error for a `message` that does not hold `expected`, ``"text"`` or ``"bytes"``."""
     payloads = [
-        f"{kind} of length {len(data)}" if isinstance(data, kinds) else f"{kind}: {describe(data)}"
-        for key, kind, kinds in (
+        f"{kind} of length {len(data)}"
+        if isinstance(data, types)
+        else f"{kind} of the wrong type, {describe(data)}"
+        for key, kind, types in (
             ("text", "text", str),
             ("bytes", "binary data", (bytes, bytearray, memoryview)),
         )
         if (data := message.get(key)) is not None
     ]
-    came = " and ".join(payloads) or "neither text nor binary data"
+    found = " and ".join(payloads) or "neither text nor binary data"
     return UnexpectedFrame(
-        f"Expected {expected!r} in the message, but {message['type']!r} brought {came}. "
-        "The message is kept in this error, and the connection is as usable as before.",
+        f"Expected {expected!r} in the message, but {message['type']!r} has {found}. "
+        "The connection is still usable, and the message is in the attribute 'message' of this error.",
         expected=expected,
         message=message,
     )
 
 
-def unsendable(place: Place, code: object, reason: object) -> Exception | None:
-    """The error for closing an open connection with what no Close frame can have, if so."""
+def unsendable(joint: JointState, code: object, reason: object) -> Exception | None:
+    """Make the error for closing with a code or a reason that no Close frame can have, if so."""
     error: Exception
     if code is not None and (type(code) is bool or not isinstance(code, int)):
         error = wrong_type("close", "code", code, "int")
@@ -113,10 +102,10 @@ def unsendable(place: Place, code: object, reason: object) -> Exception | None:
         error = ValueError(f"close(): 'reason' {fault}; nothing was sent")
     else:
         return None
-    return type(error)(f"{error}\nState: {_state(place)}.")
+    return type(error)(f"{error}\n{_states(joint)}.")
 
 
-def _over(node: StateNode) -> bool:
+def _is_over(node: StateNode) -> bool:
     return node.final or not node.forwards
 
 
@@ -134,38 +123,49 @@ def _expected(node: StateNode, event: AnyEvent) -> str:
     return f"Expected ASGI message {expected}, but got {_literal(event)!r}"
 
 
-def _error(kind: type[E], place: Place, node: StateNode, event: AnyEvent, sentence: str) -> E:
-    end, ended = place.ending, {}
-    if end is not None and issubclass(kind, WebSocketDisconnected):
-        ended = {"code": end.code, "reason": end.reason, "closed_by": end.closed_by}
+def _refusal(  # noqa: PLR0913 - all that the error shows
+    kind: type[E],
+    joint: JointState,
+    end: End | None,
+    node: StateNode,
+    event: AnyEvent,
+    *,
+    sentence: str | None = None,
+) -> E:
+    allowed = (
+        f"allowed now: {', '.join(node.allowed)}" if node.allowed else "nothing is allowed now"
+    )
+    text = f"{sentence or _expected(node, event)}\n{_states(joint)}; {allowed}."
+    keys = {}
+    if end is not None:
+        reason = f" {end.reason!r}" if end.reason else ""
+        text += f" The connection was ended by the {end.closed_by} with code {end.code}{reason}."
+        if issubclass(kind, WebSocketDisconnected):
+            keys = {"code": end.code, "reason": end.reason, "closed_by": end.closed_by}
     return kind(
-        f"{sentence}\nState: {_state(place)}. Allowed now: {', '.join(node.allowed) or 'nothing'}.",
+        text,
         machine=node.machine,
         state=node.state,
         event=str(event),
         allowed=node.allowed,
-        **ended,
+        **keys,
     )
 
 
-def _state(place: Place) -> str:
-    state = f"client {place.client.state.name}, application {place.application.state.name}"
-    end = place.ending
-    if end is None:
-        return state
-    reason = f" {end.reason!r}" if end.reason else ""
-    return f"{state}; the connection was ended by the {end.closed_by} with code {end.code}{reason}"
+def _states(joint: JointState) -> str:
+    client, application = joint.client.state.name, joint.application.state.name
+    return f"The client is {client} and the application is {application}"
 
 
 def wrong_type(call: str, name: str, value: object, expected: str) -> TypeError:
-    """The error for a `value` of the wrong type, passed to the method `call` as `name`."""
+    """Make the error for a `value` of the wrong type, passed to the method `call` as `name`."""
     return TypeError(
-        f"{call}() takes {expected} as {name!r}, got {describe(value)}; nothing was sent"
+        f"{call}(): {name!r} must be {expected}, got {describe(value)}; nothing was sent"
     )
 
 
 def header_pairs(call: str, headers: Iterable[Iterable[bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers as a list.
+    """Return the headers as a list.
 
     Raises:
         TypeError: `headers`, passed to the method `call`, are not pairs of bytes.
@@ -177,5 +177,5 @@ def header_pairs(call: str, headers: Iterable[Iterable[bytes]]) -> list[tuple[by
 
 
 def wrong_mode(mode: str) -> RuntimeError:
-    """The error for a `mode` that is not that of text or binary messages."""
-    return RuntimeError(f'The "mode" argument should be "text" or "binary".\nIt is {mode!r}.')
+    """Make the error for a `mode` that is not that of text or binary messages."""
+    return RuntimeError(f'The "mode" argument should be "text" or "binary".\nGot {mode!r}.')

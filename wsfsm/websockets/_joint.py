@@ -1,13 +1,11 @@
 """The two machines and their couplings compiled together: what the facade steps through.
 
-A connection is one variable that points at a `JointState`: where the client machine is, where the
-application machine is, and where each event leads both. Two variables, one a machine, would say
-the same in more memory, and would need the couplings as code. Once a connection is over, the
-variable points at an `Ended`, a joint that also knows how it came to it.
+The state of a connection is a `JointState`: the nodes of both machines, and the joint state that each
+event leads to. With a state for each machine, the couplings would have to be code.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import attrs
 
@@ -19,209 +17,165 @@ from wsfsm.tables.events import LOST
 from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message
 
-__all__ = ["PRODUCT", "Ended", "JointState", "Place", "ProductMachine", "StateNode", "flowing_past"]
+__all__ = [
+    "HOOKED",
+    "OPEN",
+    "OPEN_HOOKED",
+    "PRODUCT",
+    "End",
+    "JointState",
+    "ProductMachine",
+    "StateNode",
+]
 
 StateNode: TypeAlias = Node[WebSocketState]
 
 # the defaults of the two messages that end a connection
 _NORMAL: Final = Close().code
 _NO_CODE: Final = Disconnect().code
+_ABNORMAL: Final = 1006  # RFC 6455 7.1.5: no Close frame
 
 _AFTER_DISCONNECT: Final = APPLICATION.after(AFTER_DISCONNECT)
 _AFTER_TRANSPORT_LOSS: Final = CLIENT.after(AFTER_TRANSPORT_LOSS)
 
 
-@attrs.frozen(eq=False)
-class JointState:
-    """Where both machines are.
+@attrs.define  # frozen, it would cost a tenth of all that a connection costs
+class End:
+    """How a connection ended.
 
     Attributes:
-        client: Node of the client machine.
-        application: Node of the application machine.
-        receives: Where each event that the client machine takes leads both.
-        sends: Where each message that the application machine takes leads both, by its type.
-        takes: The same for its events that a type alone does not identify. The loss of the
-            transport is among them everywhere: it can also meet the application's last message.
-        own_send: The `send` of the facade, where data may go past it; else None.
-        own_receive: The `receive` of the facade, where data may come past it; else None.
-        last: Whether the application machine has taken its last event.
-        product: The product machine that it belongs to.
-        ending: None; only an `Ended` has one.
-    """
-
-    client: StateNode
-    application: StateNode
-    receives: Mapping[AnyEvent, "JointState"] = attrs.field(repr=False)
-    sends: Mapping[str, "JointState"] = attrs.field(repr=False)
-    takes: Mapping[AnyEvent, "JointState"] = attrs.field(repr=False)
-    own_send: object = attrs.field(default=None, repr=False, kw_only=True)
-    own_receive: object = attrs.field(default=None, repr=False, kw_only=True)
-    last: bool
-    product: "ProductMachine" = attrs.field(repr=False)
-    ending: ClassVar[None] = None
-
-    def __copy__(self) -> Self:
-        return self  # places are compared by identity
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _joint, (self.product, self.client, self.application)
-
-
-@attrs.define(eq=False)
-class Ended:
-    """A joint where a connection is over, and how it ended.
-
-    Attributes:
-        joint: Where both machines are.
         code: Close code.
         reason: Close reason.
         closed_by: Who ended the connection.
     """
 
-    joint: JointState
     code: int
     reason: str
     closed_by: ClosedBy
-    own_send: ClassVar[None] = None
-    own_receive: ClassVar[None] = None
 
     @classmethod
-    def by_application(cls, joint: JointState, message: Message) -> Self:
-        """The end that the application's last `message` brings."""
-        # the client of a denial response sees no Close frame: 1006
-        default = _NORMAL if message["type"] == Close.type else 1006
-        return cls._told(joint, message, default, "application")
+    def by_application(cls, message: Message) -> Self:
+        """Make the end of a connection whose application sends its last `message`."""
+        # the client of a denial response sees no Close frame
+        default = _NORMAL if message["type"] == Close.type else _ABNORMAL
+        return cls._read(message, default, "application")
 
     @classmethod
-    def by_disconnect(cls, joint: JointState, message: Message) -> Self:
-        """The end that a ``websocket.disconnect`` reports."""
-        return cls._told(joint, message, _NO_CODE, "client")
+    def by_client(cls, message: Message) -> Self:
+        """Make the end that a ``websocket.disconnect`` reports."""
+        return cls._read(message, _NO_CODE, "client")
 
     @classmethod
-    def _told(cls, joint: JointState, message: Message, default: int, closed_by: ClosedBy) -> Self:
-        # missing and None mean the same: some servers write one, some the other
+    def without_frame(cls, closed_by: ClosedBy) -> Self:
+        """Make the end of a connection that had no Close frame."""
+        return cls(_ABNORMAL, "", closed_by)
+
+    @classmethod
+    def _read(cls, message: Message, default: int, closed_by: ClosedBy) -> Self:
+        # some servers leave out a key that has no value, others set it to None
         code, reason = message.get("code"), message.get("reason")
         text = "" if reason is None else str(reason)
-        return cls(joint, default if code is None else code, text, closed_by)
+        return cls(default if code is None else code, text, closed_by)
 
-    @property
-    def client(self) -> StateNode:
-        """Node of the client machine."""
-        return self.joint.client
 
-    @property
-    def application(self) -> StateNode:
-        """Node of the application machine."""
-        return self.joint.application
+@attrs.frozen(eq=False)
+class JointState:
+    """A state of both machines.
 
-    @property
-    def receives(self) -> Mapping[AnyEvent, JointState]:
-        """As those of the joint."""
-        return self.joint.receives
+    Attributes:
+        client: Node of the client machine.
+        application: Node of the application machine.
+        on_receive: Joint state after each event that the client machine takes.
+        on_send: Joint state after each message that the application machine takes, by its type.
+        on_event: The same for its events that a type alone does not identify. The loss of the
+            transport is always among them: it can also meet the application's last message.
+        over: Whether the connection has ended.
+        product: The product machine that it belongs to.
+    """
 
-    @property
-    def sends(self) -> Mapping[str, JointState]:
-        """As those of the joint."""
-        return self.joint.sends
+    client: StateNode
+    application: StateNode
+    on_receive: Mapping[AnyEvent, "JointState"] = attrs.field(repr=False)
+    on_send: Mapping[str, "JointState"] = attrs.field(repr=False)
+    on_event: Mapping[AnyEvent, "JointState"] = attrs.field(repr=False)
+    over: bool
+    product: "ProductMachine" = attrs.field(repr=False)
 
-    @property
-    def takes(self) -> Mapping[AnyEvent, JointState]:
-        """As those of the joint."""
-        return self.joint.takes
+    def __copy__(self) -> Self:
+        return self  # joint states are compared by identity
 
-    @property
-    def ending(self) -> Self:
-        """Itself."""
+    def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def then(self, after: JointState) -> Self:
-        """The place that follows where `after` follows: what has ended stays so."""
-        return attrs.evolve(self, joint=after)
-
-
-Place: TypeAlias = JointState | Ended
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ProductMachine.joint, (self.product, self.client, self.application)
 
 
 class ProductMachine:
-    """The joints of the two machines, compiled once.
+    """The joint states of the two machines, compiled once.
+
+    Args:
+        name: Name of the variable in this module that holds the machine, for pickle.
 
     Attributes:
-        initial: The joint in which a connection starts.
+        initial: The joint state in which a connection starts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._joints: dict[tuple[StateNode, StateNode], JointState] = {}
-        self.initial = self._joint(CLIENT.initial, APPLICATION.initial)
+        self.initial = self.joint(CLIENT.initial, APPLICATION.initial)
 
     def __reduce__(self) -> str:
-        return "PRODUCT"  # a name in this module; pickle refuses any other product for it
+        return self._name
 
-    def _joint(self, client: StateNode, application: StateNode) -> JointState:
+    def joint(self, client: StateNode, application: StateNode) -> JointState:
+        """The joint state of a node of each machine."""
         known = self._joints.get((client, application))
         if known is not None:
             return known
-        receives: dict[AnyEvent, JointState] = {}
-        sends: dict[str, JointState] = {}
-        takes: dict[AnyEvent, JointState] = {}
-        joint = JointState(client, application, receives, sends, takes, application.final, self)
+        on_receive: dict[AnyEvent, JointState] = {}
+        on_send: dict[str, JointState] = {}
+        on_event: dict[AnyEvent, JointState] = {}
+        over = WebSocketState.DISCONNECTED in (client.state, application.state)
+        joint = JointState(client, application, on_receive, on_send, on_event, over, self)
         self._joints[client, application] = joint
         for event, after in client.moves.items():
             gone = event == AFTER_DISCONNECT.event
-            receives[event] = self._joint(
+            on_receive[event] = self.joint(
                 after, _AFTER_DISCONNECT[application] if gone else application
             )
         for event, after in application.moves.items():
             if isinstance(event, Event):
-                takes[event] = self._joint(client, after)
+                on_event[event] = self.joint(client, after)
             else:
-                sends[event] = self._joint(client, after)
+                on_send[event] = self.joint(client, after)
         lost = application.moves.get(LOST, application)
-        takes[LOST] = self._joint(_AFTER_TRANSPORT_LOSS[client], lost)
+        on_event[LOST] = self.joint(_AFTER_TRANSPORT_LOSS[client], lost)
         return joint
 
-    def at(self, client: WebSocketState, application: WebSocketState) -> Place:
-        """The place where the machines are in these states.
-
-        A connection that is over in it has ended without a Close frame, as far as is known.
+    def at(self, client: WebSocketState, application: WebSocketState) -> JointState:
+        """The joint state of a state of each machine, however it was reached.
 
         Raises:
-            ValueError: One of the machines has no such state.
+            ValueError: One of the machines does not have the state.
         """
         for machine, state in ((CLIENT, client), (APPLICATION, application)):
             if state not in machine.nodes:
                 known = ", ".join(map(str, machine.nodes))
                 raise ValueError(f"{machine.name}_state must be one of {known}, got {state!r}")
         theirs, ours = CLIENT.nodes[client], APPLICATION.nodes[application]
-        if theirs.final:
-            return Ended(self._joint(theirs, _AFTER_DISCONNECT[ours]), 1006, "", "client")
-        joint = self._joint(theirs, ours)
-        return Ended(joint, 1006, "", "application") if ours.final else joint
+        return self.joint(theirs, _AFTER_DISCONNECT[ours] if theirs.final else ours)
 
 
-def _joint(product: ProductMachine, client: StateNode, application: StateNode) -> JointState:
-    return product._joint(client, application)  # noqa: SLF001 - a part of it
+PRODUCT: Final = ProductMachine("PRODUCT")
+"""The joint states of connections."""
 
+HOOKED: Final = ProductMachine("HOOKED")
+"""The same joint states, for connections whose data goes through hooks."""
 
-PRODUCT: Final = ProductMachine()
-"""The joints of all connections."""
-
-
-def flowing_past(joint: JointState, *, send: object, receive: object) -> JointState:
-    """Copy a joint for connections whose data may go past their own `send` and `receive`.
-
-    Args:
-        joint: Where data flows: it leads back to here in both directions.
-        send: The method that may be gone past, while it is the one of the connection's class.
-        receive: As `send`.
-    """
-    receives: dict[AnyEvent, JointState] = {}
-    sends: dict[str, JointState] = {}
-    copy = attrs.evolve(joint, receives=receives, sends=sends, own_send=send, own_receive=receive)
-    for event, after in joint.receives.items():
-        receives[event] = copy if after is joint else after
-    for kind, after in joint.sends.items():
-        sends[kind] = copy if after is joint else after
-    return copy
+_DATA: Final = (WebSocketState.CONNECTED, WebSocketState.CONNECTED)
+OPEN: Final = PRODUCT.at(*_DATA)
+"""The joint state in which data flows."""
+OPEN_HOOKED: Final = HOOKED.at(*_DATA)
+"""The same, where data goes through hooks."""

@@ -1,9 +1,9 @@
 """A turn of the event loop, whichever library runs it, and without importing one."""
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["give_turn"]
+__all__ = ["give_turn", "refuse"]
 
 
 async def give_turn() -> None:
@@ -18,6 +18,15 @@ async def give_turn() -> None:
         await asyncio.sleep(0)  # type: ignore[union-attr]  # it is not None
     elif _has_task(trio):
         await trio.checkpoint()  # type: ignore[union-attr]  # as above
+
+
+async def refuse(error: Exception) -> NoReturn:
+    """Raise the error of a call that is refused, after a turn of the event loop.
+
+    Without it, an application that makes the same mistake for ever would stop all other tasks.
+    """
+    await give_turn()
+    raise error from None
 
 
 def _has_task(library: Any) -> bool:

@@ -4,55 +4,37 @@ A message makes one trip: application -> facade -> one look-up in a compiled row
 server's callable, and back. What is legal is decided in `wsfsm.tables` alone; this module
 only asks.
 
-As in Starlette's class, every method goes through `self.send`, `self.receive` and
-`self._raise_on_disconnect`, and sees what an application puts in their place. Where data flows,
-and they are the methods of this module, it is passed on without them: three more calls would
-cost as much again as all the rest.
+Where data flows, it goes past `send` and `receive`, unless there is a hook; `wsfsm.websockets._states`
+says why and how.
 """
 
 import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
-import attrs
-
-from wsfsm.exceptions import MalformedMessage, WebSocketDisconnect, WebSocketDisconnected
-from wsfsm.requests import StateT
+from wsfsm.exceptions import MalformedMessage, WebSocketDisconnect
+from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT, APPLICATION, event_of
+from wsfsm.tables.events import LOST
 from wsfsm.tables.states import WebSocketState
 from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
-from wsfsm.websockets._errors import (
-    header_pairs,
-    no_more,
-    not_open,
-    not_received,
-    not_sent,
-    refuse,
-    unexpected,
-    unsendable,
-    wrong_mode,
-    wrong_type,
-)
-from wsfsm.websockets._joint import PRODUCT, Ended, Place, flowing_past
-from wsfsm.websockets._standing import Standing, set_place
-from wsfsm.websockets._turns import give_turn
+from wsfsm.websockets import _errors
+from wsfsm.websockets._iteration import Iteration
+from wsfsm.websockets._joint import OPEN, PRODUCT, End
+from wsfsm.websockets._states import StateAttributes, set_end, set_joint
+from wsfsm.websockets._turns import give_turn, refuse
 
-__all__ = [
-    "WebSocket",
-    "WebSocketClose",
-    "WebSocketDisconnect",
-    "WebSocketDisconnected",
-    "WebSocketState",
-]
+__all__ = ["WebSocket"]
 
 _NORMAL: Final = 1000  # RFC 6455 7.4.1
 _CONNECTED: Final = APPLICATION.nodes[WebSocketState.CONNECTED]
+_INITIAL: Final = PRODUCT.initial
 _DENIAL: Final = "websocket.http.response"
 # json.dumps() would make an encoder for each message
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-class WebSocket(Standing[StateT]):
+class WebSocket(StateAttributes[StateT]):
     """One WebSocket connection, as the application sees it.
 
     The class is a drop-in for Starlette's (and so FastAPI's) of the same name; every
@@ -67,14 +49,22 @@ class WebSocket(Standing[StateT]):
         ValueError: The scope is of another type.
     """
 
-    __slots__ = ()
+    __slots__ = ("_receive", "_send")
+    _receive: Receive
+    _send: Send
 
-    def _move(self, place: Place) -> None:
-        if place is _WATCHED or place is _FLOWING:
-            # about send and receive, the class is asked at each message
-            hook = self.__class__._raise_on_disconnect  # noqa: SLF001 - its own
-            place = _FLOWING if hook is _RAISE and not self._hooked else _WATCHED
-        set_place(self, place)
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            kind = scope["type"]
+        except KeyError:
+            kind = None
+        if kind != "websocket":
+            raise ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}")
+        # assignments would go through __setattr__, and cost several times as much
+        _set_scope(self, scope)
+        _set_receive(self, receive)
+        _set_send(self, send)
+        set_joint(self, _INITIAL)
 
     # Receiving
 
@@ -83,28 +73,34 @@ class WebSocket(Standing[StateT]):
 
         Raises:
             WebSocketDisconnected: The disconnect message has been received before.
-            IllegalTransition: The server delivers a message that may not come now.
+            IllegalTransition: The server delivers a message that is not allowed now.
             MalformedMessage: The server delivers something that is not a message.
         """
-        if not self._at.receives:
-            await refuse(no_more(self._at))
+        if not self._joint.on_receive:
+            await refuse(_errors.no_more(self._joint, self._ended()))
         message = await self._receive()
         self._take(message)
         return message
 
-    def _raise_on_disconnect(self, message: Message) -> None:
-        """Raise `WebSocketDisconnect` for a disconnect message.
+    def _take(self, message: Message) -> None:
+        joint = self._joint
+        try:
+            after = joint.on_receive[message["type"]]
+        except (KeyError, TypeError):
+            raise _errors.not_received(joint, self._ended(), event_of(message)) from None
+        if after is not joint:
+            if message["type"] == AFTER_DISCONNECT.event:
+                end = End.by_client(message)
+                # a send may have reported the loss before the real code arrives
+                known = self._ended()
+                if known is None or (known.closed_by == "transport" and known.code != end.code):
+                    set_end(self, end)
+            self._enter(after)
 
-        The name is Starlette's: applications call it beside `receive`, and override it.
-        """
-        if message["type"] == AFTER_DISCONNECT.event:
-            end = Ended.by_disconnect(PRODUCT.initial, message)
-            raise WebSocketDisconnect(end.code, end.reason)
-
-    async def _receive_watched(self) -> Message:
-        """Receive for a method that wants data, through whatever has been put in between."""
-        if self._at.application.state is not WebSocketState.CONNECTED:
-            await refuse(not_open(self._at))
+    async def _receive_through_hooks(self) -> Message:
+        """Receive data as Starlette does, through `receive` and `_raise_on_disconnect`."""
+        if self._joint.application.state is not WebSocketState.CONNECTED:
+            await refuse(_errors.not_open(self._joint, self._ended()))
         message = await self.receive()
         self._raise_on_disconnect(message)
         return message
@@ -119,26 +115,25 @@ class WebSocket(Standing[StateT]):
             UnexpectedFrame: The message is not text; it is kept in the error, and the
                 connection stays usable.
         """
-        # receive_text, receive_bytes and their send twins are the hot path: where the place allows
-        # it, and the class has no other receive, the table is looked up here, without a call.
-        if self.__class__.receive is self._at.own_receive:
+        # receive_bytes begins alike: a function for both would cost 4 % of an echo, a coroutine 10 %
+        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
             receive = self._receive
             message = await receive()
             try:
-                after = self._at.receives[message["type"]]
+                after = self._joint.on_receive[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not _FLOWING:
+            if after is not OPEN:
                 self._take(message)
                 self._raise_on_disconnect(message)
         else:
-            message = await self._receive_watched()
+            message = await self._receive_through_hooks()
         try:
             text: str | None = message["text"]
         except KeyError:
             text = None
         if not isinstance(text, str) or ("bytes" in message and message["bytes"] is not None):
-            raise unexpected("text", message)
+            raise _errors.unexpected("text", message)
         return text
 
     async def receive_bytes(self) -> bytes:
@@ -151,28 +146,28 @@ class WebSocket(Standing[StateT]):
             UnexpectedFrame: The message is not binary; it is kept in the error, and the
                 connection stays usable.
         """
-        if self.__class__.receive is self._at.own_receive:
+        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
             receive = self._receive
             message = await receive()
             try:
-                after = self._at.receives[message["type"]]
+                after = self._joint.on_receive[message["type"]]
             except (KeyError, TypeError):
                 after = None
-            if after is not _FLOWING:
+            if after is not OPEN:
                 self._take(message)
                 self._raise_on_disconnect(message)
         else:
-            message = await self._receive_watched()
+            message = await self._receive_through_hooks()
         try:
             data: bytes | None = message["bytes"]
         except KeyError:
             data = None
         if not isinstance(data, bytes):
             if not isinstance(data, (bytearray, memoryview)):
-                raise unexpected("bytes", message)
+                raise _errors.unexpected("bytes", message)
             data = bytes(data)
         if "text" in message and message["text"] is not None:
-            raise unexpected("bytes", message)
+            raise _errors.unexpected("bytes", message)
         return data
 
     async def receive_json(self, mode: str = "text") -> Any:
@@ -190,50 +185,32 @@ class WebSocket(Standing[StateT]):
             return json.loads(await WebSocket.receive_text(self))
         if mode == "binary":
             return json.loads((await WebSocket.receive_bytes(self)).decode("utf-8"))
-        return await refuse(wrong_mode(mode))
+        return await refuse(_errors.wrong_mode(mode))
 
     async def iter_text(self) -> AsyncIterator[str]:
         """Iterate over text messages until the connection ends.
 
         Raises:
-            WebSocketDisconnected: It was not accepted yet, or was over before the first one.
+            WebSocketDisconnected: The connection was not accepted yet, or was over before.
         """
-        begun = False
-        try:
+        with Iteration() as iteration:
             while True:
                 yield await self.receive_text()
-                begun = True
-        except WebSocketDisconnect:
-            pass
-        except WebSocketDisconnected:  # the body of the loop has closed it
-            if not begun:
-                raise
+                iteration.begun = True
 
     async def iter_bytes(self) -> AsyncIterator[bytes]:
         """Iterate over binary messages until the connection ends; else as `iter_text`."""
-        begun = False
-        try:
+        with Iteration() as iteration:
             while True:
                 yield await self.receive_bytes()
-                begun = True
-        except WebSocketDisconnect:
-            pass
-        except WebSocketDisconnected:
-            if not begun:
-                raise
+                iteration.begun = True
 
     async def iter_json(self) -> AsyncIterator[Any]:
         """Iterate over JSON text messages until the connection ends; else as `iter_text`."""
-        begun = False
-        try:
+        with Iteration() as iteration:
             while True:
                 yield await self.receive_json()
-                begun = True
-        except WebSocketDisconnect:
-            pass
-        except WebSocketDisconnected:
-            if not begun:
-                raise
+                iteration.begun = True
 
     # Sending
 
@@ -245,35 +222,43 @@ class WebSocket(Standing[StateT]):
                 its cause.
             ConnectionClosed: The connection is over.
             IllegalTransition: The message may not be sent now; nothing was sent.
-            MalformedMessage: That is not a message.
+            MalformedMessage: `message` is not a message.
         """
-        at = self._at
+        joint = self._joint
         try:
-            after = at.sends[message["type"]]
-        except (KeyError, TypeError):  # of a guarded event, the type alone is not in the table
+            after = joint.on_send[message["type"]]
+        except (KeyError, TypeError):  # the type of a guarded event is not in the table
             try:
                 event = event_of(message)
             except MalformedMessage as error:
                 await refuse(error)
-            if event not in at.takes:
-                await refuse(not_sent(at, event))
-            after = at.takes[event]
-        if at.ending is not None:
-            self._move(at.ending.then(after))
-        elif after is not at:
-            self._move(Ended.by_application(after, message) if after.last else after)
-        if at.application.forwards:
+            if event not in joint.on_event:
+                await refuse(_errors.not_sent(joint, self._ended(), event))
+            after = joint.on_event[event]
+        if after is not joint:
+            if after.over and not joint.over:
+                set_end(self, End.by_application(message))
+            self._enter(after)
+        if joint.application.forwards:
             try:
                 await self._send(message)
             except OSError as error:
                 raise self._lost() from error
+
+    def _lost(self) -> WebSocketDisconnect:
+        """Take the loss of the transport, which the server's send reports by an `OSError`."""
+        joint = self._joint
+        if not joint.over:
+            set_end(self, End.without_frame("transport"))
+        self._enter(joint.on_event[LOST])
+        return WebSocketDisconnect(1006)
 
     async def accept(
         self,
         subprotocol: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] | None = None,
     ) -> None:
-        """Accept the connection, after waiting for its ``websocket.connect`` if need be.
+        """Accept the connection, after receiving its ``websocket.connect`` if that is still to come.
 
         Args:
             subprotocol: The subprotocol to speak, one of ``scope["subprotocols"]``.
@@ -284,18 +269,18 @@ class WebSocket(Standing[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if subprotocol is not None and not isinstance(subprotocol, str):
-            error = wrong_type("accept", "subprotocol", subprotocol, "str or None")
+            error = _errors.wrong_type("accept", "subprotocol", subprotocol, "str or None")
             await refuse(error)
         try:
-            pairs = [] if headers is None else header_pairs("accept", headers)
+            pairs = [] if headers is None else _errors.header_pairs("accept", headers)
         except TypeError as error:
             await refuse(error)
-        if "websocket.accept" not in self._at.sends:
-            await refuse(not_sent(self._at, "websocket.accept"))
-        if "websocket.connect" in self._at.receives:
+        if "websocket.accept" not in self._joint.on_send:
+            await refuse(_errors.not_sent(self._joint, self._ended(), "websocket.accept"))
+        if "websocket.connect" in self._joint.on_receive:
             message = await self.receive()
-            if message["type"] != "websocket.connect":  # another task was given the connect
-                raise not_received(PRODUCT.initial, event_of(message))
+            if message["type"] != "websocket.connect":  # another task received the connect
+                raise _errors.not_received(_INITIAL, None, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
 
     async def send_text(self, data: str) -> None:
@@ -306,8 +291,8 @@ class WebSocket(Standing[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if not isinstance(data, str):
-            await refuse(wrong_type("send_text", "data", data, "str"))
-        if self.__class__.send is self._at.own_send:
+            await refuse(_errors.wrong_type("send_text", "data", data, "str"))
+        if self._joint is OPEN and self.__class__.send is _SEND:
             send = self._send
             try:
                 await send({"type": "websocket.send", "text": data})
@@ -320,7 +305,7 @@ class WebSocket(Standing[StateT]):
         """Send a binary message.
 
         Args:
-            data: The payload; of what can change, a copy is sent (ASGI: a byte string).
+            data: The payload. The server gets `bytes`, as ASGI says: others are copied.
 
         Raises:
             TypeError: `data` is not bytes-like; nothing was sent.
@@ -329,9 +314,9 @@ class WebSocket(Standing[StateT]):
         if not isinstance(data, bytes):
             if not isinstance(data, (bytearray, memoryview)):
                 expected = "bytes, bytearray or memoryview"
-                await refuse(wrong_type("send_bytes", "data", data, expected))
+                await refuse(_errors.wrong_type("send_bytes", "data", data, expected))
             data = bytes(data)
-        if self.__class__.send is self._at.own_send:
+        if self._joint is OPEN and self.__class__.send is _SEND:
             send = self._send
             try:
                 await send({"type": "websocket.send", "bytes": data})
@@ -353,7 +338,7 @@ class WebSocket(Standing[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if mode not in {"text", "binary"}:
-            await refuse(wrong_mode(mode))
+            await refuse(_errors.wrong_mode(mode))
         try:
             text = _encode(data)
         except Exception:
@@ -367,10 +352,9 @@ class WebSocket(Standing[StateT]):
     async def close(self, code: int = _NORMAL, reason: str | None = None) -> None:
         """Close the connection; before the accept, reject it with HTTP 403.
 
-        Before the accept neither code nor reason reaches the client, so that any are taken, and
-        passed on to the server as they are. Where the client has left already there is nothing
-        to close: nothing is sent, and nothing is raised. During a denial response there is no
-        close either way: it is refused.
+        Before the accept neither code nor reason reaches the client, so both are passed on to
+        the server unchecked. After the client has left there is nothing to close: nothing is
+        sent, and nothing is raised. During a denial response a close is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).
@@ -384,9 +368,9 @@ class WebSocket(Standing[StateT]):
                 nothing was sent.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        # defaults need no check, and neither does a close that does not go out as a frame
-        if (code is not _NORMAL or reason is not None) and self._at.application is _CONNECTED:
-            error = unsendable(self._at, code, reason)
+        # a check costs as much as the rest; defaults pass it, and only an open connection sends a frame
+        if (code is not _NORMAL or reason is not None) and self._joint.application is _CONNECTED:
+            error = _errors.unsendable(self._joint, code, reason)
             if error is not None:
                 await refuse(error)
         await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
@@ -401,7 +385,7 @@ class WebSocket(Standing[StateT]):
         if _DENIAL not in (self.scope.get("extensions") or ()):
             error = RuntimeError(
                 "The server doesn't support the Websocket Denial Response extension.\n"
-                f"{_DENIAL!r} is not among the scope's extensions; close() rejects with HTTP 403."
+                f"The scope's extensions do not list {_DENIAL!r}; close() rejects with HTTP 403 instead."
             )
             await refuse(error)
         await response(self.scope, self.receive, self.send)
@@ -409,34 +393,6 @@ class WebSocket(Standing[StateT]):
 
 _SEND: Final = WebSocket.send
 _RECEIVE: Final = WebSocket.receive
-_RAISE: Final = WebSocket._raise_on_disconnect  # noqa: SLF001 - of this module
-_WATCHED: Final = PRODUCT.initial.receives["websocket.connect"].sends["websocket.accept"]
-"""Where data flows, through whatever has been put in the place of those three."""
-_FLOWING: Final = flowing_past(_WATCHED, send=_SEND, receive=_RECEIVE)
-"""Where it goes past them, while they are the methods of the connection's class."""
-
-
-def _text_or_empty(text: str | None) -> str:
-    return text or ""
-
-
-@attrs.frozen
-class WebSocketClose:
-    """An ASGI application that closes the connection; before the accept, HTTP 403.
-
-    Attributes:
-        code: Close code.
-        reason: Close reason; None is taken as none.
-    """
-
-    code: int = 1000
-    reason: str = attrs.field(default=None, converter=_text_or_empty)
-
-    async def __call__(
-        self,
-        scope: Scope,  # noqa: ARG002 - the signature of ASGI
-        receive: Receive,  # noqa: ARG002
-        send: Send,
-    ) -> None:
-        """Close the connection."""
-        await send({"type": "websocket.close", "code": self.code, "reason": self.reason})
+_set_scope: Final = vars(HTTPConnection)["scope"].__set__
+_set_receive: Final = vars(WebSocket)["_receive"].__set__
+_set_send: Final = vars(WebSocket)["_send"].__set__

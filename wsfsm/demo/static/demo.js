@@ -21,20 +21,20 @@ const watchers = new Set();
 // The control channel
 
 const control = new WebSocket(`${address}/control`);
-control.onclose = () => complain("The demo's server is gone; start it again and reload this page.");
+control.onclose = () => complain("The demo's server has stopped. Start it again and reload this page.");
 control.onmessage = (message) => {
-  const told = JSON.parse(message.data);
-  if (told.session) session = told.session;
-  if (told.error) complain(told.error);
-  if (told.entry) show(told.entry);
-  if (told.state) showState(told.state);
+  const update = JSON.parse(message.data);
+  if (update.session) session = update.session;
+  if (update.error) complain(update.error);
+  if (update.entry) show(update.entry);
+  if (update.state) showState(update.state);
   for (const watcher of [...watchers]) watcher();
 };
 
-/** @param {string} what @param {object} [values] */
-function command(what, values = {}) {
+/** @param {string} action @param {object} [values] */
+function command(action, values = {}) {
   complain("");
-  control.send(JSON.stringify({ do: what, ...values }));
+  control.send(JSON.stringify({ do: action, ...values }));
 }
 
 /** @param {string} text */
@@ -57,15 +57,15 @@ function showState(now) {
   machines.application.light(now.application);
   for (const form of document.querySelectorAll("form[data-event]")) {
     const event = /** @type {HTMLElement} */ (form).dataset.event ?? "";
-    // a guarded event has its message's name and more
+    // the name of an event with a guard begins with the type of the message
     const legal = now.allowed.some((name) => name === event || name.startsWith(`${event} [`));
     form.classList.toggle("illegal", !legal);
     const button = form.querySelector("button");
-    if (button) button.title = legal ? "" : "refused in this state: press it and see";
+    if (button) button.title = legal ? "" : "The table refuses this message now. Press the button to see the error.";
   }
 }
 
-// The client half: this browser's own WebSocket
+// The client: this browser's own WebSocket
 
 /** @param {string[]} subprotocols */
 function connect(subprotocols) {
@@ -90,20 +90,20 @@ function connect(subprotocols) {
   };
 }
 
-/** @param {string} what @param {string} detail */
-function note(what, detail) {
+/** @param {string} event @param {string} detail */
+function note(event, detail) {
   const names = ["connecting", "open", "closing", "closed"];
   browserState.value = client ? names[client.readyState] : "no connection";
-  write({ side: "browser", event: what, detail });
+  write({ side: "browser", event, detail });
   for (const watcher of [...watchers]) watcher();
 }
 
 /** @param {(socket: WebSocket) => void} action */
 function withClient(action) {
   complain("");
-  if (!client) return complain("There is no connection: press Connect first.");
+  if (!client) return complain("There is no connection. Press Connect first.");
   if (client.readyState !== WebSocket.OPEN) {
-    complain(`The browser does not send while its WebSocket is ${browserState.value}.`);
+    complain(`The browser cannot send, because its WebSocket is ${browserState.value}.`);
     return;
   }
   try {
@@ -144,11 +144,11 @@ onSubmit("client-binary", (values) => {
 });
 onSubmit("client-close", (values) => {
   complain("");
-  if (!client) return complain("There is no connection: press Connect first.");
+  if (!client) return complain("There is no connection. Press Connect first.");
   try {
     client.close(number(values, "code"), text(values, "reason"));
   } catch (error) {
-    complain(String(error)); // a browser closes with 1000 and 3000 to 4999 only
+    complain(String(error)); // a browser accepts only the codes 1000 and 3000 to 4999
   }
 });
 onSubmit("client-drop", () => command("drop"));
@@ -175,7 +175,7 @@ function until(holds) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       watchers.delete(watch);
-      reject(new Error("this took too long"));
+      reject(new Error("the next step did not happen within 3 seconds"));
     }, PATIENCE);
     const watch = () => {
       if (!holds()) return;

@@ -1,14 +1,14 @@
 // @ts-check
-/** A diagram of one machine, whose present state is lit up. */
+/** A diagram of one machine, in which the current state is lit up. */
 export class Diagram {
-  /** @param {string} machine name of the machine, which begins the ids of its states */
+  /** @param {string} machine name of the machine, with which the ids of its states begin */
   constructor(machine) {
     this.machine = machine;
     this.place = /** @type {HTMLElement} */ (document.getElementById(`${machine}-diagram`));
     this.label = /** @type {HTMLOutputElement} */ (document.getElementById(`${machine}-state`));
   }
 
-  /** Put the picture into the page, where styles reach it. */
+  /** Insert the picture into the page, so that styles apply to it. */
   async load() {
     const response = await fetch(`${this.machine}.svg`);
     const picture = new DOMParser().parseFromString(await response.text(), "image/svg+xml");
@@ -26,7 +26,7 @@ export class Diagram {
     this.label.value = state;
   }
 
-  /** @param {string | null} edge id of the row that was just taken */
+  /** @param {string | null} edge id of the row of the last transition */
   take(edge) {
     for (const taken of this.place.querySelectorAll(".taken")) taken.classList.remove("taken");
     if (edge) document.getElementById(edge)?.classList.add("taken");

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * @typedef {object} Entry
- * @property {string} side who it happened to
+ * @property {string} side browser, client, application or transport
  * @property {string} event
  * @property {string} [detail]
  * @property {[string, string]} [before] states of client and application

@@ -1,16 +1,16 @@
 """WebSockets in uvicorn, on the protocol core of wsfsm.
 
-In place of uvicorn's own classes::
+Use it instead of uvicorn's own classes::
 
     uvicorn main:app --ws wsfsm.integrations.uvicorn:WebSocketProtocol
 
-The class does what the core commands, and decides nothing about the protocol. Requests are read by
-h11 and extensions are those of ``websockets``, both of which uvicorn's own classes use too.
+The class carries out the commands of the core, and decides nothing about the protocol. Like uvicorn's own
+classes, it reads requests with h11 and uses the extensions of ``websockets``.
 
-`CompatWebSocketProtocol` does what uvicorn's own classes do where servers may choose.
+Where servers may choose, `CompatWebSocketProtocol` does the same as uvicorn's own classes.
 
-uvicorn passes no options of a class on, so there are two other ways to set its `Policies`:
-environment variables such as ``WSFSM_SERVER_CLOSE_TIMEOUT=5``, and a subclass::
+uvicorn cannot pass options to such a class. To change its `Policies`, set environment variables, for
+example ``WSFSM_SERVER_CLOSE_TIMEOUT=5``, or write a subclass::
 
     class MyProtocol(WebSocketProtocol):
         policies = Policies(close_timeout=5)

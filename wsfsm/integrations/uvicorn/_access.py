@@ -1,4 +1,4 @@
-"""The lines of uvicorn's log about WebSockets: those of its own classes, at the same levels."""
+"""Log lines about WebSockets, with the texts and levels of uvicorn's own classes."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from uvicorn.protocols.utils import (
 
 from wsfsm._text import printable
 from wsfsm.messages import Close
-from wsfsm.types import Scope  # noqa: TC001 - all imports are real
+from wsfsm.types import Scope  # noqa: TC001 - annotations are evaluated
 
 __all__ = ["AccessLog"]
 
@@ -24,10 +24,10 @@ _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
 class AccessLog:
-    """Logs what becomes of a connection. A line that cannot be logged changes nothing else.
+    """Logs the handshake and the end of a connection. An error in the logging has no other effect.
 
     Args:
-        transport: Its transport.
+        transport: Transport of the connection.
     """
 
     __slots__ = ("_open", "_transport", "scope")
@@ -38,38 +38,38 @@ class AccessLog:
         self.scope: Scope = {}
 
     def accepted(self) -> None:
-        """The application has accepted."""
+        """Log that the application has accepted."""
         self._answered("[accepted]")
         self._open = True
         log(logging.INFO, "connection open")
 
     def responded(self, status: int, text: bytes = b"") -> None:
-        """The handshake was answered with an HTTP response.
+        """Log that the handshake was answered with an HTTP response.
 
         Args:
-            status: Its status code.
-            text: Why, where the server itself has refused the request.
+            status: Status code of the response.
+            text: The reason, if the server itself has refused the request.
         """
         if self.scope:
             self._answered(str(status))
         else:
-            phrase, why = _PHRASES.get(status, ""), text.decode("utf-8", "replace")
-            log(logging.INFO, "connection rejected (%d %s): %s", status, phrase, printable(why))
+            phrase, reason = _PHRASES.get(status, ""), text.decode("utf-8", "replace")
+            log(logging.INFO, "connection rejected (%d %s): %s", status, phrase, printable(reason))
 
     def closed(self, ending: Close) -> None:
-        """The connection is over, and its transport is gone; this is logged once.
+        """Log once that an accepted connection has ended and its transport is gone.
 
         Args:
             ending: The code and reason with which the connection ended.
         """
         if self._open:
             self._open = False
-            # the peer's, which must not look like lines of the log
+            # the peer wrote it, and it must not look like further lines of the log
             reason = f" {printable(ending.reason)}" if ending.reason else ""
             log(logging.INFO, "connection closed (%d%s)", ending.code, reason)
 
     def trace(self, text: str) -> None:
-        """Log a line for the level "trace"."""
+        """Log a line at the level "trace"."""
         if _logger.isEnabledFor(TRACE_LOG_LEVEL):
             client = get_remote_addr(self._transport)
             prefix = f"{client[0]}:{client[1]} - " if client else ""
@@ -79,14 +79,14 @@ class AccessLog:
         try:
             scope = cast("Any", self.scope)
             client, path = get_client_addr(scope), get_path_with_query_string(scope)
-        except Exception:  # noqa: BLE001 - the scope is the application's, and may hold anything
+        except Exception:  # noqa: BLE001 - the application may have changed the scope
             client, path = str(get_remote_addr(self._transport) or ""), "(unknown)"
         log(logging.INFO, '%s - "WebSocket %s" %s', client, path, answer)
 
 
 def log(level: int, text: str, *args: object, exception: BaseException | None = None) -> None:
-    """Log a line, whatever filters and handlers make of it."""
+    """Log a line, and suppress errors of filters and handlers."""
     try:
         _logger.log(level, text, *args, exc_info=exception)
-    except Exception:  # noqa: BLE001 - a log that fails must not end a connection
+    except Exception:  # noqa: BLE001 - an error in the logging must not end a connection
         _fallback.handleError(_logger.makeRecord(_logger.name, level, "", 0, text, args, None))

@@ -1,4 +1,4 @@
-"""The application of a connection: its task, its two callables, and what they wait for."""
+"""The application of a connection: its task, and its callables receive and send."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from wsfsm.types import ASGIApp, Message, Scope
 
 __all__ = ["Application"]
 
-_MANY: Final = 100  # refused messages, after which an application does not seem to look
+_MANY: Final = 100  # refused messages, after which the application seems to ignore the exceptions
 _PATIENCE: Final = 3  # times that the disconnect is reported while the server stops
 
 
@@ -23,30 +23,30 @@ class Host(Protocol):
     """The protocol that an application belongs to."""
 
     def perform(self, commands: list[Command]) -> None:
-        """Do commands of the core."""
+        """Carry out commands of the core."""
 
     def finish(self, exception: BaseException | None) -> None:
-        """Take the end of the application."""
+        """Handle the end of the application."""
 
     def resume_reading(self) -> None:
-        """Read on, if reading waits for the application."""
+        """Resume reading, if it waits for the application."""
 
     def log_end(self) -> None:
-        """Log the end of the connection, unless it is logged already."""
+        """Log the end of the connection, if it is not logged yet."""
 
     def worded(self, error: Exception) -> Exception:
-        """An error of the application's, as it is raised into it."""
+        """Return an error of the application with the text that it is raised with."""
 
 
 class Application:
-    """Runs the application, and hands messages between it and the core.
+    """Runs the application, and passes messages between it and the core.
 
     Args:
         loop: The event loop.
         connection: The core.
         transport: The transport.
-        writer: The writer of its frames.
-        host: The protocol that it belongs to.
+        writer: The writer of frames.
+        host: The protocol that the application belongs to.
 
     Attributes:
         task: The task of the application, or None before it starts.
@@ -54,10 +54,10 @@ class Application:
 
     __slots__ = (
         "_connection",
-        "_ends",
+        "_disconnects",
         "_gate",
         "_host",
-        "_is_dismissed",
+        "_is_cancelled",
         "_loop",
         "_receivers",
         "_refusals",
@@ -82,14 +82,14 @@ class Application:
         self._host = host
         self.task: asyncio.Task[None] | None = None
         self._receivers = Waiters(loop)
-        self._gate = Gate(loop)  # of writing
-        self._ends = 0  # how often the disconnect was reported
-        self._refusals = 0  # messages that were refused
-        self._stopping = self._is_dismissed = False
+        self._gate = Gate(loop)  # shut while writing is paused
+        self._disconnects = 0  # the number of times that the disconnect was reported
+        self._refusals = 0  # the number of refused messages
+        self._stopping = self._is_cancelled = False
 
     @property
     def is_done(self) -> bool:
-        """Whether its task has ended, or never started."""
+        """Whether the task has ended, or has never started."""
         return self.task is None or self.task.done()
 
     def start(self, app: ASGIApp, scope: Scope, context: Context | None) -> asyncio.Task[None]:
@@ -101,9 +101,9 @@ class Application:
     async def _run(self, app: ASGIApp, scope: Scope) -> None:
         try:
             result = await app(scope, self._receive, self._send)  # type: ignore[func-returns-value]
-        except BaseException as exception:  # noqa: BLE001 - as uvicorn's own classes
-            # it was cancelled because it goes on after the end: that is not its failure
-            self._host.finish(None if self._is_dismissed else exception)
+        except BaseException as exception:  # noqa: BLE001 - like uvicorn's own classes
+            # if we cancelled the application because it did not stop, that is not its failure
+            self._host.finish(None if self._is_cancelled else exception)
         else:
             if result is not None:
                 text = "ASGI callable should return None, but returned '%s'."
@@ -111,52 +111,54 @@ class Application:
             self._host.finish(None)
 
     def wake(self) -> None:
-        """Wake the tasks that wait for a message, or for the end."""
+        """Wake the tasks that wait for a message or for the end."""
         if self._receivers and self._connection.has_message:
             self._receivers.wake()
         if self._gate.is_shut and self._connection.is_over:
             self._gate.open()
 
     def pause_writing(self) -> None:
-        """Let tasks wait before they send."""
+        """Make tasks wait before they send."""
         if not self._connection.is_over:
             self._gate.close()
 
     def resume_writing(self) -> None:
-        """Let them send again."""
+        """Let tasks send again."""
         self._gate.open()
 
     def stop(self) -> None:
-        """Take the stop of the server: calls from now on show whether it goes on for ever."""
+        """Note that the server stops, and count from now on whether the application goes on for ever."""
         self._stopping = True
-        self._ends, self._refusals = min(self._ends, 1), 0
+        self._disconnects, self._refusals = min(self._disconnects, 1), 0
 
     async def _receive(self) -> Message:
         connection, writer = self._connection, self._writer
-        writer.asked()
+        writer.receive_called()
         message = connection.next_message()
         if message is None:
             writer.flush()
             while message is None:
                 await self._receivers.wait()
                 message = connection.next_message()
-            writer.waited()
+            writer.receive_waited()
             if self._receivers and connection.has_message:
                 self._receivers.wake()
         self._host.resume_reading()
         if message["type"] == Disconnect.type:
-            self._ends += 1
-            if self._ends > 1:  # longer each time, up to a second
-                await self._pause(2 ** min(self._ends, 12) / 4000 if self._ends > 2 else 0)
+            self._disconnects += 1
+            if self._disconnects > 1:  # longer each time, up to a second
+                await self._pause(
+                    2 ** min(self._disconnects, 12) / 4000 if self._disconnects > 2 else 0
+                )
             else:
                 self._host.log_end()
         return message
 
     async def _send(self, message: Message) -> None:
-        # a close waits behind data in the transport, and not in front of it
+        # do not hold back a close, because it can wait in the transport, behind the data
         if self._gate.is_shut and not _is_close(message):
             await self._gate.wait()
-        if self._transport.is_closing():  # its loss is reported first
+        if self._transport.is_closing():  # let the loop report its loss first
             await asyncio.sleep(0)
         try:
             commands = self._connection.send(message)
@@ -164,20 +166,20 @@ class Application:
             await self._pause_sending()
             raise self._host.worded(error) from None
         self._host.perform(commands)
-        if not commands:  # there was nothing left to close
+        if not commands:  # a close after the end
             await self._pause_sending()
-        if self._writer.crowded:  # it is somebody else's turn
+        if self._writer.should_yield:  # give other tasks a turn
             await asyncio.sleep(0)
-            self._writer.rested()
+            self._writer.turn_ended()
 
     async def _pause_sending(self) -> None:
         self._refusals += 1
         await self._pause(0.001 if self._refusals > _MANY else 0)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait before a call that leads to nothing ends, so that no application loops without end."""
-        if self._stopping and max(self._ends, self._refusals / _MANY) > _PATIENCE:
-            self._is_dismissed = True
+        """Wait after a call without effect, so that an application that repeats it does not block the loop."""
+        if self._stopping and max(self._disconnects, self._refusals / _MANY) > _PATIENCE:
+            self._is_cancelled = True
             cast("asyncio.Task[None]", self.task).cancel()
         await asyncio.sleep(seconds)
 

@@ -1,4 +1,4 @@
-"""The class in uvicorn with the choices of uvicorn's own classes, and with their attributes."""
+"""The compat class: it has the choices and the attributes of uvicorn's own classes."""
 
 import asyncio
 from typing import Final
@@ -20,10 +20,13 @@ _SHORTEST: Final = 1e-6  # seconds
 class CompatWebSocketProtocol(WebSocketProtocol):
     """A WebSocket of uvicorn that makes the choices of uvicorn's own classes.
 
-    The class sends no Close frame when the application ends and flushes the head of a denial response
-    at once, handshakes that are not answered when the server stops are answered with 500, and an
-    application may accept with a subprotocol that the client does not offer, and with headers that
-    are the server's.
+    These choices differ from those of `WebSocketProtocol`:
+
+    - When the application ends, no Close frame is sent.
+    - The head of a denial response is sent at once.
+    - Handshakes that are not answered when the server stops are answered with 500.
+    - An accept with a subprotocol that the client does not offer, or with headers that only the server
+      may write, is corrected and not refused.
 
     Attributes:
         policies: The server's choices, as in `WebSocketProtocol`.
@@ -48,7 +51,7 @@ class CompatWebSocketProtocol(WebSocketProtocol):
 
     @property
     def close_timeout(self) -> float:
-        """Seconds that a peer may make no progress after our Close; may be set, to a microsecond at least."""
+        """Seconds without progress after our Close. You may set it; the least value is a microsecond."""
         return self._connection.policies.close_timeout
 
     @close_timeout.setter
@@ -60,13 +63,13 @@ class CompatWebSocketProtocol(WebSocketProtocol):
 
     @property
     def close_timer(self) -> asyncio.TimerHandle | None:
-        """The timer of the peer's answer to our Close, or None if it does not run."""
+        """The timer for the peer's answer to our Close, or None if it is not running."""
         awaited = self._connection.state is ServerState.CLOSING
         return self._deadlines.get(Timer.CLOSE) if awaited else None
 
     @property
     def ping_timer(self) -> asyncio.TimerHandle | None:
-        """The timer of the next Ping, or None if it does not run."""
+        """The timer for the next Ping, or None if it is not running."""
         return self._deadlines.get(Timer.PING)
 
     @property
@@ -77,7 +80,7 @@ class CompatWebSocketProtocol(WebSocketProtocol):
     def worded(self, error: Exception) -> Exception:
         if type(error) is not IllegalTransition:
             return error
-        # a guard is not part of a message's name
+        # without guards, which are not part of the name of a message
         *names, last = dict.fromkeys(f"'{name.partition(' ')[0]}'" for name in error.allowed)
         expected = f"{', '.join(names)} or {last}" if names else last
         return IllegalTransition(

@@ -1,4 +1,4 @@
-"""The timers of a connection, and what the peer has done since they were started."""
+"""The timers of a connection, and the progress of the peer since they were started."""
 
 import asyncio
 from typing import Final, Protocol
@@ -9,28 +9,28 @@ from wsfsm.server.commands import Timer
 __all__ = ["Deadlines"]
 
 _PROGRESS: Final = frozenset({Timer.PONG, Timer.CLOSE})
-"""Timers that are about a peer that makes no progress."""
+"""Timers that fire when the peer does not make progress."""
 
 _PING: Final = 2**7
-"""Bytes of a Ping at most, encrypted too: the system of a frozen peer takes it as well."""
+"""The greatest size of a Ping in bytes, with encryption. The system of a frozen peer takes it too."""
 
 
 class Host(Protocol):
-    """The protocol that timers belong to."""
+    """The protocol that the timers belong to."""
 
     def fire(self, timer: Timer) -> None:
-        """Take a timer that fires."""
+        """Handle a timer that fires."""
 
     def look(self) -> tuple[Traffic, int]:
         """Return the counters of the transport, and the number of frames that were read."""
 
 
 class Deadlines:
-    """Timers of a loop.
+    """The timers of a connection.
 
     Args:
-        loop: The loop.
-        host: The protocol that they belong to.
+        loop: The event loop.
+        host: The protocol that the timers belong to.
     """
 
     __slots__ = ("_handles", "_host", "_loop", "_seen")
@@ -39,18 +39,18 @@ class Deadlines:
         self._loop = loop
         self._host = host
         self._handles: dict[Timer, asyncio.TimerHandle] = {}
-        # when the last one that is about progress was started: there is one at a time
+        # the counters when the last timer of _PROGRESS was started; only one of them runs at a time
         self._seen: tuple[Traffic, int] | None = None
 
     def start(self, timer: Timer, seconds: float) -> None:
-        """Start a timer, anew if it runs."""
+        """Start a timer, or restart it if it is running."""
         self.stop(timer)
         if timer in _PROGRESS:
             self._seen = self._host.look()
         self._handles[timer] = self._loop.call_later(seconds, self._end, timer)
 
     def stop(self, timer: Timer) -> None:
-        """Stop a timer, if it runs."""
+        """Stop a timer, if it is running."""
         handle = self._handles.pop(timer, None)
         if handle is not None:
             handle.cancel()
@@ -61,14 +61,14 @@ class Deadlines:
             self.stop(timer)
 
     def get(self, timer: Timer) -> asyncio.TimerHandle | None:
-        """The handle of a timer, or None if it does not run."""
+        """Return the handle of a timer, or None if it is not running."""
         return self._handles.get(timer)
 
     def progress(self, timer: Timer) -> tuple[bool, bool]:
         """Return whether the peer has taken data, and whether its data has arrived.
 
         Args:
-            timer: The timer that fires; progress counts from its start.
+            timer: The timer that fires. Progress counts from its start.
         """
         takes = sends = False
         if timer in _PROGRESS and self._seen is not None:
@@ -76,9 +76,10 @@ class Deadlines:
             takes = now.taken > before.taken and before.waiting > IN_FLIGHT
             sends = now.received > before.received
             if timer is Timer.CLOSE:
-                sends &= frames == frames_now  # it could send its Close between two frames
-            elif not now.hears:
-                # it cannot answer, since the application is slow: it shows by what it takes
+                # after a whole frame it could have sent its Close
+                sends &= frames == frames_now
+            elif not now.has_room:
+                # the peer cannot send, because our application is slow; but it can take data
                 takes |= now.taken > before.taken + _PING
         return takes, sends
 

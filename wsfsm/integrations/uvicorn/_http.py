@@ -1,4 +1,4 @@
-"""Heads of HTTP/1.1: requests are read by the library ``h11``, responses are written from checked parts."""
+"""HTTP/1.1: requests are read with the library ``h11``, responses are written from checked parts."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -20,7 +20,7 @@ _END: Final = b"\r\n\r\n"
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CLOSE: Final = (b"connection", b"close")
 _CHUNKED: Final = (b"transfer-encoding", b"chunked")
-_UNSIZED: Final = (204, 304)  # a length would promise a body (RFC 9110 8.6)
+_UNSIZED: Final = (204, 304)  # these must not have a content-length (RFC 9110 8.6)
 
 
 @attrs.frozen
@@ -28,10 +28,10 @@ class Request:
     """The head of a request.
 
     Attributes:
-        method: Its method.
-        target: Its target in origin-form, for example ``b"/chat?room=1"``.
-        headers: Its headers, with names in lower case.
-        http_version: Its HTTP version, such as ``"1.1"``.
+        method: The method.
+        target: The request target in origin-form, for example ``b"/chat?room=1"``.
+        headers: The headers, with names in lower case.
+        http_version: The HTTP version, for example ``"1.1"``.
     """
 
     method: bytes
@@ -41,10 +41,10 @@ class Request:
 
 
 class HTTPHandshake:
-    """Reads the request for a WebSocket, and writes what answers it.
+    """Reads the request for a WebSocket, and encodes the response.
 
     Args:
-        own: Headers that the server gives to each response, checked.
+        own: Headers that the server adds to each response. They must be valid.
         max_size: Bytes that the head of the request may have.
     """
 
@@ -61,13 +61,13 @@ class HTTPHandshake:
         """Take bytes from the peer, and return the request once its head is complete.
 
         Raises:
-            BadHandshake: This is not HTTP/1.1, or its head is too big.
+            BadHandshake: The bytes are not HTTP/1.1, or the head is too big.
         """
         seen = self._tail + data
         at = seen.find(_END)
         size = (len(seen) if at < 0 else at + len(_END)) - len(self._tail)
         if size > self._left:
-            raise BadHandshake("The head of the request is too big", status=431)
+            raise BadHandshake("The head of the request is too large", status=431)
         self._left -= size
         self._tail = seen[-3:]
         try:
@@ -83,13 +83,13 @@ class HTTPHandshake:
 
     @property
     def rest(self) -> bytes:
-        """The bytes behind the request."""
+        """The bytes that follow the request."""
         return bytes(self._http.trailing_data[0])
 
     def handshake(
         self, command: SendHandshake, handshake: Handshake, extensions: str | None
     ) -> bytes:
-        """The head that completes a handshake (RFC 6455 4.2.2)."""
+        """Encode the head that completes a handshake (RFC 6455 4.2.2)."""
         headers = [
             (b"upgrade", b"websocket"),
             (b"connection", b"Upgrade"),
@@ -102,7 +102,7 @@ class HTTPHandshake:
         return self._head(101, [*headers, *self._dated(command.headers), *command.headers])
 
     def response(self, command: SendResponse) -> bytes:
-        """A whole response."""
+        """Encode a whole response."""
         headers = command.headers
         if command.status not in _UNSIZED and not _has(headers, b"content-length"):
             headers += ((b"content-length", str(len(command.body)).encode()),)
@@ -110,7 +110,7 @@ class HTTPHandshake:
         return self.start(StartResponse(command.status, headers)) + body
 
     def start(self, command: StartResponse) -> bytes:
-        """The head of a response; its body is chunked if it has no content-length."""
+        """Encode the head of a response. Its body is chunked if there is no content-length."""
         headers = command.headers
         self._without_body |= command.status in _UNSIZED
         self._chunked = not self._without_body and not _has(headers, b"content-length")
@@ -118,14 +118,14 @@ class HTTPHandshake:
         return self._head(command.status, [*self._dated(headers), *headers, *framing, _CLOSE])
 
     def body(self, command: SendBody) -> bytes:
-        """A part of the body of a response."""
+        """Encode a part of the body of a response."""
         if not self._chunked:
             return command.body
         part = b"%x\r\n%b\r\n" % (len(command.body), command.body) if command.body else b""
         return part if command.more_body else part + b"0\r\n\r\n"
 
     def _dated(self, headers: Iterable[Pair]) -> list[Pair]:
-        # one Date a response (RFC 9110 6.6.1): the application's, if it has one
+        # only one Date for each response (RFC 9110 6.6.1), preferably the application's
         dated = _has(headers, b"date")
         return [own for own in self._own if not (dated and own[0] == b"date")]
 
@@ -139,7 +139,7 @@ def _has(headers: Iterable[Pair], wanted: bytes) -> bool:
 
 
 def _origin_form(target: bytes, headers: list[Pair]) -> tuple[bytes, list[Pair]]:
-    """The target as a path, and headers whose Host says what the target said (RFC 9112 3.2.2).
+    """Convert a target to a path, and take the Host header from the target (RFC 9112 3.2.2).
 
     Raises:
         BadHandshake: The target is neither a path nor a URL.

@@ -1,7 +1,7 @@
-"""The way in of a connection: from bytes to calls of the core, in order and in slices.
+"""The inbound side of a connection: from bytes to calls of the core, in order and in slices.
 
-Everything that arrives is passed on before the end of the stream and the loss of the transport,
-however slowly the application takes it.
+All data is passed on before the end of the stream and the loss of the transport, even if the application
+takes it slowly.
 """
 
 import asyncio
@@ -15,39 +15,39 @@ from wsfsm.server.commands import Command
 
 __all__ = ["Inbound"]
 
-_SLICE: Final = 0.002  # seconds of reading after which the event loop has a turn
-_WATCH: Final = 1.0  # seconds between looks at a transport that is not read
+_SLICE: Final = 0.002  # seconds of reading before other tasks get a turn
+_WATCH: Final = 1.0  # seconds between checks of a transport that is not read
 
 
 class Host(Protocol):
-    """The protocol that a way in belongs to."""
+    """The protocol that the inbound side belongs to."""
 
     def perform(self, commands: list[Command]) -> None:
-        """Do commands of the core."""
+        """Carry out commands of the core."""
 
     def end_slice(self) -> None:
-        """Do what is to be done after each slice of reading."""
+        """Finish a slice of reading."""
 
     def fail(self, error: Exception) -> None:
-        """Take an error of the reader that is not the peer's."""
+        """Handle an error that the peer has not caused."""
 
 
 class Inbound:
-    """Reads the frames of a transport, as far as the application has room for them.
+    """Reads frames from a transport, as long as the queue for the application has room.
 
     Args:
         connection: The core.
-        reader: Reader of the frames.
+        reader: The frame reader.
         transport: The transport.
-        loop: Its loop.
-        host: The protocol that it belongs to.
+        loop: The event loop.
+        host: The protocol that the inbound side belongs to.
 
     Attributes:
         received: Bytes that have arrived.
-        events: Events that were read: messages and control frames.
-        held: Whether something waits until the application has taken messages.
+        events: Number of messages and control frames that were read.
+        held: Whether reading waits until the application takes messages.
         at_eof: Whether the peer has ended the stream.
-        is_reading: Whether the transport is read.
+        is_reading: Whether the transport is being read.
     """
 
     __slots__ = (
@@ -82,12 +82,12 @@ class Inbound:
         self._transport = transport
         self._loop = loop
         self._host = host
-        self._draining = False  # the peer is gone, and all that it sent is read at once
-        self._failure: Failure | None = None  # that the application is given a turn before
-        self._slice: asyncio.Handle | None = None  # the next one
+        self._draining = False  # the peer is gone, and all of its data is read at once
+        self._failure: Failure | None = None  # passed on after a turn of the application
+        self._slice: asyncio.Handle | None = None  # the next slice
         self._watch: asyncio.TimerHandle | None = None
         self._lost = False
-        self._ended = False  # all that has arrived, and its end, is passed on
+        self._ended = False  # all data and the end of the stream are passed on
         self.received = self.events = 0
         self.held = self.at_eof = False
         self.is_reading = True
@@ -95,7 +95,7 @@ class Inbound:
     # Events of the transport, which the protocol passes on
 
     def feed(self, data: bytes) -> None:
-        """Take bytes of the peer."""
+        """Receive bytes of the peer."""
         self.received += len(data)
         if self._slice is None and self._connection.should_read:
             self._read(data)
@@ -104,17 +104,17 @@ class Inbound:
             self._set_reading()
 
     def eof(self) -> bool:
-        """Take the end of the stream.
+        """Receive the end of the stream.
 
         Returns:
-            Whether the transport is to be kept open, because not all is read yet.
+            Whether to keep the transport open, because not all data is read yet.
         """
         self.at_eof, self._draining = True, False
         self._settle()
         return not self._ended and can_half_close(self._transport)  # TLS closes in any case
 
     def lost(self) -> None:
-        """Take the loss of the transport."""
+        """Handle the loss of the transport."""
         self._lost = True
         if self._watch is not None:
             self._watch.cancel()
@@ -127,11 +127,11 @@ class Inbound:
         """Read on if there is room again, now that the application has taken a message."""
         try:
             self._set_reading()
-        except Exception as error:  # noqa: BLE001 - it is not the application's
+        except Exception as error:  # noqa: BLE001 - it must not be raised into the application
             self._host.fail(error)
 
     def watch(self) -> None:
-        """Look whether the peer is gone, which a transport that is not read does not report."""
+        """Check whether the peer is gone, because a transport that is not read does not report it."""
         if not (self.is_reading or self._is_at_end) and is_gone(self._transport):
             self._draining = True
             self._set_reading()
@@ -140,7 +140,7 @@ class Inbound:
 
     @property
     def _is_behind(self) -> bool:
-        """Whether something has arrived that is not passed on yet."""
+        """Whether data has arrived that is not passed on yet."""
         return self._failure is not None or self._reader.has_more
 
     @property
@@ -149,7 +149,7 @@ class Inbound:
         return self.at_eof or self._lost
 
     def _read(self, data: bytes = b"") -> None:
-        """Read a slice, and arrange for the next one."""
+        """Read a slice, and schedule the next one."""
         self._slice = None
         reader, connection = self._reader, self._connection
         deadline = 0.0
@@ -170,7 +170,7 @@ class Inbound:
                     break
                 events = reader.read()
             self._settle()
-        except Exception as error:  # noqa: BLE001 - of the library that inflates, for example
+        except Exception as error:  # noqa: BLE001 - for example an error of the library that inflates
             self._ended = True
             reader.stopped, reader.has_more = True, False
             self._host.fail(error)
@@ -195,7 +195,7 @@ class Inbound:
         self._host.perform(commands)
 
     def _settle(self) -> None:
-        """Pass on the end once all before it is, and read on or wait."""
+        """Pass on the end of the stream once all data is passed on, and read on or wait."""
         if self._failure is not None:
             if self._connection.has_message:
                 self._slice = self._slice or self._loop.call_soon(self._read)
@@ -208,7 +208,7 @@ class Inbound:
         self._set_reading()
 
     def _fail(self) -> None:
-        """Fail the connection, now that the application has had a turn to answer what was right."""
+        """Fail the connection, after the application had a turn to answer earlier messages."""
         failure, self._failure = self._failure, None
         if failure is not None:
             if self._slice is not None:
@@ -228,7 +228,7 @@ class Inbound:
             return
         self.is_reading = reading
         if reading:
-            # a transport of TLS whose peer is gone loses data if it is paused once more
+            # do not pause a TLS transport again if its peer is gone, because it would lose data
             self._draining = self._draining or is_gone(self._transport)
             self._transport.resume_reading()
         else:
@@ -240,7 +240,7 @@ class Inbound:
         self._watch = None
         try:
             self.watch()
-        except Exception as error:  # noqa: BLE001 - of the transport
+        except Exception as error:  # noqa: BLE001 - the transport may raise anything
             self._host.fail(error)
         if not (self.is_reading or self._is_at_end):
             self._watch = self._loop.call_later(_WATCH, self._look)

@@ -1,4 +1,4 @@
-"""uvicorn's options, as policies and headers of a connection."""
+"""Policies and headers from uvicorn's options."""
 
 import logging
 import math
@@ -23,27 +23,27 @@ _OPTIONS: Final = {
     "WSFSM_SERVER_PING_TIMEOUT": "--ws-ping-timeout",
     "WSFSM_SERVER_MAX_MESSAGE_SIZE": "--ws-max-size",
 }
-"""Variables that would set what is an option of uvicorn."""
+"""Environment variables of policies that uvicorn sets by an option."""
 
 
 def from_environment(policies: Policies) -> Policies:
-    """The policies with those that the environment sets.
+    """Return the policies with the values that environment variables set.
 
     Raises:
-        ValueError: A variable names no policy or one that is an option of uvicorn, or has a value
-            that its policy cannot have.
+        ValueError: A variable does not name a policy, names one that uvicorn sets by an option, or has
+            a value that is not allowed.
     """
     for name, option in _OPTIONS.items():
         if name in os.environ:
-            raise ValueError(f"{name} has no effect in uvicorn, use its option {option}")
+            raise ValueError(f"{name} has no effect in uvicorn; use its option {option}")
     return policies.with_environment(os.environ)
 
 
 def settled(policies: Policies, config: Config) -> Policies:
-    """The policies with uvicorn's options on pings and the size of messages.
+    """Return the policies with uvicorn's options for Pings and the size of messages.
 
-    An interval or a timeout that makes no sense for a timer, which is None, 0, a negative number,
-    infinity or not a number, turns Pings off, or the wait for their answers.
+    An interval or timeout of None, 0, infinity, NaN or a negative number disables Pings or the wait for
+    their answers.
     """
     return _settled(
         policies,
@@ -54,9 +54,9 @@ def settled(policies: Policies, config: Config) -> Policies:
 
 
 def own_headers(headers: Iterable[Pair]) -> tuple[Pair, ...]:
-    """The headers that uvicorn gives to each response, as they can be written.
+    """Normalize the headers that uvicorn adds to each response.
 
-    A value loses blanks around it. A header that HTTP has no form for is left out, and logged.
+    Blanks around values are removed. A header that is not valid in HTTP is left out, and logged.
     """
     return _own_headers(tuple(headers))
 
@@ -79,7 +79,7 @@ def _settled(
 
 def _whole(size: float) -> int | None:
     if size < 0:
-        log(logging.WARNING, "ws_max_size=%s: no message is small enough for it", size)
+        log(logging.WARNING, "ws_max_size=%s refuses every message but an empty one", size)
         return 0
     return int(size) if math.isfinite(size) else None
 
@@ -90,9 +90,9 @@ def _own_headers(headers: tuple[Pair, ...]) -> tuple[Pair, ...]:
     return tuple(header for header in cleaned if header is not None)
 
 
-@lru_cache(maxsize=64)  # the date among them changes each second, and the others are logged once
+@lru_cache(maxsize=64)  # the date changes each second; an invalid header is logged only once
 def _own_header(name: bytes, value: bytes) -> Pair | None:
     header = clean_header(name, value)
     if header is None:
-        log(logging.WARNING, "a header of the server cannot be sent: %r: %r", name, value)
+        log(logging.WARNING, "invalid default header left out of responses: %r, %r", name, value)
     return header

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import functools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, TypeVar, cast
@@ -15,11 +14,12 @@ from wsfsm.integrations.frames import FrameReader, control_frame, data_frame, ne
 from wsfsm.integrations.uvicorn._access import AccessLog, log
 from wsfsm.integrations.uvicorn._application import Application
 from wsfsm.integrations.uvicorn._deadlines import Deadlines
+from wsfsm.integrations.uvicorn._guard import guarded
 from wsfsm.integrations.uvicorn._http import HTTPHandshake
 from wsfsm.integrations.uvicorn._inbound import Inbound
 from wsfsm.integrations.uvicorn._options import from_environment, own_headers, settled
 from wsfsm.integrations.uvicorn._scope import make_scope
-from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, Traffic, abort, can_half_close, look
+from wsfsm.integrations.uvicorn._traffic import Traffic, abort, look
 from wsfsm.integrations.uvicorn._writer import FrameWriter
 from wsfsm.server import BadHandshake, Handshake, Policies, ServerConnection, ServerState, commands
 from wsfsm.server.commands import Command, Timer
@@ -27,29 +27,11 @@ from wsfsm.types import Scope
 
 __all__ = ["WebSocketProtocol"]
 
-_LOOK: Final = 0.1  # seconds between looks at data that the peer has not taken
 _FAILURES: Final = 3  # of a connection, after which it is aborted
 
 _Handler = TypeVar("_Handler", bound=Callable[..., None])
 
 _HANDLERS: Final[dict[type[Any], Callable[["WebSocketProtocol", Any], None]]] = {}
-
-
-_Called = TypeVar("_Called", bound=Callable[..., Any])
-
-
-def _guarded(called: _Called) -> _Called:
-    """Let no error of this class or its libraries out of a method that others call."""
-
-    @functools.wraps(called)
-    def guarded(self: "WebSocketProtocol", *args: Any, **keys: Any) -> Any:
-        try:
-            return called(self, *args, **keys)
-        except Exception as error:  # noqa: BLE001 - of whatever is done
-            self.fail(error)
-            return None
-
-    return cast("_Called", guarded)
 
 
 def _handles(*kinds: type[Any]) -> Callable[[_Handler], _Handler]:
@@ -150,9 +132,9 @@ class WebSocketProtocol(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - it would be a fatal error of the transport
             self.fail(error)
 
-    @_guarded
+    @guarded
     def eof_received(self) -> bool:
-        """Called when the peer has closed its side."""
+        """Called when the peer closes its side."""
         if self._inbound is not None:
             keeps_open = self._inbound.eof()
             if not keeps_open:  # also of TLS, whose transport does not say that it is closing
@@ -172,7 +154,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._application.is_done:
             self._server_state.connections.discard(cast("Any", self))
 
-    @_guarded
+    @guarded
     def _lose(self) -> None:
         if self._inbound is not None:
             self._inbound.lost()
@@ -194,14 +176,14 @@ class WebSocketProtocol(asyncio.Protocol):
         self._is_writable = False
         self._application.pause_writing()
 
-    @_guarded
+    @guarded
     def resume_writing(self) -> None:
         """Called when the transport's buffer is below its low-water mark."""
         self._is_writable = True
         self._application.resume_writing()
         self.end_slice()
 
-    @_guarded
+    @guarded
     def shutdown(self) -> None:
         """Called when the server stops."""
         self._application.stop()
@@ -209,7 +191,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # Called by the application
 
-    @_guarded
+    @guarded
     def finish(self, exception: BaseException | None) -> None:
         """Called when the application has returned, or raised."""
         if exception is None:
@@ -292,9 +274,10 @@ class WebSocketProtocol(asyncio.Protocol):
         task.add_done_callback(self._ended)
 
     def _make_scope(self) -> Scope:
-        scope = make_scope(self._request, self._transport, self._config, self._app_state)
-        scope["subprotocols"] = list(cast("Handshake", self._connection.handshake).subprotocols)
-        return scope
+        subprotocols = cast("Handshake", self._connection.handshake).subprotocols
+        return make_scope(
+            self._request, subprotocols, self._transport, self._config, self._app_state
+        )
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._server_state.tasks.discard(task)
@@ -363,26 +346,8 @@ class WebSocketProtocol(asyncio.Protocol):
     @_handles(commands.CloseTransport)
     def _close_transport(self, _: commands.CloseTransport) -> None:
         self._answered = True  # it is too late for that
-        self._writer.finish()
-        ended = self._inbound is not None and self._inbound.at_eof
-        if ended or not can_half_close(self._transport):
-            self._close_when_taken()
-        elif not self._transport.is_closing():
-            try:
-                self._transport.write_eof()
-            except OSError:  # the peer is gone already
-                self._transport.abort()
-
-    @_guarded
-    def _close_when_taken(self) -> None:
-        """Close both sides, once the peer has taken nearly all: a close of TLS has its own limit."""
-        # a transport of TLS cannot be aborted if it is closed twice
-        if self._transport.is_closing():
-            return
-        if self.look()[0].waiting > IN_FLIGHT:
-            self._loop.call_later(_LOOK, self._close_when_taken)
-        else:
-            self._transport.close()
+        at_eof = self._inbound is not None and self._inbound.at_eof
+        self._writer.close_transport(at_eof=at_eof)
 
     @_handles(commands.AbortTransport)
     def _abort_transport(self, _: commands.AbortTransport) -> None:
@@ -397,7 +362,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def _stop_timer(self, command: commands.StopTimer) -> None:
         self._deadlines.stop(command.timer)
 
-    @_guarded
+    @guarded
     def fire(self, timer: Timer) -> None:
         """Called with a timer that fires."""
         sending, receiving = self._deadlines.progress(timer)

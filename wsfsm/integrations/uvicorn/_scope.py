@@ -1,6 +1,7 @@
-"""The scope of a WebSocket, as uvicorn makes it."""
+"""The scope of a WebSocket in uvicorn."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,17 +16,19 @@ __all__ = ["make_scope"]
 
 def make_scope(
     request: Request,
+    subprotocols: Iterable[str],
     transport: asyncio.Transport,
     config: Config,
     state: dict[str, Any],
 ) -> Scope:
-    """The scope (ASGI 2.5, WebSocket Connection Scope), all but its subprotocols.
+    """Create the scope (ASGI 2.5, WebSocket Connection Scope).
 
     Args:
-        request: The head of the request, whose headers are the application's from now on.
+        request: The head of the request. The application gets its list of headers, not a copy.
+        subprotocols: Subprotocols that the client offers.
         transport: The transport.
         config: uvicorn's options.
-        state: State of the lifespan.
+        state: State of the lifespan, of which the scope gets a copy.
     """
     raw_path, _, query_string = request.target.partition(b"?")
     return {
@@ -40,6 +43,7 @@ def make_scope(
         "raw_path": config.root_path.encode("ascii") + raw_path,
         "query_string": query_string,
         "headers": request.headers,
+        "subprotocols": list(subprotocols),
         "state": state.copy(),
         "extensions": {"websocket.http.response": {}},
     }

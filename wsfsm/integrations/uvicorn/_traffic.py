@@ -1,7 +1,7 @@
-"""How much of the data on a transport has moved, as far as the operating system shows it.
+"""The amount of data that has moved on a transport, as far as the operating system shows it.
 
-A timer of a connection is about a peer that makes no progress. The write buffer of a transport says
-little about that: megabytes can wait in the buffers of the kernel below it.
+The timers need it to see whether the peer makes progress. The write buffer of a transport does not show
+that, because megabytes can wait in the buffers of the kernel below it.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 IN_FLIGHT: Final = 2**16
-"""Bytes that may be unacknowledged on any connection; more of them wait for the peer."""
+"""Bytes that can be unacknowledged on any connection. If there are more, they wait for the peer."""
 
 _TCP_INFO: Final[int | None] = getattr(socket, "TCP_INFO", None)
 _COUNTERS: Final = struct.Struct("=QQ")  # tcpi_bytes_acked, tcpi_bytes_received
@@ -46,10 +46,10 @@ class Traffic:
 
     Attributes:
         taken: Bytes that the peer has taken.
-        waiting: Bytes that were written and that the peer has not taken.
-        received: Bytes that have arrived, whether they were read or not.
-        unread: Bytes that have arrived and were not read.
-        room: Bytes that the system keeps at most of what was not read.
+        waiting: Bytes that were written and that the peer has not taken yet.
+        received: Bytes that have arrived, read or unread.
+        unread: Bytes that have arrived and were not read yet.
+        room: The greatest number of unread bytes that the system keeps.
     """
 
     taken: int
@@ -59,22 +59,22 @@ class Traffic:
     room: int
 
     @property
-    def hears(self) -> bool:
-        """Whether the peer could send: there is room for its bytes."""
-        # the system counts what it needs for a segment, too: a quarter is nearly full
+    def has_room(self) -> bool:
+        """Whether the peer could send, because the system has room for its bytes."""
+        # the system also counts its overhead for each segment, so a quarter can be nearly full
         return self.unread * 4 < self.room
 
 
 def look(transport: asyncio.Transport, written: int, read: int) -> Traffic:
-    """Look at the counters of a transport.
+    """Read the counters of a transport.
 
-    The counters are exact for TCP on Linux, of encrypted connections as well. Elsewhere they are as
-    good as the system's own.
+    They are exact for TCP on Linux, also for encrypted connections. Elsewhere they are an estimate from
+    the queues of the socket.
 
     Args:
         transport: The transport.
-        written: Bytes that were written to it.
-        read: Bytes that were read from it.
+        written: Bytes that were written to the transport.
+        read: Bytes that were read from the transport.
     """
     sock = _socket(transport)
     waiting = _queue(sock, "TIOCOUTQ")
@@ -94,35 +94,36 @@ def look(transport: asyncio.Transport, written: int, read: int) -> Traffic:
 
 
 def is_gone(transport: asyncio.Transport) -> bool:
-    """Whether the peer has closed or reset the connection, though not all that it sent is read.
+    """Check whether the peer has closed or reset the connection, even if unread data is left.
 
-    Always False where the system does not show that.
+    The result is always False if the system does not show it.
     """
     sock = _socket(transport)
     if not _HANGUP or sock is None:
         return False
     poll = select.poll()
-    poll.register(sock.fileno(), _HANGUP)  # errors and hang-ups are reported in any case
+    poll.register(sock.fileno(), _HANGUP)  # errors and hang-ups are always reported
     return bool(poll.poll(0))
 
 
 def unread(transport: asyncio.Transport) -> bytes:
-    """Bytes that have arrived on an encrypted transport and were not read before it was lost.
+    """Return the unread bytes of an encrypted transport after its loss.
 
-    asyncio and uvloop forget them where reading is paused.
+    asyncio and uvloop discard them if reading is paused.
     """
     pieces = []
     tls = transport.get_extra_info("ssl_object")
-    with contextlib.suppress(AttributeError, ssl.SSLError):  # there is nothing more
+    with contextlib.suppress(AttributeError, ssl.SSLError):  # raised when nothing is left
         while piece := tls.read(2**16):
             pieces.append(piece)
     return b"".join(pieces)
 
 
 def closing(transport: asyncio.Transport) -> Callable[[], bool]:
-    """Return a function that says whether a transport is closing, and nothing can be written.
+    """Return a function that checks whether a transport is closing, so that nothing can be written.
 
-    Those of TLS do not say it when the peer has reset the connection, and log what is written.
+    TLS transports do not report it when the peer has reset the connection, and log a warning when data is
+    written.
     """
     sock = _socket(transport)
     if sock is None or transport.get_extra_info("ssl_object") is None:
@@ -138,35 +139,35 @@ def closing(transport: asyncio.Transport) -> Callable[[], bool]:
     return is_closing
 
 
-# Wrappers of a transport, for a test or to count bytes, often lack the rarer methods.
+# Wrappers of a transport, for example in tests, often lack the methods that are used below.
 
 
 def can_half_close(transport: asyncio.Transport) -> bool:
-    """Whether the transport can write FIN and go on reading, which TLS cannot."""
+    """Check whether the transport can write FIN and go on reading, which TLS cannot."""
     return bool(getattr(transport, "can_write_eof", bool)())
 
 
 def abort(transport: asyncio.Transport) -> None:
-    """Abort the transport, or close it if it has no way to do that."""
+    """Abort the transport, or close it if it does not have a method for that."""
     getattr(transport, "abort", transport.close)()
 
 
 def _socket(transport: asyncio.Transport) -> Any:
-    """The socket of a transport, or None where there is none, or none any more."""
+    """Return the open socket of a transport, or None if there is none."""
     try:
         sock = transport.get_extra_info("socket")
-    except AttributeError:  # of asyncio's TLS, after its end
+    except AttributeError:  # asyncio's TLS transport raises this after its end
         return None
     return None if sock is None or sock.fileno() < 0 else sock
 
 
 def _queue(sock: Any, request: str) -> int:
-    """Bytes in one of the queues of a socket, or 0 where the system does not say."""
+    """Return the bytes in a queue of a socket, or 0 if the system does not show them."""
     number = getattr(termios, request, None) if sys.platform != "win32" else None
     if number is None or sock is None:
         return 0
     try:
         size: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), number, bytes(4)))[0]
-    except OSError:  # it has none
+    except OSError:  # the socket does not have such a queue
         return 0
     return size

@@ -1,48 +1,49 @@
-"""The way out of a connection: what is written to a transport of asyncio, in order."""
+"""The outbound side of a connection: writes frames to a transport of asyncio, in order."""
 
 import asyncio
 from time import perf_counter
 from typing import Final, Protocol
 
 from wsfsm.integrations.frames import control_frame
-from wsfsm.integrations.uvicorn._traffic import closing
+from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, can_half_close, closing, look
 from wsfsm.server.commands import SendPong
 
 __all__ = ["FrameWriter"]
 
 _KEPT: Final = 2**16  # bytes that are kept at most
-_MANY: Final = 256  # messages that an application sends before it is somebody else's turn
-_QUICK: Final = 0.0005  # seconds in which an application answers a message without any work
-_STREAK: Final = 32  # messages in a row that are answered so before frames are kept
+_MANY: Final = 256  # messages that an application sends before other tasks get a turn
+_QUICK: Final = 0.0005  # seconds for a quick answer, one without any work
+_STREAK: Final = 32  # quick answers in a row before frames are kept
 _LONGEST: Final = 0.002  # seconds for which a frame is kept at most
-_PONGS: Final = 16  # that are written of one read
+_PONGS: Final = 16  # Pongs that are written after one read
+_LOOK: Final = 0.1  # seconds between looks at data that the peer has not taken
 
 
 class Host(Protocol):
-    """The protocol that a way out belongs to."""
+    """The protocol that the writer belongs to."""
 
     def fail(self, error: Exception) -> None:
-        """Take an error of the transport."""
+        """Handle an error of the transport."""
 
 
 class FrameWriter:
     """Writes to a transport.
 
-    A system call costs more than all the rest of a small message. So while messages that have
-    arrived wait for an application that has answered the last 32 without any work in between, the
-    first frame after each of them is kept for the next one, until no message waits, 2 ms have passed
-    or the turn of the event loop ends. Every other frame is written at once. An application that
-    suddenly blocks the loop after so many quick answers delays one frame for as long as it does.
+    A system call costs more than the rest of a small message, so frames are sometimes kept and written
+    together. This happens only if more messages wait for the application, and if it has answered the last
+    32 messages quickly, without any work in between. Then the first frame after each message is kept, until
+    no message waits, 2 ms have passed, or the turn of the event loop ends. All other frames are written at
+    once. If such an application suddenly blocks the loop, one frame is delayed until it goes on.
 
     Args:
         transport: The transport.
-        loop: Its loop.
-        host: The protocol that it belongs to.
+        loop: The event loop.
+        host: The protocol that the writer belongs to.
 
     Attributes:
         written: Bytes that were written to the transport.
-        crowded: Whether so much was added since the application has waited for a message that
-            it should wait for a turn of the loop.
+        should_yield: Whether the application should give other tasks a turn, because it has sent much
+            since it last waited for a message.
     """
 
     __slots__ = (
@@ -59,7 +60,7 @@ class FrameWriter:
         "_streak",
         "_taken_at",
         "_transport",
-        "crowded",
+        "should_yield",
         "written",
     )
 
@@ -71,36 +72,36 @@ class FrameWriter:
         self._loop = loop
         self._host = host
         self._kept: list[bytes] = []
-        self._size = 0  # of frames since the last turn
-        self._count = 0  # of them
+        self._size = 0  # bytes of the frames since the last turn
+        self._count = 0  # number of these frames
         self._pongs: list[bytes] = []
         self._flushing = False
-        self._streak = 0  # of messages that were answered quickly
-        self._may_keep = False  # the next frame
+        self._streak = 0  # number of quick answers in a row
+        self._may_keep = False  # whether the next frame may be kept
         self._taken_at = self._kept_since = 0.0
-        self.crowded = False
+        self.should_yield = False
         self.written = 0
 
-    def asked(self) -> None:
-        """The application asks for its next message, and is done with the last one."""
+    def receive_called(self) -> None:
+        """Note that the application asks for its next message, so it has handled the last one."""
         now = perf_counter()
         self._streak = self._streak + 1 if now - self._taken_at < _QUICK else 0
         self._may_keep = self._streak >= _STREAK
         self._taken_at = now
 
-    def waited(self) -> None:
-        """The application has waited for the message that it takes."""
+    def receive_waited(self) -> None:
+        """Note that the application had to wait for the message that it takes."""
         self._taken_at = perf_counter()
-        self._may_keep = False  # how fast it was before says nothing about this one
-        self.rested()
+        self._may_keep = False  # its earlier speed does not show how fast it answers this message
+        self.turn_ended()
 
-    def rested(self) -> None:
-        """Others have had their turn."""
+    def turn_ended(self) -> None:
+        """Note that other tasks had a turn."""
         self._size = self._count = 0
-        self.crowded = False
+        self.should_yield = False
 
     def write(self, data: bytes) -> None:
-        """Write at once, behind what is kept."""
+        """Write at once, after all kept frames."""
         if self._kept:
             self.flush()
         if not self._is_closing():
@@ -108,7 +109,7 @@ class FrameWriter:
             self._transport.write(data)
 
     def add(self, frame: bytes, *, more: bool) -> None:
-        """Write a data frame: at once, or together with the next one.
+        """Write a data frame, at once or together with the next one.
 
         Args:
             frame: The frame.
@@ -117,8 +118,8 @@ class FrameWriter:
         self._count += 1
         self._size += len(frame)
         if self._size > _KEPT or self._count > _MANY:
-            self.crowded = True
-        if more and self._may_keep and not self.crowded:
+            self.should_yield = True
+        if more and self._may_keep and not self.should_yield:
             self._may_keep = False
             if not self._kept:
                 self._kept_since = self._taken_at
@@ -138,7 +139,7 @@ class FrameWriter:
     def add_pong(self, payload: bytes) -> None:
         """Answer a Ping at the next `write_pongs`.
 
-        Of many Pings only some are answered, with the last one among them (RFC 6455 5.5.3).
+        If there are many Pings, only some are answered, always including the last one (RFC 6455 5.5.3).
         """
         if len(self._pongs) == _PONGS:
             del self._pongs[-1]
@@ -152,12 +153,40 @@ class FrameWriter:
             self.write(b"".join(frames))
 
     def finish(self) -> None:
-        """Write what is kept and the answers to Pings: nothing can be written after them."""
+        """Write the Pongs and all kept frames, before the end of the stream."""
         self.write_pongs()
         self.flush()
 
+    def close_transport(self, *, at_eof: bool) -> None:
+        """Write all that is left, and close the transport, or this side of it if the peer may send on.
+
+        Args:
+            at_eof: Whether the peer has closed its side.
+        """
+        self.finish()
+        if at_eof or not can_half_close(self._transport):
+            self._close_when_taken()
+        elif not self._transport.is_closing():
+            try:
+                self._transport.write_eof()
+            except OSError:  # the peer is gone already
+                self._transport.abort()
+
+    def _close_when_taken(self) -> None:
+        """Close both sides, once the peer has taken nearly all: a close of TLS has its own limit."""
+        # a transport of TLS cannot be aborted if it is closed twice
+        if self._transport.is_closing():
+            return
+        try:
+            if look(self._transport, self.written, read=0).waiting > IN_FLIGHT:
+                self._loop.call_later(_LOOK, self._close_when_taken)
+            else:
+                self._transport.close()
+        except Exception as error:  # noqa: BLE001 - of the transport
+            self._host.fail(error)
+
     def flush(self) -> None:
-        """Write what is kept."""
+        """Write all kept frames."""
         if self._kept:
             data = b"".join(self._kept)
             self._kept.clear()
@@ -166,12 +195,12 @@ class FrameWriter:
                 self._transport.write(data)
 
     def close(self) -> None:
-        """Write nothing more."""
+        """Discard all kept frames, and write nothing more."""
         self.clear()
         self._is_closing = lambda: True
 
     def clear(self) -> None:
-        """Forget what is kept."""
+        """Discard all kept frames."""
         self._kept.clear()
         self._pongs.clear()
 
@@ -179,5 +208,5 @@ class FrameWriter:
         self._flushing = False
         try:
             self.flush()
-        except Exception as error:  # noqa: BLE001 - of the transport
+        except Exception as error:  # noqa: BLE001 - the transport may raise anything
             self._host.fail(error)

@@ -1,0 +1,220 @@
+"""Facades of any make: how their methods are called, and what is told of those that cannot be."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.facade_cases import ACCEPT, CONNECT, OPENS, play
+
+from wsfsm import WebSocket
+from wsfsm.conformance.cases import Level, load_folder, select
+from wsfsm.conformance.facade._calls import bind_call, signature_of
+from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
+from wsfsm.conformance.facade.frameworks import facade_target
+from wsfsm.conformance.facade.runner import check_facade
+from wsfsm.conformance.values import CaseError
+from wsfsm.conformance.verdicts import Verdict
+
+DEMANDED = select(load_folder("facade"), levels=[Level.MUST, Level.SHOULD])
+
+
+def called(name: str, operation: Callable[..., Any], /, **given: Any) -> Any:
+    """What an operation is called with, or None."""
+    call = bind_call(name, operation, given)
+    return None if call is None else call()
+
+
+class Other:
+    """A class with the methods of ours, by other names of their arguments, and no coroutines."""
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.inner = WebSocket[Any](scope, receive, send)
+
+    async def accept(self, protocol: Any = None, extra: Any = None) -> None:
+        await self.inner.accept(protocol, extra)
+
+    async def send_text(self, text: str, /) -> None:
+        await self.inner.send_text(text)
+
+    def send_bytes(self, *parts: bytes) -> Any:
+        return self.inner.send_bytes(b"".join(parts))
+
+    async def close(self, status: int = 1000, why: str | None = None) -> None:
+        await self.inner.close(status, why)
+
+    async def send_json(self, value: Any, *, mode: str = "text") -> None:
+        await self.inner.send_json(value, mode)
+
+    def send_denial_response(self, response: Any) -> Any:
+        return self.inner.send_denial_response(response)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+async def other(scope: Any, receive: Any, send: Any) -> Other:
+    return Other(scope, receive, send)
+
+
+class TestNames:
+    @pytest.mark.parametrize("make", [Other, other])
+    def test_it_is_all_the_same_how_arguments_are_called(self, make: Any) -> None:
+        def verdicts(target: FacadeTarget) -> Mapping[str, Verdict]:
+            results = check_facade(target, DEMANDED).results
+            return {result.case.id: result.verdict for result in results}
+
+        assert verdicts(class_target("other", make, {})) == verdicts(facade_target("wsfsm"))
+
+    @pytest.mark.parametrize(
+        ("operation", "takes"),
+        [
+            (lambda code=1, reason=2: (code, reason), True),
+            (lambda reason=2, code=1: (code, reason), True),
+            (lambda status=1, why=2: (status, why), True),
+            (lambda status=1, /, why=2: (status, why), True),
+            (lambda status=1, *rest: (status, *rest), True),
+            (lambda *rest: rest, True),
+            (lambda *rest, **more: (more["code"], more["reason"], *rest), True),
+            (lambda status, **more: (status, more["reason"]), True),
+            (lambda *, reason, code: (code, reason), True),
+            (lambda *, status, why: (status, why), False),
+            (lambda reason: reason, False),
+            (lambda status: status, False),
+            (lambda status, why, who: (status, why, who), False),
+        ],
+    )
+    def test_an_argument_goes_to_its_name_or_where_starlette_has_it(
+        self, operation: Callable[..., Any], takes: bool
+    ) -> None:
+        expected = (4000, "bye") if takes else None
+
+        assert called("close", operation, reason="bye", code=4000) == expected
+
+    def test_what_stands_before_it_keeps_its_default(self) -> None:
+        assert called("close", lambda status=1, why="", /: (status, why), reason="a") == (1, "a")
+
+    def test_data_is_given_by_position_where_nothing_tells_its_name(self) -> None:
+        assert called("send_text", lambda *rest, **more: (rest, more), data="a") == (("a",), {})
+
+    def test_a_mode_and_a_message_are_given_by_name_alone(self) -> None:
+        assert called("send_json", lambda data, indent: (data, indent), data=1, mode="text") is None
+        assert called("send", lambda text: text, message={}) is None
+
+    def test_what_is_written_in_c_does_not_tell_and_takes_any(self) -> None:
+        assert called("close", dict, code=1) == {"code": 1}
+
+    def test_an_abort_of_the_class_is_not_an_exception_of_its_framework(self) -> None:
+        class Aborting(WebSocket[Any]):
+            def abort(self, code: int) -> None:
+                raise NotImplementedError
+
+        target = class_target("aborting", Aborting, {})
+        result = play(OPENS, CONNECT, {"call": "abort", "status": 404}, target=target)
+
+        assert (result.verdict, result.reason) == (
+            Verdict.UNSUPPORTED,
+            "aborting has no abort()",
+        )
+
+
+class TestUnsupported:
+    def test_the_operation_and_its_signature_are_told(self) -> None:
+        class Closing(WebSocket[Any]):
+            async def close(self, *, after: float = 5) -> None:  # type: ignore[override]
+                raise NotImplementedError
+
+        target = class_target("closing", Closing, {})
+        result = play(OPENS, CONNECT, {"call": "close", "code": 4000}, target=target)
+
+        assert result.verdict is Verdict.UNSUPPORTED
+        assert result.reason == (
+            "closing has close(*, after: float = 5) -> None, which does not take {code: 4000}"
+        )
+
+    def test_what_the_class_lacks_is_told_by_the_name_that_it_would_have(self) -> None:
+        class Bare:
+            def __init__(self, *_: Any) -> None:
+                pass
+
+        deny = {"call": "deny", "status": 404, "headers": [], "body": []}
+        result = play(OPENS, CONNECT, deny, target=class_target("bare", Bare, {}))
+
+        assert result.reason == "bare has no send_denial_response"
+
+    def test_a_signature_that_cannot_be_shown(self) -> None:
+        class Unshown:
+            def __repr__(self) -> str:
+                raise ValueError("no")
+
+        odd, plain = Unshown(), object()
+
+        assert signature_of("close", lambda code=odd: code) == "close(...)"
+        assert signature_of("close", lambda code=plain: code).endswith(" at 0x...>)")
+
+
+class TestCases:
+    @pytest.mark.parametrize(
+        ("steps", "wrong"),
+        [
+            ([{"call": "result"}], "made.up: no operation was started"),
+            ([{"call": "cancel", "of": "x"}], "made.up: no operation was started as 'x'"),
+            ([{"call": "result", "of": "x"}], "made.up: no operation was started as 'x'"),
+            (
+                [ACCEPT | {"headers": [["€", "1"]]}],
+                "expected pairs of texts in latin-1 for headers",
+            ),
+            ([ACCEPT | {"headers": [[1, 2]]}], "expected pairs of texts in latin-1 for headers"),
+            ([{"server": "gives"}], "expected a table for a message, not 'nothing'"),
+            ([{"call": "send", "message": 5}], "expected a table for a message, not 5"),
+            ([ACCEPT | {"headers": 5}], "expected pairs of texts in latin-1 for headers"),
+            ([ACCEPT | {"subprotocol": {"hex": "6"}}], "expected a value, for example"),
+        ],
+    )
+    def test_what_has_no_meaning_is_no_fault_of_the_class(self, steps: Any, wrong: str) -> None:
+        with pytest.raises(CaseError, match=wrong):
+            play(OPENS, CONNECT, *steps)
+
+
+class TestTargets:
+    @pytest.mark.parametrize("error", [RuntimeError("no"), KeyError("no")], ids=repr)
+    def test_a_framework_that_makes_no_application(self, error: Exception) -> None:
+        def application(session: Any) -> Any:
+            raise error
+
+        target = FacadeTarget(name="mine", versions={}, application=application)
+        told = rf"mine cannot make an application: {type(error).__name__}\('?no'?\)$"
+        with pytest.raises(FacadeError, match=told):
+            play(OPENS, target=target)
+
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("raise ValueError('odd')", "ValueError: odd"),
+            ("raise SystemExit(0)", "SystemExit: 0"),
+            ("def", "SyntaxError: "),
+            ("import a_module_that_nobody_has", "is broken_facade installed"),
+        ],
+    )
+    def test_a_module_that_cannot_be_imported(
+        self, line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "broken_facade.py").write_text(line, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "broken_facade", raising=False)
+
+        with pytest.raises(FacadeError, match=f"^broken_facade cannot be imported.*{told}"):
+            facade_target("broken_facade:WebSocket")
+
+    def test_states_that_are_a_property_that_raises(self) -> None:
+        class Odd(WebSocket[Any]):
+            @property  # type: ignore[misc]
+            def client_state(self) -> Any:
+                raise RuntimeError("no state")
+
+        expected = {"raises": {"has": ["RuntimeError"]}}
+        look = {"look": "state", "expect": expected}
+        result = play(OPENS, CONNECT, look, target=class_target("odd", Odd, {}))
+
+        assert result.verdict is Verdict.PASS, result

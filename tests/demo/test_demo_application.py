@@ -1,0 +1,272 @@
+"""The demo without a browser: the application and the server."""
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import websockets
+from helpers.asgi import ROOT, Server, run, scope
+from helpers.connections import BYE, CONNECT
+from helpers.uvicorn_server import in_time, serving
+
+from wsfsm.cli import main
+from wsfsm.demo import DemoError, application, serve
+
+STATIC = ROOT / "wsfsm" / "demo" / "static"
+
+
+class Page:
+    """A page's control channel, as a client that is not a browser."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.session = ""
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Any]:
+        url = f"ws://{self.address}/control"
+        async with websockets.connect(url, origin=self.origin) as control:
+            self.session = json.loads(await control.recv())["session"]
+            yield control
+
+    @property
+    def origin(self) -> Any:
+        return f"http://{self.address}"
+
+    async def entry(self, control: Any, event: str) -> dict[str, Any]:
+        while True:
+            told = json.loads(await control.recv())
+            if told.get("entry", {}).get("event") == event:
+                entry: dict[str, Any] = told["entry"]
+                return entry
+
+
+class TestApplication:
+    def test_a_page_steers_the_connection_that_it_opens(self) -> None:
+        async def whole() -> None:
+            async with serving(application) as address:
+                page = Page(address)
+                async with page.open() as control:
+                    url = f"ws://{address}/connection/{page.session}"
+                    opening = asyncio.create_task(websockets.connect(url).__aenter__())
+                    await page.entry(control, "websocket.connect")
+                    await control.send('{"do": "accept"}')
+                    client = await opening
+                    await client.send("hello")
+                    assert await client.recv() == "hello"
+                    await client.close(4001, "bye")
+                    ended = await page.entry(control, "websocket.disconnect")
+                    assert ended["detail"] == "code=4001, reason='bye'"
+
+        in_time(whole)
+
+    @pytest.mark.parametrize("command", ["no JSON", "[1]", '"x"'])
+    def test_what_is_no_command_is_answered(self, command: str) -> None:
+        async def whole() -> None:
+            async with serving(application) as address, Page(address).open() as control:
+                await control.send(command)
+                assert json.loads(await control.recv()) == {
+                    "error": "a command must be a JSON object"
+                }
+
+        in_time(whole)
+
+    def test_a_binary_command_ends_the_channel(self) -> None:
+        async def whole() -> None:
+            async with serving(application) as address, Page(address).open() as control:
+                await control.send(b"x")
+                await control.wait_closed()
+                assert control.close_code == 1003
+
+        in_time(whole)
+
+    @pytest.mark.parametrize("origin", [None, "http://elsewhere.example"])
+    def test_a_page_from_elsewhere_cannot_steer(self, origin: Any) -> None:
+        async def whole() -> None:
+            async with serving(application) as address:
+                with pytest.raises(websockets.InvalidStatus, match="403"):
+                    await websockets.connect(f"ws://{address}/control", origin=origin)
+
+        in_time(whole)
+
+    def test_there_are_only_so_many_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys.modules["wsfsm.demo.application"], "SESSIONS", 0)
+
+        async def whole() -> None:
+            async with serving(application) as address:
+                with pytest.raises(websockets.InvalidStatus, match="403"):
+                    await websockets.connect(f"ws://{address}/control", origin=Page(address).origin)
+
+        in_time(whole)
+
+    def test_a_page_that_does_not_read_misses_the_oldest(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.modules["wsfsm.demo.application"], "BACKLOG", 2)
+
+        async def whole() -> None:
+            incoming: asyncio.Queue[Any] = asyncio.Queue()
+            host = [(b"host", b"h"), (b"origin", b"http://h")]
+            sent: list[Any] = []
+            gate = asyncio.Event()
+
+            async def send(message: Any) -> None:
+                sent.append(message)
+                if message["type"] == "websocket.send":
+                    await gate.wait()
+
+            commands = [{"type": "websocket.receive", "text": f'{{"do": {i}}}'} for i in range(6)]
+            for message in (CONNECT, *commands):
+                incoming.put_nowait(message)
+            page = asyncio.create_task(
+                application(scope(path="/control", headers=host), incoming.get, send)
+            )
+            while not incoming.empty():  # noqa: ASYNC110 - the queue has no such event
+                await asyncio.sleep(0)
+            gate.set()
+            incoming.put_nowait(BYE)
+            await page
+            told = [m["text"] for m in sent if m["type"] == "websocket.send"]
+            assert len(told) <= 4
+
+        in_time(whole)
+
+    def test_a_connection_for_nobody_is_rejected(self) -> None:
+        async def whole() -> None:
+            async with serving(application) as address:
+                with pytest.raises(websockets.InvalidStatus, match="403"):
+                    await websockets.connect(f"ws://{address}/connection/none")
+
+        in_time(whole)
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status", "kind"),
+        [
+            ("GET", "/", 200, b"text/html; charset=utf-8"),
+            ("HEAD", "/", 200, b"text/html; charset=utf-8"),
+            ("GET", "/demo.js", 200, b"text/javascript; charset=utf-8"),
+            ("GET", "/client.svg", 200, b"image/svg+xml"),
+            ("GET", "/nothing", 404, b"text/plain; charset=utf-8"),
+            ("GET", "/../session.py", 404, b"text/plain; charset=utf-8"),
+            ("POST", "/", 405, b"text/plain; charset=utf-8"),
+        ],
+    )
+    def test_it_serves_its_own_files_and_nothing_else(
+        self, method: str, path: str, status: int, kind: bytes
+    ) -> None:
+        server = Server()
+        run(
+            application(
+                {"type": "http", "method": method, "path": path}, server.receive, server.send
+            )
+        )
+        start, body = server.sent
+
+        assert start["status"] == status
+        headers = dict(start["headers"])
+        assert headers[b"content-type"] == kind
+        assert b"default-src 'self'" in headers[b"content-security-policy"]
+        assert (body["body"] == b"") == (method == "HEAD")
+        assert method == "HEAD" or int(headers[b"content-length"]) == len(body["body"])
+
+    def test_every_file_is_served(self) -> None:
+        pages = sys.modules["wsfsm.demo.application"]._PAGES
+
+        assert {name for name, _ in pages.values()} == {path.name for path in STATIC.iterdir()}
+
+    def test_another_scope_is_refused(self) -> None:
+        server = Server()
+
+        with pytest.raises(RuntimeError, match="'lifespan'"):
+            run(application({"type": "lifespan"}, server.receive, server.send))
+
+    @pytest.mark.parametrize("name", ["client.svg", "application.svg"])
+    def test_its_diagrams_are_those_of_the_project(self, name: str) -> None:
+        assert (STATIC / name).read_bytes() == (ROOT / "diagrams" / name).read_bytes()
+
+    def test_its_files_name_no_other_host(self) -> None:
+        for path in STATIC.iterdir():
+            hosts = re.findall(r"https?://[\w.]+", path.read_text(encoding="utf-8"))
+            assert set(hosts) <= {"http://www.w3.org"}, path
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+class TestServer:
+    @pytest.mark.parametrize(
+        ("interrupt", "status"),
+        [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)],
+    )
+    def test_it_prints_its_address_serves_and_stops(
+        self, interrupt: signal.Signals, status: int
+    ) -> None:
+        command = [sys.executable, "-m", "wsfsm", "demo", "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+            try:
+                assert process.stdout is not None
+                found = re.search(r"http://(127\.0\.0\.1:\d+) ", process.stdout.readline())
+                assert found is not None
+                address = found[1]
+
+                async def visit() -> None:
+                    page = Page(address)
+                    async with page.open() as control:
+                        url = f"ws://{address}/connection/{page.session}"
+                        opening = asyncio.create_task(websockets.connect(url).__aenter__())
+                        await page.entry(control, "websocket.connect")
+                        await control.send('{"do": "accept"}')
+                        client = await opening
+                        await control.send('{"do": "drop"}')
+                        await page.entry(control, "websocket.disconnect")
+                        await client.wait_closed()
+                        assert client.close_code == 1006
+
+                in_time(visit)
+                process.send_signal(interrupt)
+                assert process.wait(timeout=20) == status
+            finally:
+                process.kill()
+
+    def test_a_port_that_is_taken_is_told(
+        self, taken: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["demo", "--port", str(taken)]) == 1
+
+        error = capsys.readouterr().err
+        assert re.fullmatch(
+            rf"wsfsm: cannot listen on 127\.0\.0\.1 port {taken}: .*--port\n", error
+        )
+
+    @pytest.mark.parametrize(
+        ("host", "port", "text"),
+        [
+            ("no.such.host.invalid", 0, "cannot listen on no.such.host.invalid port 0"),
+            (
+                "127.0.0.1",
+                70000,
+                "port 70000 is out of range; choose one from 0 to 65535 with --port",
+            ),
+            ("127.0.0.1", -1, "port -1"),
+        ],
+    )
+    def test_an_address_that_cannot_be_had_is_told(self, host: str, port: int, text: str) -> None:
+        with pytest.raises(DemoError, match=text):
+            serve(host, port)
+
+    def test_a_missing_extra_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "uvicorn", None)
+
+        with pytest.raises(DemoError, match=r'pip install "wsfsm\[demo\]"'):
+            serve("127.0.0.1", 0)

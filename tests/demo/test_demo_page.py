@@ -1,0 +1,235 @@
+"""The demo's page in a real browser."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from helpers.pages import contrast
+from playwright.sync_api import Browser, Page, Request, expect
+
+# one browser, and no second one beside it
+pytestmark = [pytest.mark.one_python, pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser) -> Iterator[str]:
+    command = [sys.executable, "-m", "wsfsm", "demo", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+        try:
+            assert process.stdout is not None
+            found = re.search(r"(http://\S+) ", process.stdout.readline())
+            assert found is not None
+            yield found[1]
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page, opened; no script fails, and nothing is asked of another host."""
+    with browser.new_context() as context:
+        yield from opened(context.new_page(), address)
+
+
+def opened(page: Page, address: str) -> Iterator[Page]:
+    failures: list[str] = []
+
+    def check(request: Request) -> None:
+        if not request.url.startswith(address):
+            failures.append(request.url)
+
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("request", check)
+    page.set_default_timeout(30_000)
+    page.goto(address)
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    yield page
+    assert failures == []
+
+
+def lit(page: Page, client: str, application: str) -> None:
+    """Each diagram has one state lit up, and it is this one."""
+    for machine, state in (("client", client), ("application", application)):
+        expect(page.locator(f"#{machine}-diagram .lit")).to_have_id(f"{machine}-{state}")
+        expect(page.locator(f"#{machine}-state")).to_have_text(state)
+
+
+def logged(page: Page, text: str) -> None:
+    expect(
+        page.locator("#log li").filter(has_text=re.compile(text, re.DOTALL)).first
+    ).to_be_visible()
+
+
+def press(page: Page, form: str) -> None:
+    page.locator(f"#{form} button").click()
+
+
+def test_connect_illegal_send_accept_echo_and_close(page: Page) -> None:
+    lit(page, "CONNECTING", "CONNECTING")
+
+    press(page, "connect")
+    lit(page, "CONNECTED", "CONNECTING")
+    expect(page.locator("#send")).to_have_class("illegal")
+    expect(page.locator("#accept")).not_to_have_class("illegal")
+
+    press(page, "send")
+    logged(
+        page,
+        r"websocket\.send.*IllegalTransition: Expected ASGI message .*allowed now: websocket\.accept",
+    )
+    lit(page, "CONNECTED", "CONNECTING")
+
+    press(page, "accept")
+    lit(page, "CONNECTED", "CONNECTED")
+    expect(page.locator("#browser-state")).to_have_text("open")
+    expect(page.locator("#accept")).to_have_class("illegal")
+
+    press(page, "client-text")
+    logged(page, r"browser.*message.*text='hello'")
+    press(page, "client-binary")
+    logged(page, r"browser.*message.*bytes=00 ff 10")
+    lit(page, "CONNECTED", "CONNECTED")
+
+    press(page, "close")
+    lit(page, "DISCONNECTED", "DISCONNECTED")
+    logged(page, r"browser.*closed.*code=1000")
+
+    press(page, "send")
+    logged(page, r"websocket\.send.*ConnectionClosed: Cannot call \"send\" once a close message")
+
+
+def test_the_client_closes_with_code_and_reason(page: Page) -> None:
+    press(page, "connect")
+    press(page, "accept")
+    expect(page.locator("#browser-state")).to_have_text("open")
+
+    press(page, "client-close")
+
+    logged(page, r"websocket\.disconnect.*code=4000, reason='bye'")
+    lit(page, "DISCONNECTED", "CONNECTED")
+
+
+def test_a_denial_response(page: Page) -> None:
+    press(page, "connect")
+    lit(page, "CONNECTED", "CONNECTING")
+
+    press(page, "start")
+    lit(page, "CONNECTED", "RESPONSE")
+    press(page, "body")
+
+    lit(page, "DISCONNECTED", "DISCONNECTED")
+    logged(page, r"websocket\.http\.response\.body \[not more_body\]")
+    logged(page, r"browser.*closed.*code=1006")
+
+
+def test_the_browser_leaves_in_the_middle_of_a_denial_response(page: Page) -> None:
+    press(page, "connect")
+    press(page, "start")
+    lit(page, "CONNECTED", "RESPONSE")
+    page.locator("#body [name=more_body]").check()
+
+    press(page, "body")
+
+    # no browser reads what follows the head of such a response
+    logged(page, r"websocket\.http\.response\.body \[more_body\]")
+    lit(page, "DISCONNECTED", "RESPONSE")
+    logged(page, r"browser.*closed.*code=1006")
+
+
+def test_the_loss_of_the_transport(page: Page) -> None:
+    press(page, "connect")
+    press(page, "accept")
+    expect(page.locator("#browser-state")).to_have_text("open")
+    page.locator("#reading").uncheck()
+
+    press(page, "client-drop")
+    expect(page.locator("#browser-state")).to_have_text("closed")
+    press(page, "send")
+
+    logged(page, r"transport lost.*WebSocketDisconnect")
+    lit(page, "DISCONNECTED", "DISCONNECTED")
+
+
+@pytest.mark.parametrize(
+    ("scenario", "text"),
+    [
+        ("echo", r"browser.*message.*hello"),
+        ("early", r"IllegalTransition"),
+        ("deny", r"browser.*closed.*code=1006"),
+        ("drop", r"transport.*aborted"),
+        ("over", r"ConnectionClosed"),
+    ],
+)
+def test_every_scenario_shows_its_point_at_one_click(page: Page, scenario: str, text: str) -> None:
+    for _ in range(2):
+        page.locator("#clear").click()
+        page.locator(f"[data-scenario={scenario}]").click()
+        logged(page, text)
+
+    expect(page.locator("#problem")).to_be_empty()
+
+
+def test_what_a_browser_refuses_is_said(page: Page) -> None:
+    press(page, "client-text")
+    expect(page.locator("#problem")).to_contain_text("Press Connect first")
+    press(page, "send")
+    expect(page.locator("#problem")).to_contain_text("no connection")
+
+    press(page, "connect")
+    lit(page, "CONNECTED", "CONNECTING")
+    press(page, "client-text")
+    expect(page.locator("#problem")).to_contain_text("its WebSocket is connecting")
+    page.locator("#client-close [name=code]").fill("1002")
+    press(page, "client-close")
+    expect(page.locator("#problem")).to_contain_text("1002")
+
+
+def test_two_tabs_are_independent(page: Page, address: str) -> None:
+    for other in opened(page.context.new_page(), address):
+        press(page, "connect")
+        press(other, "connect")
+        press(page, "accept")
+        lit(page, "CONNECTED", "CONNECTED")
+        lit(other, "CONNECTED", "CONNECTING")
+        press(other, "start")
+        lit(other, "CONNECTED", "RESPONSE")
+        lit(page, "CONNECTED", "CONNECTED")
+
+
+def test_it_works_with_the_keyboard(page: Page) -> None:
+    page.locator("#connect [name=subprotocols]").focus()
+    page.keyboard.press("Enter")
+    lit(page, "CONNECTED", "CONNECTING")
+    page.locator("#accept [name=subprotocol]").focus()
+    page.keyboard.press("Enter")
+    lit(page, "CONNECTED", "CONNECTED")
+    page.locator("#client-text [name=text]").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#client-text button")).to_be_focused()
+    page.keyboard.press("Space")
+    logged(page, r"browser.*message.*hello")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.long
+def test_it_is_readable(browser: Browser, address: str, scheme: str, width: int) -> None:
+    with browser.new_context(
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": width, "height": 800},
+    ) as context:
+        for page in opened(context.new_page(), address):
+            page.locator("[data-scenario=early]").click()
+            logged(page, "IllegalTransition")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            for place in (
+                "h1",
+                "#log .error",
+                "label",
+                "#send button",
+                ".pill",
+                "#log .client .side",
+            ):
+                assert contrast(page, place) >= 4.5, place

@@ -1,0 +1,96 @@
+"""Diagrams of machines that give something out, and of those that have too many rows."""
+
+import html
+import re
+from enum import Enum
+from xml.etree import ElementTree as ET
+
+import attrs
+
+from wsfsm.diagrams import DIAGRAMS, Diagram, dot, markdown, mermaid
+from wsfsm.fsm import Event, Row, Table
+from wsfsm.tables import SERVER
+
+
+class Noise(Enum):
+    BANG = "a bang"
+
+
+DOOR = Table(
+    name="door",
+    states=("open", "shut", "gone"),
+    initial="open",
+    final=("gone",),
+    rows=(
+        Row("open", "push", "shut", "a note", (Noise.BANG, "lock|ed")),
+        Row("shut", Event("turn", guard="left"), "gone"),
+        Row("shut", Event("turn", guard="right"), "gone", outputs=("creak",)),
+        Row("shut", Event("knock", guard="loud"), "shut"),
+        Row("shut", Event("knock", guard="soft"), "gone"),
+        Row("shut", Event("look", is_message=False), "shut", outputs=("wink",)),
+    ),
+)
+ALL = Diagram([DOOR])
+GATHERED = attrs.evolve(ALL, merge_edges=True)
+
+
+class TestOutputs:
+    def test_they_follow_their_event(self) -> None:
+        assert "push&#160;<BR" in dot(ALL)
+        assert "&#160;/ a bang, lock|ed&#160;" in dot(ALL)
+        assert " : push<br/>#47; a bang, lock#124;ed\n" in mermaid(ALL)
+        assert "<i>look</i><br/>#47; wink\n" in mermaid(ALL)
+
+    def test_pictures_do_without_where_it_is_asked_for(self) -> None:
+        without = attrs.evolve(ALL, outputs=False)
+
+        assert "creak" not in dot(without) + mermaid(without)
+        assert "creak" in markdown(without)
+
+    def test_markdown_has_a_column_for_them(self) -> None:
+        drawn = markdown(ALL)
+
+        assert re.search(
+            r"^\| state +\| event +\| next state +\| outputs +\| note", drawn, re.MULTILINE
+        )
+        assert re.search(r"`push` +\| `shut` +\| a bang, lock\\\|ed +\| a note \|", drawn)
+
+    def test_if_there_are_any(self) -> None:
+        assert "| outputs" not in markdown(DIAGRAMS["both"])
+
+
+class TestGathered:
+    def test_one_arrow_stands_for_all_that_leads_from_here_to_there(self) -> None:
+        drawn = dot(GATHERED)
+
+        assert re.findall(r'"(door-\w+)" -> "(door-\w+)"', drawn) == [
+            ("door-open", "door-shut"),
+            ("door-shut", "door-gone"),
+        ]
+        assert 'id="door-shut:gone", class="event"' in drawn
+
+    def test_its_events_are_told_without_guards_that_make_no_difference(self) -> None:
+        picture = attrs.evolve(GATHERED, outputs=False)
+
+        assert "--> m0s2 : turn<br/>knock<br/><i>#91;soft#93;</i>\n" in mermaid(picture)
+        told = re.findall(r"&#160;(.*?)&#160;</FONT>", dot(picture))
+        assert sorted(told) == [
+            "<I>look</I>", "knock <I>[loud]</I>", "knock <I>[soft]</I>", "push", "turn",
+        ]  # fmt: skip
+
+    def test_what_does_not_change_a_state_is_shown_in_it(self) -> None:
+        label = re.search(r'"door-shut" \[.*label=<(.*)>\];', dot(GATHERED))
+
+        assert label
+        text = "".join(ET.fromstring(f"<x>{label[1]}</x>").itertext())  # noqa: S314 - our own
+        assert html.unescape(text).split("\xa0")[:2] == ["shut", "knock [loud]"]
+        assert "look / wink" in text
+
+    def test_nothing_of_the_server_is_left_out(self) -> None:
+        picture = DIAGRAMS["server"]
+        lines = "".join(re.findall(r"label=<.*>", dot(picture)))
+
+        for event in SERVER.table.events:
+            assert (event if isinstance(event, str) else event.name) in lines
+        for row in SERVER.table.rows:
+            assert f'"server-{row.source.name}"' in dot(picture)

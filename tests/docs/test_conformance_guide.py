@@ -1,0 +1,48 @@
+"""The guide to `wsfsm check` says what the code does."""
+
+import contextlib
+import io
+import re
+
+from helpers.asgi import ROOT
+from helpers.guides import Guide
+
+from wsfsm.conformance import FACADES, PROFILES, Verdict, cli, load_folder
+
+GUIDE = Guide(ROOT / "docs" / "conformance.md")
+
+
+def test_its_code_prints_what_it_says() -> None:
+    assert GUIDE.prints_what_it_says()
+
+
+def test_every_option_is_there() -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        cli.main(["server", "--help"])
+    options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", out.getvalue(), re.MULTILINE))
+
+    assert {cell.split()[0] for cell in GUIDE.first_cells("Options and reports")} == options - {
+        "--help"
+    }
+
+
+def test_every_verdict_is_there() -> None:
+    assert GUIDE.first_cells("Levels and verdicts") == [verdict.value for verdict in Verdict]
+
+
+def test_all_that_is_known_by_name_is_there() -> None:
+    for name in (*PROFILES, *FACADES):
+        assert f"`{name}`" in GUIDE.text, name
+
+
+def test_the_numbers_of_cases_are_about_right() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for kind in ("server", "facade"):
+        rounded = round(len(load_folder(kind)), -1)
+        assert f"some {rounded}" in GUIDE.text
+        assert f"some {rounded}" in readme
+
+
+def test_its_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^):#]+)\)", GUIDE.text):
+        assert (GUIDE.path.parent / target).exists(), target

@@ -1,0 +1,112 @@
+"""The README says what is so."""
+
+import contextlib
+import io
+import json
+import re
+import runpy
+import tomllib
+
+import pytest
+from helpers.asgi import ROOT
+
+PAGES = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/comparison.md", "docs/speed.md")
+}
+README, SPEED = PAGES["README.md"], PAGES["docs/speed.md"]
+PYTHON = [
+    (name, code)
+    for name, text in PAGES.items()
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("name", "code"), PYTHON, ids=range(len(PYTHON)))
+def test_python_blocks_run_and_print_the_text_block_below_them(name: str, code: str) -> None:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, name, "exec"), {"__name__": "__main__"})  # noqa: S102 - our own
+
+    if printed.getvalue():
+        assert f"```text\n{printed.getvalue()}```" in PAGES[name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files_and_headings(name: str) -> None:
+    folder = (ROOT / name).parent
+    for target, heading in re.findall(r"\]\(([^):#]+)(?:#([\w-]+))?\)", PAGES[name]):
+        path = folder / target
+        assert path.exists(), target
+        if heading:
+            text = path.read_text(encoding="utf-8")
+            headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            known = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert heading in known, target
+
+
+def test_the_rows_of_the_table_are_those_of_the_code() -> None:
+    (block,) = re.findall(r"```text\n(    \*in_state.*?)```", README, re.DOTALL)
+    table = (ROOT / "wsfsm" / "tables" / "application.py").read_text(encoding="utf-8")
+
+    for line in block.splitlines():
+        assert line.strip() in table
+
+
+def test_its_make_commands_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    for target in re.findall(r"\bmake ([a-z][a-z-]*)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_its_figures_are_those_that_were_measured() -> None:
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "facade.py"), run_name="benchmark")
+    results = sorted((ROOT / "benchmarks" / "results").glob("facade-*.json"))
+
+    assert results
+    for path in results:
+        measured = json.loads(path.read_text(encoding="utf-8"))
+        assert f"{measured['about']['python']}, Starlette" in SPEED
+        assert benchmark["markdown"](measured["ratios"]) in SPEED
+
+
+def test_its_figures_of_servers_are_those_that_were_measured() -> None:
+    report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
+    results = sorted((ROOT / "benchmarks" / "results").glob("server-*.json"))
+
+    assert results
+    for path in results:
+        measured = json.loads(path.read_text(encoding="utf-8"))
+        about = measured["about"]
+        assert (
+            f"{about['python']}, {about['loop']}, uvicorn {about['versions']['uvicorn']}" in SPEED
+        )
+        assert report["markdown"](measured["ratios"]) in SPEED
+        rows = [row for name, row in measured["figures"].items() if name.startswith("text")]
+        ours, theirs = (
+            [f"{row[name] / row['picows']:.1f}" for row in rows]
+            for name in ("uvicorn-wsfsm", "uvicorn-sansio")
+        )
+        assert (
+            f"{ours[0]} times its time in flight and {ours[1]} times in ping-pong; the best of "
+            f"uvicorn's own classes needs {theirs[0]} and {theirs[1]} times."
+        ) in " ".join(SPEED.split())
+
+
+def test_its_figures_of_the_core_are_those_that_were_measured() -> None:
+    report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
+    results = sorted((ROOT / "benchmarks" / "results").glob("core-*.json"))
+
+    assert results
+    for path in results:
+        assert report["markdown"](json.loads(path.read_text(encoding="utf-8"))["figures"]) in SPEED
+
+
+def test_the_changelog_begins_with_the_version_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    versions = re.findall(
+        r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+
+    assert versions[0] == project["version"]

@@ -1,0 +1,1 @@
+"""Facades with one fault each, and the cases that find it."""

@@ -1,0 +1,224 @@
+"""Heads of HTTP/1.1 as they are read and written."""
+
+import h11
+import pytest
+from helpers.wire import ACCEPT_KEY, HEADERS, KEY, request
+
+from wsfsm.integrations.uvicorn._http import HTTPHandshake
+from wsfsm.server import BadHandshake, Handshake
+from wsfsm.server.commands import SendBody, SendHandshake, SendResponse, StartResponse
+
+OWN = [(b"date", b"today"), (b"server", b"wsfsm")]
+HANDSHAKE = Handshake(KEY, ("a", "b"))
+
+
+def asked(own: list[tuple[bytes, bytes]] | None = None) -> HTTPHandshake:
+    heads = HTTPHandshake(own or [])
+    assert heads.read(request()) is not None
+    return heads
+
+
+def parsed(data: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """A response, read by a client: status, headers and body."""
+    client = h11.Connection(h11.CLIENT)
+    client.send(h11.Request(method="GET", target="/", headers=list(HEADERS)))
+    client.receive_data(data)
+    head = client.next_event()
+    assert isinstance(head, (h11.Response, h11.InformationalResponse))
+    body = b""
+    while isinstance(event := client.next_event(), h11.Data):
+        body += bytes(event.data)
+    return head.status_code, list(head.headers), body
+
+
+class TestReading:
+    def test_a_request_is_read_once_it_is_complete(self) -> None:
+        heads, data = HTTPHandshake(), request(target=b"/a?b", method=b"GET")
+
+        assert heads.read(data[:20]) is None
+        read = heads.read(data[20:])
+
+        assert read is not None
+        assert (read.method, read.target, read.http_version) == (b"GET", b"/a?b", "1.1")
+        assert list(read.headers) == list(HEADERS)
+        assert heads.rest == b""
+
+    def test_what_follows_it_is_kept(self) -> None:
+        heads = HTTPHandshake()
+        heads.read(request() + b"early")
+
+        assert heads.rest == b"early"
+
+    @pytest.mark.parametrize("data", [b"\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nno header\r\n\r\n"])
+    def test_what_is_not_http_is_refused(self, data: bytes) -> None:
+        with pytest.raises(BadHandshake) as caught:
+            HTTPHandshake().read(data)
+
+        assert caught.value.status == 400
+
+    def test_a_head_that_is_too_big_is_refused(self) -> None:
+        with pytest.raises(BadHandshake) as caught:
+            HTTPHandshake().read(b"GET / HTTP/1.1\r\nx: " + b"x" * 2**20)
+
+        assert caught.value.status == 431
+
+    def test_the_limit_is_exact_however_a_head_is_cut(self) -> None:
+        data = request()
+        for size in (1, 2, 3, 7, 1000):
+            pieces = [data[at : at + size] for at in range(0, len(data), size)]
+            heads = HTTPHandshake(max_size=len(data))
+            assert [heads.read(piece) for piece in pieces][-1] is not None
+
+            heads = HTTPHandshake(max_size=len(data) - 1)
+            assert not any(map(heads.read, pieces[:-1]))
+            with pytest.raises(BadHandshake) as caught:
+                heads.read(pieces[-1])
+            assert caught.value.status == 431
+
+    def test_what_follows_a_head_does_not_count(self) -> None:
+        data = request()
+        heads = HTTPHandshake(max_size=len(data))
+
+        assert heads.read(data + b"x" * 100_000) is not None
+        assert heads.rest == b"x" * 100_000
+
+    def test_a_refusal_can_be_answered(self) -> None:
+        heads = HTTPHandshake()
+        with pytest.raises(BadHandshake):
+            heads.read(b"\x00\r\n\r\n")
+
+        assert parsed(heads.response(SendResponse(400, (), b"no")))[::2] == (400, b"no")
+
+
+class TestTheTarget:
+    @pytest.mark.parametrize(
+        ("target", "path", "host"),
+        [
+            (b"/a?b", b"/a?b", b"127.0.0.1"),
+            (b"//a/b", b"//a/b", b"127.0.0.1"),
+            (b"/a?u=http://b/c", b"/a?u=http://b/c", b"127.0.0.1"),
+            (b"ws://example.org/a?b", b"/a?b", b"example.org"),
+            (b"WSS://example.org:81/a", b"/a", b"example.org:81"),
+            (b"http://example.org", b"/", b"example.org"),
+            (b"https://example.org?b", b"/?b", b"example.org"),
+            (b"http://example.org/a?", b"/a?", b"example.org"),
+            (b"http://user:pass@example.org/a;b%20c", b"/a;b%20c", b"example.org"),
+            (b"http://[::1]:80/", b"/", b"[::1]:80"),
+        ],
+    )
+    def test_it_is_a_path_and_a_host(self, target: bytes, path: bytes, host: bytes) -> None:
+        read = HTTPHandshake().read(request(target=target))
+
+        assert read is not None
+        assert read.target == path
+        hosts = [value for name, value in read.headers if name == b"host"]
+        assert hosts == [dict(HEADERS)[b"host"] if target.startswith(b"/") else host]
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            b"*",
+            b"a",
+            b"example.org:80",
+            b"ftp://example.org/",
+            b"http:///a",
+            b"http:a",
+            b"http://user@/a",
+            b"http://:80/a",
+            b"http://[::1/a",
+            b"http://[x]/a",
+        ],
+    )
+    def test_anything_else_is_refused(self, target: bytes) -> None:
+        with pytest.raises(BadHandshake, match="must be a path or a URL") as caught:
+            HTTPHandshake().read(request(target=target))
+        assert caught.value.status == 400
+
+
+class TestWriting:
+    def test_the_handshake(self) -> None:
+        command = SendHandshake("b", ((b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")))
+        status, headers, _ = parsed(asked(OWN).handshake(command, HANDSHAKE, "x; y"))
+
+        assert status == 101
+        assert headers == [
+            (b"upgrade", b"websocket"),
+            (b"connection", b"Upgrade"),
+            (b"sec-websocket-accept", ACCEPT_KEY.encode()),
+            (b"sec-websocket-protocol", b"b"),
+            (b"sec-websocket-extensions", b"x; y"),
+            *OWN,
+            (b"set-cookie", b"a=1"),
+            (b"set-cookie", b"b=2"),
+        ]
+
+    def test_the_handshake_without_a_choice(self) -> None:
+        _, headers, _ = parsed(asked().handshake(SendHandshake(None, ()), HANDSHAKE, None))
+
+        assert [name for name, _ in headers] == [
+            b"upgrade",
+            b"connection",
+            b"sec-websocket-accept",
+        ]
+
+    def test_a_whole_response_has_its_length(self) -> None:
+        command = SendResponse(404, ((b"x-a", b"1"),), b"nope")
+        status, headers, body = parsed(asked(OWN).response(command))
+
+        assert (status, body) == (404, b"nope")
+        assert dict(headers)[b"content-length"] == b"4"
+        assert dict(headers)[b"connection"] == b"close"
+        assert dict(headers)[b"x-a"] == b"1"
+
+    def test_a_length_that_is_there_is_not_doubled(self) -> None:
+        command = SendResponse(404, ((b"content-length", b"4"),), b"nope")
+        _, headers, _ = parsed(asked().response(command))
+
+        assert [name for name, _ in headers].count(b"content-length") == 1
+
+    @pytest.mark.parametrize("status", [204, 304])
+    def test_a_response_without_a_body_has_no_length(self, status: int) -> None:
+        _, headers, body = parsed(asked().response(SendResponse(status, (), b"")))
+
+        assert body == b""
+        assert b"content-length" not in dict(headers)
+        assert b"transfer-encoding" not in dict(headers)
+
+    def test_a_response_in_parts_is_chunked(self) -> None:
+        heads = asked()
+        data = heads.start(StartResponse(403, ()))
+        data += heads.body(SendBody(b"a", more_body=True))
+        data += heads.body(SendBody(b"", more_body=True))
+        data += heads.body(SendBody(b"b", more_body=False))
+        status, headers, body = parsed(data)
+
+        assert (status, body) == (403, b"ab")
+        assert dict(headers)[b"transfer-encoding"] == b"chunked"
+        assert data.endswith(b"0\r\n\r\n")
+
+    def test_a_response_in_parts_with_a_length_is_not(self) -> None:
+        heads = asked()
+        data = heads.start(StartResponse(403, ((b"content-length", b"2"),)))
+        data += heads.body(SendBody(b"a", more_body=True))
+        data += heads.body(SendBody(b"b", more_body=False))
+
+        assert data.endswith(b"\r\n\r\nab")
+
+    def test_a_status_without_a_phrase_is_written(self) -> None:
+        assert parsed(asked().response(SendResponse(599, (), b"")))[0] == 599
+
+    def test_a_head_is_answered_without_a_body(self) -> None:
+        heads = HTTPHandshake()
+        heads.read(request(method=b"HEAD"))
+        data = heads.response(SendResponse(405, (), b"nope"))
+
+        assert b"content-length: 4\r\n" in data
+        assert data.endswith(b"\r\n\r\n")
+        assert b"transfer-encoding" not in heads.start(StartResponse(403, ()))
+
+    def test_there_is_one_date(self) -> None:
+        command = SendResponse(403, ((b"date", b"tomorrow"), (b"server", b"mine")), b"")
+        _, headers, _ = parsed(asked(OWN).response(command))
+
+        assert [value for name, value in headers if name == b"date"] == [b"tomorrow"]
+        assert [value for name, value in headers if name == b"server"] == [b"wsfsm", b"mine"]

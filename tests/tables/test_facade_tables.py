@@ -1,0 +1,222 @@
+"""The tables against their specifications, both ways, and against every mutant."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from helpers.asgi import Cells, spec, spec_cells
+
+from wsfsm.exceptions import MalformedMessage
+from wsfsm.fsm import AnyEvent, Coupling, Machine, Row
+from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, event_of
+from wsfsm.tables.events import BODY_LAST, BODY_MORE, LOST
+from wsfsm.tables.states import WebSocketState
+
+pytestmark = pytest.mark.unmeasured
+
+MACHINES = {machine.name: machine for machine in (CLIENT, APPLICATION)}
+COUPLINGS = {"after_disconnect": AFTER_DISCONNECT, "after_transport_loss": AFTER_TRANSPORT_LOSS}
+SECTIONS = {
+    "Connect",
+    "Accept",
+    "Receive",
+    "Send",
+    "Disconnect",
+    "Disconnected Client",
+    "Close",
+    "Websocket Denial Response",
+    "Response Start",
+    "Response Body",
+}
+
+Rows = Sequence[Row[WebSocketState]]
+
+
+def specified(name: str) -> Cells:
+    text = spec(name)
+    return spec_cells({state: text[state] for state in text["states"]})
+
+
+def declared(machine: Machine[WebSocketState], rows: Rows) -> Cells:
+    """The matrix of some rows, over the states and events of a machine."""
+    cells: Cells = {
+        (state.name, str(event)): None
+        for state in machine.table.states
+        for event in machine.table.events
+    }
+    return cells | {(r.source.name, str(r.event)): r.target.name for r in rows}
+
+
+def mutants(machine: Machine[WebSocketState]) -> Iterator[tuple[str, Rows]]:
+    """Every table that differs from the machine's in a single row."""
+    rows = machine.table.rows
+    for i, row in enumerate(rows):
+        yield f"without {row}", (*rows[:i], *rows[i + 1 :])
+        for state in machine.table.states:
+            if state is not row.target:
+                changed = Row(row.source, row.event, state)
+                yield f"{row} becomes {changed}", (*rows[:i], changed, *rows[i + 1 :])
+    for (source, event), after in machine.table.matrix().items():
+        if after is None:
+            for state in machine.table.states:
+                yield f"with {Row(source, event, state)}", (*rows, Row(source, event, state))
+
+
+MUTANTS = [
+    pytest.param(machine, rows, id=f"{machine.name}: {text}")
+    for machine in MACHINES.values()
+    for text, rows in mutants(machine)
+]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+class TestAgainstTheSpecification:
+    def test_every_cell_agrees_both_ways(self, name: str) -> None:
+        assert declared(MACHINES[name], MACHINES[name].table.rows) == specified(name)
+
+    def test_the_specification_has_every_cell(self, name: str) -> None:
+        text = spec(name)
+
+        assert set(specified(name)) == {(s, e) for s in text["states"] for e in text["events"]}
+
+    def test_the_specification_has_nothing_but_machine_events_and_cells(self, name: str) -> None:
+        text = spec(name)
+        rest = set(text) - set(text["states"])
+
+        assert rest == {"machine", "states", "initial", "final", "events"}
+
+    def test_the_frame_of_the_machine_agrees(self, name: str) -> None:
+        text, table = spec(name), MACHINES[name].table
+
+        assert table.name == text["machine"]
+        assert [state.name for state in table.states] == text["states"]
+        assert table.initial.name == text["initial"]
+        assert [state.name for state in table.final] == text["final"]
+
+    def test_the_compiled_rows_agree_cell_by_cell(self, name: str) -> None:
+        machine = MACHINES[name]
+        compiled = {
+            (state.name, str(event)): after.state.name if (after := node.moves.get(event)) else None
+            for state, node in machine.nodes.items()
+            for event in machine.table.events
+        }
+
+        assert compiled == specified(name)
+
+    def test_the_transitions_machine_agrees_cell_by_cell(self, name: str) -> None:
+        machine = MACHINES[name].transitions
+        cells: Cells = dict.fromkeys(specified(name))
+        cells |= {
+            (transition.source, trigger): transition.dest
+            for trigger in machine.events
+            for transition in machine.get_transitions(trigger)
+        }
+
+        assert cells == specified(name)
+
+    def test_every_cell_cites_a_section(self, name: str) -> None:
+        text = spec(name)
+
+        for state in text["states"]:
+            for event, cell in text[state].items():
+                assert cell["section"] in SECTIONS, (state, event)
+                assert ("next" in cell) != (cell.get("refused") is True), (state, event)
+
+    def test_every_row_notes_the_section_that_its_cell_cites(self, name: str) -> None:
+        text = spec(name)
+
+        for row in MACHINES[name].table.rows:
+            assert text[row.source.name][str(row.event)]["section"] in row.note
+
+
+@pytest.mark.parametrize(("machine", "rows"), MUTANTS)
+def test_the_comparison_notices_every_mutant(machine: Machine[WebSocketState], rows: Rows) -> None:
+    assert declared(machine, rows) != specified(machine.name)
+
+
+def test_there_is_a_mutant_for_every_single_row_change() -> None:
+    for machine in MACHINES.values():
+        states, rows = len(machine.table.states), len(machine.table.rows)
+        refused = states * len(machine.table.events) - rows
+
+        assert len(list(mutants(machine))) == rows + rows * (states - 1) + refused * states
+
+
+@pytest.mark.parametrize("name", COUPLINGS)
+class TestCouplings:
+    def bound(self, name: str) -> tuple[Coupling[WebSocketState], dict[str, Any], Any]:
+        coupling = COUPLINGS[name]
+        return coupling, spec("couplings")[name], MACHINES[coupling.target].after(coupling)
+
+    def test_every_cell_agrees_both_ways(self, name: str) -> None:
+        coupling, text, swap = self.bound(name)
+        machine = MACHINES[coupling.target]
+        names = {swap[node]: state.name for state, node in machine.nodes.items()}
+        states = {state.name: text[state.name] for state in machine.table.states}
+        cells = {
+            (state.name, str(event)): names.get(swap[node].moves.get(event))
+            for state, node in machine.nodes.items()
+            for event in machine.table.events
+        }
+
+        assert cells == spec_cells(states)
+
+    def test_what_it_binds_shows_and_delivers_agrees(self, name: str) -> None:
+        coupling, text, swap = self.bound(name)
+
+        assert coupling.machine == text["machine"]
+        assert str(coupling.event) == text["event"]
+        assert coupling.target == text["target"]
+        for state, node in MACHINES[coupling.target].nodes.items():
+            assert swap[node].state.name == text.get("shown_as", state.name)
+            assert swap[node].forwards is text["forwards"]
+
+    def test_its_event_is_one_of_its_machine(self, name: str) -> None:
+        coupling = COUPLINGS[name]
+
+        assert coupling.event in MACHINES[coupling.machine].table.events
+
+    def test_it_allows_nothing_that_its_machine_refuses(self, name: str) -> None:
+        coupling, _, swap = self.bound(name)
+
+        for node in MACHINES[coupling.target].nodes.values():
+            assert set(swap[node].moves) <= set(node.moves)
+
+
+class TestEvents:
+    @pytest.mark.parametrize(
+        ("message", "event"),
+        [
+            ({"type": "websocket.send", "text": "x"}, "websocket.send"),
+            ({"type": "websocket.http.response.body"}, BODY_LAST),
+            ({"type": "websocket.http.response.body", "more_body": False}, BODY_LAST),
+            ({"type": "websocket.http.response.body", "more_body": None}, BODY_LAST),
+            ({"type": "websocket.http.response.body", "more_body": True}, BODY_MORE),
+            ({"type": "no.such.message"}, "no.such.message"),
+            ({"type": "transport lost"}, "transport lost"),
+        ],
+    )
+    def test_a_message_is_an_event(self, message: dict[str, Any], event: AnyEvent) -> None:
+        assert event_of(message) == event
+
+    def test_nobody_can_send_the_loss_of_the_transport(self) -> None:
+        connected = APPLICATION.nodes[WebSocketState.CONNECTED]
+        assert event_of({"type": str(LOST)}) not in connected.moves
+        assert LOST in connected.moves
+        assert str(LOST) not in connected.allowed
+
+    @pytest.mark.parametrize(
+        "junk", [{}, {"type": None}, {"type": 5}, {"type": ["websocket.send"]}, None, "text", 5]
+    )
+    def test_what_is_not_a_message_is_refused(self, junk: Any) -> None:
+        with pytest.raises(MalformedMessage, match="a str as its 'type'") as caught:
+            event_of(junk)
+
+        assert caught.value.key == "type"
+        assert caught.value.message is junk
+
+
+def test_data_is_passed_where_the_application_may_send_it() -> None:
+    passing = [node for node in APPLICATION.nodes.values() if "websocket.send" in node.moves]
+
+    assert passing == [APPLICATION.nodes[WebSocketState.CONNECTED]]

@@ -1,0 +1,126 @@
+"""The state of a connection: kept in two slots, and shown as attributes that tests may set.
+
+As in Starlette's class, the methods go through `self.send`, `self.receive` and
+`self._raise_on_disconnect`, and so through the hooks that an application puts in their place, on
+a class or on an instance. Where there is none, data goes past the three: calling them would
+cost as much again as all the rest. The class is asked for `send` and `receive` at each message. To ask
+about the other hooks costs too much: they are marked by a joint state of their own, `OPEN_HOOKED`.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from wsfsm.exceptions import WebSocketDisconnect
+from wsfsm.requests import HTTPConnection, StateT
+from wsfsm.tables import AFTER_DISCONNECT
+from wsfsm.tables.states import WebSocketState
+from wsfsm.types import Message
+from wsfsm.websockets._joint import OPEN, OPEN_HOOKED, PRODUCT, End, JointState
+
+__all__ = ["StateAttributes", "set_end", "set_joint"]
+
+_HOOKS: Final = frozenset({"send", "receive", "_raise_on_disconnect", "__class__"})
+
+
+class StateAttributes(HTTPConnection[StateT]):
+    """A connection with the state of both machines, and with the way in which it ended."""
+
+    __slots__ = ("_end", "_joint")
+    _joint: JointState
+    _end: End  # set when the connection ends
+    _hooked: bool = False  # whether a hook has been set on this instance
+
+    if TYPE_CHECKING:
+        pass  # a type checker that sees the method lets any attribute be set
+    else:
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if name in _HOOKS:
+                self.__dict__["_hooked"] = True
+                self._enter(self._now())
+
+    @property
+    def client_state(self) -> WebSocketState:
+        """State of the client machine, which sees every message that the application receives.
+
+        After the loss of the transport it is DISCONNECTED. Tests may set it, and take back
+        what they set with `del`.
+        """
+        return self._joint.client.state
+
+    @client_state.setter
+    def client_state(self, state: WebSocketState) -> None:
+        self._set(state, self._now().application.state)
+
+    @client_state.deleter
+    def client_state(self) -> None:
+        self._take_back()
+
+    @property
+    def application_state(self) -> WebSocketState:
+        """State of the application machine, which sees every message that the application sends.
+
+        Tests may set it, and take back what they set with `del`.
+        """
+        return self._joint.application.state
+
+    @application_state.setter
+    def application_state(self, state: WebSocketState) -> None:
+        self._set(self._now().client.state, state)
+
+    @application_state.deleter
+    def application_state(self) -> None:
+        self._take_back()
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Types of the messages that may be sent now; one with a guard is written with it."""
+        return self._joint.application.allowed
+
+    def _raise_on_disconnect(self, message: Message) -> None:
+        """Raise `WebSocketDisconnect` for a disconnect message.
+
+        The name is Starlette's: applications call it beside `receive`, and override it.
+        """
+        if message["type"] == AFTER_DISCONNECT.event:
+            end = End.by_client(message)
+            raise WebSocketDisconnect(end.code, end.reason)
+
+    def _enter(self, joint: JointState) -> None:
+        if joint is OPEN and (
+            self._hooked or self.__class__._raise_on_disconnect is not _RAISE  # noqa: SLF001 - its own
+        ):
+            joint = OPEN_HOOKED
+        set_joint(self, joint)
+
+    def _now(self) -> JointState:
+        # a test double may set its states without the __init__ of this class
+        return getattr(self, "_joint", PRODUCT.initial)
+
+    def _ended(self) -> End | None:
+        return self._end if self._now().over else None
+
+    def _set(self, client: WebSocketState, application: WebSocketState) -> None:
+        joint = PRODUCT.at(client, application)
+        self.__dict__.setdefault("_before_set", []).append((self._now(), self._ended()))
+        if joint.over:
+            set_end(self, End.without_frame("client" if joint.client.final else "application"))
+        self._enter(joint)
+
+    def _take_back(self) -> None:
+        # unittest.mock.patch.object() ends by deleting the attribute that it has set
+        try:
+            joint, end = self.__dict__["_before_set"].pop()
+        except (KeyError, IndexError):
+            raise AttributeError(
+                "a state that was not set on this instance cannot be deleted"
+            ) from None
+        if end is not None:
+            set_end(self, end)
+        self._enter(joint)
+
+
+_RAISE: Final = StateAttributes._raise_on_disconnect  # noqa: SLF001 - of this module
+# Assignments would go through __setattr__, and cost several times as much
+set_joint: Final = vars(StateAttributes)["_joint"].__set__
+set_end: Final = vars(StateAttributes)["_end"].__set__
