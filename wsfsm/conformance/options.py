@@ -33,7 +33,7 @@ class OptionError(ValueError):
     """
 
     def __init__(self, option: str, text: str) -> None:
-        super().__init__(option, text)
+        super().__init__(f"{option}: {text}")
         self.option = option
         self.text = text
 
@@ -45,9 +45,6 @@ class OptionError(ValueError):
         """
         name = names[self.option]
         return f"{name}: {self.text}" if name else self.text
-
-    def __str__(self) -> str:
-        return f"{self.option}: {self.text}"
 
 
 def _level(option: str, text: str, allowed: Sequence[Level]) -> Level:
