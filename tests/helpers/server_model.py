@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from helpers.model_wire import WRITES, Wire
 from helpers.wire import HEADERS
 from wsfsm.exceptions import IllegalTransition
 from wsfsm.fsm import AnyEvent, Event
@@ -45,21 +46,6 @@ OVER = frozenset({ServerState.CLOSING, ServerState.DRAINING, ServerState.CLOSED}
 ENDS = frozenset({Timer.CLOSE, Timer.SHUTDOWN})
 """The timers that end a connection."""
 
-WRITES = frozenset(
-    {
-        commands.SendHandshake,
-        commands.SendResponse,
-        commands.StartResponse,
-        commands.SendBody,
-        commands.SendText,
-        commands.SendBytes,
-        commands.SendPing,
-        commands.SendPong,
-        commands.SendClose,
-    }
-)
-"""The commands that write."""
-
 WRITING = frozenset(
     (row.source, row.event)
     for row in SERVER.table.rows
@@ -74,56 +60,6 @@ MUTE = OVER | {ServerState.UNREAD}
 
 PROGRESS = {"idle": {}, "sending": {"sending": True}, "receiving": {"receiving": True}}
 """The arguments of ``timeout()`` for each guard of a timer."""
-
-
-@attrs.define
-class Wire:
-    """What was written.
-
-    Attributes:
-        heads: How many heads of HTTP responses.
-        upgraded: Whether one of them was the 101.
-        body: Whether a body is open.
-        close: The Close frame, or None.
-        closing: Whether the transport was told to close.
-        aborted: Whether it was told to abort.
-    """
-
-    heads: int = 0
-    upgraded: bool = False
-    body: bool = False
-    close: tuple[int, str] | None = None
-    closing: bool = False
-    aborted: bool = False
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing can be written any more."""
-        return self.closing or self.aborted
-
-    def write(self, command: Command) -> None:
-        """Take a command that writes, and check that it may."""
-        assert not self.over, f"{command} after the end of the transport"
-        for pair in getattr(command, "headers", ()):
-            assert not set(b"\r\n\0") & set(b"".join(pair)), "what a header must not hold"
-        match command:
-            case commands.SendHandshake() | commands.SendResponse() | commands.StartResponse():
-                assert not self.heads, "a second head"
-                self.heads += 1
-                self.upgraded = isinstance(command, commands.SendHandshake)
-                self.body = isinstance(command, commands.StartResponse)
-            case commands.SendBody():
-                assert self.body, "a body without a head"
-                self.body = command.more_body
-            case commands.SendClose():
-                assert self.upgraded, "a frame without a 101"
-                assert self.close is None, "a second Close"
-                self.close = (command.code, command.reason)
-            case commands.SendPong():
-                assert self.upgraded, "a frame without a 101"
-            case _:
-                assert self.upgraded, "a frame without a 101"
-                assert self.close is None, f"{command} after the Close"
 
 
 class World:
