@@ -8,14 +8,16 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
+import attrs
 import uvicorn
 from uvicorn.server import ServerState
 
 from helpers.wire import request
 from wsfsm.integrations.uvicorn import WebSocketProtocol
+from wsfsm.server import Policies
 from wsfsm.types import Message, Receive, Scope, Send
 
-__all__ = ["Link", "Transport", "VirtualLoop", "in_virtual_time", "turns"]
+__all__ = ["Link", "Transport", "VirtualLoop", "in_virtual_time", "message", "turns", "with_room"]
 
 T = TypeVar("T")
 
@@ -266,3 +268,12 @@ class Link:
 def message(kind: str, **keys: Any) -> Message:
     """A message of an application."""
     return cast("Message", {"type": f"websocket.{kind}", **keys})
+
+
+def with_room(high: int, low: int) -> type[WebSocketProtocol]:
+    """Make a class that reads ahead between these marks, in bytes."""
+
+    class Reading(WebSocketProtocol):
+        policies = attrs.evolve(Policies(), high_water=high, low_water=low)
+
+    return Reading
