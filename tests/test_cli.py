@@ -19,7 +19,7 @@ FakeRender = list[tuple[Any, str]]
 
 @pytest.fixture
 def rendered(monkeypatch: pytest.MonkeyPatch) -> FakeRender:
-    """What was asked to be rendered, where Graphviz is not needed."""
+    """Record the diagrams to render, without Graphviz."""
     asked: FakeRender = []
 
     def render(diagram: Any, form: str) -> bytes:
@@ -31,7 +31,7 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> FakeRender:
 
 
 def refused(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> str:
-    """What is told when a usage is refused."""
+    """Return the error of a wrong usage."""
     with pytest.raises(SystemExit) as info:
         main(arguments)
     out, err = capfd.readouterr()

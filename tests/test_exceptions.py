@@ -39,7 +39,7 @@ ARGUMENTS: dict[Kind, tuple[tuple[Any, ...], dict[str, Any]]] = {
     ClientDisconnected: (("text",), {"code": 4000, "reason": "bye", "origin": "here"}),
     BadHandshake: (("text",), {"status": 426, "headers": ((b"upgrade", b"websocket"),)}),
 }
-"""What those with attributes of their own are made of."""
+"""The arguments of exceptions with attributes of their own."""
 
 
 def kinds() -> Iterator[Kind]:

@@ -93,7 +93,7 @@ class TestState:
 
 
 async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-    """What a route needs and no test calls."""
+    """An endpoint that is never called."""
 
 
 ROUTES = [

@@ -12,7 +12,7 @@ from wsfsm.datastructures import URL
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """What a call returns, or the class of what it raises: two calls can be compared."""
+    """Return the result of a call, or the class of its exception."""
     try:
         return call()
     except Exception as error:  # noqa: BLE001 - whatever it is, both have to raise it

@@ -1,4 +1,4 @@
-"""The benchmark of servers measures what it says."""
+"""The benchmark of servers: its sections, rows and errors."""
 
 import json
 import runpy

@@ -54,7 +54,7 @@ def through(machine: dict[str, Any], events: Iterable[str]) -> Iterator[Cell]:
             state = machine[state][event].get("next", state)
 
 
-# ---------------------------------------------------------------- what applications send
+# ---------------------------------------------------------------- sends of applications
 
 
 def sends_of(case: Case) -> Iterator[str]:
@@ -76,11 +76,11 @@ def test_applications_send_every_event_in_every_state(refused: bool) -> None:
     assert left_out == []
 
 
-# ---------------------------------------------------------------- what applications receive
+# ---------------------------------------------------------------- receives of applications
 
 
 def receives_of(case: Case) -> Iterator[tuple[str, Step]]:
-    """What a case receives, and in which state of the client's machine."""
+    """Yield the receives of a case, with the state of the client machine."""
     state = CLIENT["initial"]
     for step in case.steps:
         if (step.side, step.action) == ("client", "request"):
@@ -123,7 +123,7 @@ def test_every_forbidden_message_fails_a_case() -> None:
     ]
 
 
-# ---------------------------------------------------------------- what happens to servers
+# ---------------------------------------------------------------- events of servers
 
 EARLY = ("early data [within the limit]", "early data [beyond the limit]")
 REQUESTS = ("handshake request", "bad handshake request")
@@ -134,7 +134,7 @@ HELD = [
     *cells(SERVER, refused=False),
     *(cell for cell in cells(SERVER, refused=True) if cell[1] in MESSAGES),
 ]
-"""What may happen, and what an application does wrong; nothing else has the name of an event."""
+"""The names of all events, and of the mistakes of applications."""
 
 TIMED: Mapping[Cell, str] = {
     ("CONNECTING", "handshake timeout"): "connect.unanswered",
@@ -150,7 +150,7 @@ TIMED: Mapping[Cell, str] = {
     ("DENIAL_STREAMING", "shutdown timeout"): "shutdown.streaming",
     ("CLOSING", "shutdown timeout"): "shutdown.unanswered",
 }
-"""What comes of time alone: the case that waits for it."""
+"""The events that only time brings about, with the case that waits for each."""
 
 NOT_BROUGHT_ABOUT: Mapping[Cell, str] = {
     ("OPEN", "ping due [no pong expected]"): "whether a Pong is waited for is configured",
@@ -201,7 +201,7 @@ class Way:
             self._accepted |= before != self._state == "OPEN"
 
     def _events(self, step: Step) -> Iterator[list[str]]:
-        """What a step brings about; with more than one name where the server chooses."""
+        """Return the events of a step, with more than one where the server chooses."""
         if (step.side, step.action) == ("app", "send") and self._state != "IDLE":
             yield sent_as(message(step.arguments["message"]))
         if (step.side, step.action) == ("client", "request"):
@@ -312,7 +312,7 @@ def sent_as(sent: Mapping[str, Any]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def happened() -> set[Cell]:
-    """What happens to a server in the cases."""
+    """Return the events of a server in the cases."""
     found: set[Cell] = set()
     for case in CASES:
         way = Way()

@@ -1,4 +1,4 @@
-"""The files of cases: what they say is understood, and nothing else is accepted."""
+"""The files of cases: their schemas, contents, and errors."""
 
 import json
 import tomllib
@@ -193,7 +193,7 @@ BROKEN: list[tuple[Kind, dict[str, Any]]] = [
 
 
 def operations(part: Any) -> set[str]:
-    """What is called in a part of the schema of facade cases."""
+    """Return the operations in a part of the schema of facade cases."""
     if isinstance(part, list):
         return set().union(*map(operations, part))
     if not isinstance(part, dict):
@@ -247,7 +247,7 @@ OPENED: list[dict[str, Any]] = [
     {"call": "accept"},
 ]
 BEGINNING = tuple(Step.from_table("facade", table) for table in OPENED)
-FACADE_STEPS = {  # one of each action, which what it sees does not end
+FACADE_STEPS = {  # one of each action, which its observation does not end
     (step.side, step.action): attrs.evolve(
         step,
         arguments={key: item for key, item in step.arguments.items() if key != "of"},

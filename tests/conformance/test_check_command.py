@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.one_python, pytest.mark.usefixtures("wide")]
 
 
 def listed(arguments: Sequence[str], capsys: Capture) -> list[list[str]]:
-    """Level, id and section of what is listed."""
+    """Return level, id and section of the listed cases."""
     assert main(arguments) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -140,12 +140,12 @@ class TestSelecting:
         assert [result.case.id for result in report.results] == [MUST]
 
 
-# ---------------------------------------------------------------- what is checked
+# ---------------------------------------------------------------- targets
 
 
 @attrs.frozen
 class Asked:
-    """What the runner for servers was asked for."""
+    """The arguments of a call of the runner for servers."""
 
     target: CommandTarget
     cases: tuple[str, ...]
@@ -154,7 +154,7 @@ class Asked:
 
 @pytest.fixture
 def asked(monkeypatch: Patch) -> list[Asked]:
-    """What is asked for of a runner that starts nothing."""
+    """Record the calls of a runner that starts nothing."""
     calls: list[Asked] = []
 
     def check_server(

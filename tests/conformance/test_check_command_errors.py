@@ -24,7 +24,7 @@ from wsfsm.conformance.server import profiles
 pytestmark = [pytest.mark.one_python, pytest.mark.usefixtures("wide")]
 
 
-# ---------------------------------------------------------------- what ends it
+# ---------------------------------------------------------------- interrupts and errors
 
 
 class TestTargetsThatCannotBeChecked:
@@ -176,7 +176,7 @@ time.sleep(60)
         code = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-time.sleep(0.3)  # a runner that is killed while it starts a server has told nobody of it
+time.sleep(0.3)  # a runner that is killed while it starts a server has not tracked it yet
 with open(sys.argv[1], "w") as file:
     print(os.getpid(), file=file)
 time.sleep(60)
@@ -190,7 +190,7 @@ time.sleep(60)
         pid = int(_when_written(file))
         checking.send_signal(number)
         time.sleep(0.3)
-        checking.send_signal(number)  # who is impatient does it again
+        checking.send_signal(number)  # an impatient user does it again
 
         _, told = checking.communicate(timeout=30)
         if number in {signal.SIGTERM, signal.SIGHUP}:

@@ -317,7 +317,7 @@ class TestBaseline:
 
 
 def refused(arguments: Sequence[str], capsys: Capture) -> str:
-    """What is told when a usage is refused."""
+    """Return the error of a wrong usage."""
     with pytest.raises(SystemExit) as info:
         main(arguments)
     out, err = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""What both runners share: the states that a trace tells, and the verdict of a step."""
+"""The judge of both runners: the states in a trace, and the verdict of a step."""
 
 from typing import Any
 
@@ -75,7 +75,7 @@ class TestStates:
 
 
 def judged(seen: dict[str, Any], level: Level = Level.MUST, **patterns: Any) -> Result:
-    """What comes of a case of one step."""
+    """Return the result of a case of one step."""
     step = Step.from_table("server", {"app": "receive", **patterns})
     case = Case(
         id="a.case", kind="server", level=level, section="", requirement="", steps=(step,), note="n"

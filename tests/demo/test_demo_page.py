@@ -132,7 +132,7 @@ def test_page_shows_a_browser_that_leaves_during_a_denial_response(page: Page) -
 
     press(page, "body")
 
-    # no browser reads what follows the head of such a response
+    # browsers do not read the body of such a response
     logged(page, r"websocket\.http\.response\.body \[more_body\]")
     lit(page, "DISCONNECTED", "RESPONSE")
     logged(page, r"browser.*closed.*code=1006")

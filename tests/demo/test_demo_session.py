@@ -1,4 +1,4 @@
-"""The demo's session: what a page makes an application do, and what it is told."""
+"""The demo's session: commands of a page, and the entries that it receives."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from wsfsm.websockets import WebSocket
 
 
 class Stage:
-    """A session with a connection, and everything that it has told."""
+    """A session with a connection, and all its entries."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The diagrams: committed files, what a diagram consists of, and its rendering to bytes."""
+"""The diagrams: committed files, the parts of a diagram, and its rendering to bytes."""
 
 from typing import Any, get_args
 

@@ -24,7 +24,7 @@ STATES = st.text().filter(lambda name: name not in {"*", "="})
 
 
 def markup(text: str) -> str:
-    """What is between the bracket that a text starts with and its counterpart, as DOT reads it."""
+    """Return the text between its first bracket and the counterpart of that, as DOT reads it."""
     depth, end = 1, 0
     while depth:
         end += 1

@@ -1,4 +1,4 @@
-"""The guide to `wsfsm check` says what the code does."""
+"""The guide to `wsfsm check` agrees with the code."""
 
 import contextlib
 import io

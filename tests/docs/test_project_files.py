@@ -43,7 +43,7 @@ def cells(text: str, title: str) -> Iterator[list[str]]:
 
 
 def named(text: str) -> set[str]:
-    """What is a name in a text."""
+    """Return the names in backticks in a text."""
     return set(re.findall(r"`([^`\n]+)`", text))
 
 

@@ -1,4 +1,4 @@
-"""The guide to the plugin of pytest says what it does, and its example runs."""
+"""The guide to the pytest plugin agrees with the code, and its example runs."""
 
 import re
 import shutil

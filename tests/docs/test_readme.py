@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The README and its pages agree with the code, the benchmarks and the Makefile."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""The guide for authors of servers says what the code does."""
+"""The guide for authors of servers agrees with the code."""
 
 import re
 from typing import get_args

@@ -1,4 +1,4 @@
-"""What a copy of the engine's objects is, and what they are after a trip through pickle."""
+"""Copies of the engine's objects, and pickling them."""
 
 import copy
 import gc

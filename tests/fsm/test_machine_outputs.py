@@ -1,4 +1,4 @@
-"""Machines that give something out, and what still happens in terminal states."""
+"""Machines with outputs, and rows of final states."""
 
 import pytest
 

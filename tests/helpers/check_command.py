@@ -1,4 +1,4 @@
-"""What tests of the command ``wsfsm check`` ask it for, and how they read what it tells."""
+"""Arguments and outputs of the command ``wsfsm check``, for its tests."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ def server(*words: str) -> list[str]:
 
 
 def failed(arguments: Sequence[str], capsys: Capture) -> str:
-    """What is told when something could not be checked, without the name of the command."""
+    """Return the error of a target that could not be checked, without the name of the command."""
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -1,4 +1,4 @@
-"""Applications for servers of their own: what stands between them and the server breaks it."""
+"""Applications that break their server, each in one way, for targets that are processes."""
 
 import asyncio
 import os
@@ -72,7 +72,7 @@ async def sleeps(scope: Scope, receive: Receive, send: Send) -> None:
     """At the eighth connection the whole server sleeps for some seconds, once."""
     globals()["NAPS"] = globals().get("NAPS", 0) + (scope["type"] == "websocket")
     if globals()["NAPS"] == 8:
-        time.sleep(6)  # noqa: ASYNC251 - that is what is wrong with it
+        time.sleep(6)  # noqa: ASYNC251 - that is the fault
     await app(scope, receive, send)
 
 
@@ -88,7 +88,7 @@ async def talks(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def crowded(scope: Scope, receive: Receive, send: Send) -> None:
-    """With others beside it, a connection is not told of its beginning."""
+    """A connection beside others does not receive the connect."""
     if scope["type"] != "websocket":
         return await app(scope, receive, send)
     globals()["CROWD"] = globals().get("CROWD", 0) + 1
@@ -115,7 +115,7 @@ async def without_asgi(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def odd_extensions(scope: Scope, receive: Receive, send: Send) -> None:
-    """The extensions are no table."""
+    """The extensions are not a table."""
     await app({**scope, "extensions": 5}, receive, send)
 
 
@@ -125,7 +125,7 @@ async def odd_headers(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def no_messages(scope: Scope, _receive: Receive, send: Send) -> None:
-    """What is received is no message."""
+    """The received values are not messages."""
 
     async def receive() -> Any:
         return None

@@ -26,7 +26,7 @@ class Guide:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of each command that stands in it, indented."""
+        """The words of each indented command."""
         lines = re.findall(r"^    (\S.*)$", self.text, re.MULTILINE)
         return [shlex.split(line, comments=True) for line in lines]
 
@@ -35,7 +35,7 @@ class Guide:
         return self.text.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
     def first_cells(self, title: str) -> list[str]:
-        """What is in the first column of a section's table, without its heading."""
+        """Return the first column of a section's table, without its heading."""
         table = re.findall(r"(?:^\|.*\n)+", self.section(title), re.MULTILINE)[0]
         return [line.strip("|").split("|")[0].strip(" `") for line in table.splitlines()[2:]]
 

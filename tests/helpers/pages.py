@@ -1,4 +1,4 @@
-"""What the tests of pages have in common."""
+"""Checks of pages in a browser: the contrast of texts."""
 
 from playwright.sync_api import Page
 

@@ -67,7 +67,7 @@ OURS: Final = "wsfsm.integrations.uvicorn:WebSocketProtocol"
 
 
 def command(most: int = 99) -> str:
-    """What stands in the configuration for the server that counts.
+    """Return the configuration of a server that counts its starts.
 
     Args:
         most: How often it can be started.

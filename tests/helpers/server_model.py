@@ -1,4 +1,4 @@
-"""A world around a `ServerConnection`: a peer, an application and a server, and what must hold.
+"""A model of the world around a `ServerConnection`: a peer, an application, a server, and invariants.
 
 `World.actions` lists what can happen now, each under the name of its event in the table; doing
 one checks everything that must be true of a connection, whatever happens to it.
@@ -41,7 +41,7 @@ POLICIES: dict[str, Any] = {"high_water": 150, "low_water": 0, "max_early_data":
 """With these, a second message that waits is too much, and so are early data twice."""
 
 OVER = frozenset({ServerState.CLOSING, ServerState.DRAINING, ServerState.CLOSED})
-"""Where an application can do nothing any more."""
+"""The states in which the application has no effect."""
 
 ENDS = frozenset({Timer.CLOSE, Timer.SHUTDOWN})
 """The timers that end a connection."""
@@ -56,7 +56,7 @@ WRITING = frozenset(
 """The states and events that lead to a write, or may."""
 
 MUTE = OVER | {ServerState.UNREAD}
-"""Where an application can send nothing any more."""
+"""The states in which the application cannot send."""
 
 PROGRESS = {"idle": {}, "sending": {"sending": True}, "receiving": {"receiving": True}}
 """The arguments of ``timeout()`` for each guard of a timer."""
@@ -77,10 +77,10 @@ class World:
         self.comes = "head"  # from the peer: then "early" data, then "frames"
         self.eof = self.lost = self.unread = False
         self.failing = self.failed = self.broken = (
-            False  # at the next write, ever, and not told yet
+            False  # at the next write, ever, and not reported yet
         )
         self.ping: bytes | None = None  # the last that we sent
-        self.end: Message | None = None  # what the application has been told
+        self.end: Message | None = None  # the disconnect that the application received
         self.first: tuple[int, str] | None = None  # Close frame of either side
         self.client = CLIENT.initial
         self.application = APPLICATION.initial
@@ -97,7 +97,7 @@ class World:
         return world
 
     def key(self) -> Hashable:
-        """What distinguishes this world from others."""
+        """The part of the state that distinguishes this world from others."""
         return (
             self.connection.state,
             self.connection.should_read,
@@ -127,7 +127,7 @@ class World:
     # What can happen
 
     def actions(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
-        """What can happen: the event of the table, None for what is none, and how it is done."""
+        """The possible actions: the event of the table, or None, and the function that does it."""
         yield FAILED["answered" if self.answered else "unanswered"], World.fail
         if self.broken:
             return
@@ -139,7 +139,7 @@ class World:
             yield None, partial(World.do_and_fail, act=World.accept_and_close)
 
     def of_everybody(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
-        """What can happen but for a failure of the server."""
+        """The possible actions, without failures of the server."""
         yield Event("shutdown", is_message=False), lambda w: w.do(w.connection.shutdown())
         if not self.lost:
             yield LOST, World.lose
@@ -153,7 +153,7 @@ class World:
             yield from self.of_the_application()
 
     def of_the_peer(self) -> Iterator[tuple[AnyEvent, Callable[["World"], None]]]:
-        """What a peer can do."""
+        """The possible actions of the peer."""
         events = {str(event): event for event in SERVER.table.events}
         yield events["end of stream"], World.half_close
         if self.comes == "head":
@@ -193,7 +193,7 @@ class World:
             yield events[name], partial(World.fire, timer=timer, guard=guard)
 
     def of_the_application(self) -> Iterator[tuple[AnyEvent | None, Callable[["World"], None]]]:
-        """What an application can do, right or wrong."""
+        """The possible actions of the application, right or wrong."""
         policies = self.connection.policies
         for message in (ACCEPT, SEND, CLOSE, START, MORE, LAST):
             event = DENIAL[policies.denial] if message is START else event_of(message)
@@ -274,7 +274,7 @@ class World:
         code, reason = self.first or (1006, "")
         assert message["code"] == code, "another code than that of the Close"
         assert message.get("reason", "") == reason
-        # a reason that nobody has given is none
+        # a missing reason is empty
         shut = code == self.connection.policies.shutdown_code
         assert ("reason" in message) == (self.first is not None and not shut)
 
@@ -309,7 +309,7 @@ class World:
         self.do(commands)
 
     def send_anything(self, message: Any) -> None:
-        """Send what may be no message at all: it is taken, or it changes nothing."""
+        """Send a value that need not be a message: it is accepted, or it changes nothing."""
         before = self.connection.state
         try:
             commands = self.connection.send(message)

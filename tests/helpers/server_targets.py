@@ -1,4 +1,4 @@
-"""Servers that tests of the runner play on, and what came of it."""
+"""Servers as targets for tests of the runner, and the verdicts of a report."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Situations: what an application and a client do, and what both of them see.
+"""Scenarios on sockets: the steps of an application and a client, and the outcome that both see.
 
 A situation is data. Its application is a list of steps:
 
@@ -61,13 +61,13 @@ NAMES: Final = {TEXT: "TEXT", BINARY: "BINARY", PING: "PING", PONG: "PONG"}
 
 
 class Quick(WebSocketProtocol):
-    """Waits for nobody for long."""
+    """The strict class with short timeouts."""
 
     policies = attrs.evolve(WebSocketProtocol.policies, close_timeout=0.4)
 
 
 class OnPurpose(Exception):
-    """What an application raises."""
+    """The exception of an application."""
 
 
 @attrs.frozen(kw_only=True)
@@ -180,7 +180,7 @@ class Player:
             return "waits", None
         except (RuntimeError, OSError) as error:
             return ("OSError" if isinstance(error, OSError) else "RuntimeError"), error
-        except Exception as error:  # noqa: BLE001 - it is what is looked for
+        except Exception as error:  # noqa: BLE001 - any exception is an outcome
             return type(error).__name__, error
 
     async def play_client(self, client: Client) -> None:
@@ -212,7 +212,7 @@ class Player:
             self.wire.append("RST")
 
     async def watch(self, client: Client, status: int) -> None:
-        """See the rest of what comes, to its end."""
+        """Return the rest of the stream."""
         if not status:
             try:
                 data = await client.reader.readuntil(b"\r\n\r\n")
@@ -256,7 +256,7 @@ class Player:
 
 
 def response_body(data: bytes) -> bytes:
-    """The body of a response, as a client of HTTP reads it; what is incomplete ends in '...'."""
+    """The body of a response, as a client of HTTP reads it; an incomplete one ends in '...'."""
     client = h11.Connection(h11.CLIENT)
     client.send(h11.Request(method="GET", target="/", headers=list(HEADERS)))
     client.receive_data(data)
@@ -274,7 +274,7 @@ def response_body(data: bytes) -> bytes:
 def play(
     situation: Situation, caplog: pytest.LogCaptureFixture
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Play a situation; what was seen, and what is right."""
+    """Play a scenario; return the outcome, and the right one."""
     player = Player(situation)
     caplog.clear()
     with caplog.at_level(logging.INFO, "uvicorn.error"):

@@ -1,4 +1,4 @@
-"""Runs one script of calls on Starlette's WebSocket and on ours, and compares what shows."""
+"""One script of calls on Starlette's WebSocket and on ours, and the comparison of their outcomes."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ class Nothing(Exception):
 
 
 class PatientServer(Server):
-    """A server whose receive() tells when it would wait for ever."""
+    """A server whose receive() raises where it would wait forever."""
 
     async def receive(self) -> Message:
         if not self.incoming:
@@ -31,7 +31,7 @@ class PatientServer(Server):
 
 @attrs.frozen
 class Seen:
-    """What one call showed: how it ended, both states afterwards, what reached the server."""
+    """The outcome of a call: its result, both states, and the messages that reached the server."""
 
     result: str
     client: str

@@ -22,7 +22,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     for message in MESSAGES[state]:
         await send(message)
-    print(state, flush=True)  # noqa: T201 - whoever waits for it reads it
+    print(state, flush=True)  # noqa: T201 - the test waits for this line
     if state.startswith("DENIAL"):
         await asyncio.sleep(1)
         await send({"type": "websocket.http.response.body", "body": b"b"})

@@ -20,7 +20,7 @@ def in_time(main: Callable[[], Awaitable[None]]) -> None:
 
 
 def comes_true(met: Callable[[], bool], within: float) -> bool:
-    """Whether a condition, which nobody signals, is met in so many seconds."""
+    """Whether a condition without an event is met in so many seconds."""
     until = time.monotonic() + within
     while not met():
         if time.monotonic() >= until:
@@ -30,7 +30,7 @@ def comes_true(met: Callable[[], bool], within: float) -> bool:
 
 
 async def until(met: Callable[[], bool]) -> None:
-    """Wait until a condition is met, which nobody signals."""
+    """Wait until a condition without an event is met."""
     while not met():  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0.005)
 

@@ -1,4 +1,4 @@
-"""Whole lives of connections in uvicorn, played in process, and what is true at the end of each."""
+"""Scenarios of whole connections in uvicorn, played in process, and the conditions at the end of each."""
 
 import asyncio
 from typing import Any

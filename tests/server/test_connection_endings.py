@@ -106,7 +106,7 @@ class TestEnds:
         connection.receive_close(1000)
 
         assert connection.timeout(Timer.CLOSE, sending=True) == [StartTimer(Timer.CLOSE, 3)]
-        # nothing of what it could still say matters
+        # data of the peer does not matter any more
         assert connection.timeout(Timer.CLOSE, receiving=True) == [AbortTransport()]
 
     def test_shutdown_can_be_repeated(self) -> None:

@@ -279,7 +279,7 @@ class TestKeepAlive:
             StopTimer(Timer.PONG),
             StartTimer(Timer.PING, 7),
         ]
-        assert connection.receive_pong(ping.payload) == []  # once more: nobody waits for it
+        assert connection.receive_pong(ping.payload) == []  # again: it is not awaited any more
         assert connection.timeout(Timer.PING)[0] != ping
 
     def test_missing_pong_closes_the_connection(self) -> None:

@@ -51,7 +51,7 @@ def test_exploration_finds_no_fault_and_reaches_every_row() -> None:
     taken = set[tuple[ServerState, str]]().union(*map(explore, CHOICES.values()))
 
     assert rows <= taken
-    # what is beyond the table is the application's fault, which was told so
+    # an event outside the table is a mistake of the application, which got an error
     assert all(event.startswith(("websocket.", "malformed")) for _, event in taken - rows)
 
 

@@ -1,4 +1,4 @@
-"""What runs Autobahn|Testsuite and judges it, tried with a suite of our own making."""
+"""The program that runs Autobahn|Testsuite and judges it, tried with a suite of our own making."""
 
 import json
 import sys

@@ -35,7 +35,7 @@ FAKES = {
         case "$*" in *"/pip "*) exit "$(cat "$FAKES/pips")" ;; *" -m pytest "*) exit "$(cat "$FAKES/pytests")" ;; esac
     """,
 }
-"""Programs of /bin/sh; what they are to do is in files beside them."""
+"""Programs of /bin/sh, controlled by files beside them."""
 
 
 class Machine:

@@ -1,4 +1,4 @@
-"""What is published of other people's servers, and what must not be."""
+"""The publishing of results: only reviewed failures of other servers are published."""
 
 import asyncio
 import re

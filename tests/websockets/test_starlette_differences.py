@@ -37,7 +37,7 @@ LIBRARIES: dict[str, list[ModuleType]] = {
 
 
 def value(item: Any, key: str = "") -> Any:
-    """What TOML cannot say: None, and bytes under the keys that hold bytes."""
+    """Convert values that TOML lacks: None, and bytes under the keys that hold bytes."""
     if item == "None":
         return None
     return item.encode() if key in ("bytes", "body") else item
@@ -97,7 +97,7 @@ class TestDeliberateDifferences:
 
 
 def script(code: str, names: dict[str, Any]) -> str:
-    """Run the code of a row, and tell how it ended."""
+    """Run the code of a row, and return its outcome."""
 
     def connected(*incoming: Message, cls: Any = None, **keys: Any) -> tuple[Any, Server]:
         server = Server([{"type": "websocket.connect"}, *incoming])

@@ -1,4 +1,4 @@
-"""A turn of the event loop, on whichever loop there is; and nobody is stopped by a mistake."""
+"""A turn of the event loop, in asyncio and trio, so that an endless mistake does not block others."""
 
 import asyncio
 import contextlib
@@ -148,7 +148,7 @@ def test_endless_illegal_call_leaves_turns_to_others(
     place: Callable[[], WebSocket[Any]], method: str, args: tuple[Any, ...]
 ) -> None:
     websocket = place()
-    with pytest.raises(Exception):  # noqa: B017, PT011 - each is told by a test of its own
+    with pytest.raises(Exception):  # noqa: B017, PT011 - other tests check each of them
         run(getattr(websocket, method)(*args))
 
     async def call() -> None:

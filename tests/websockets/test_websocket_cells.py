@@ -42,7 +42,7 @@ WAYS: dict[str, list[Message]] = {
     "RESPONSE": [START],
     "DISCONNECTED": [{"type": "websocket.close"}],
 }
-"""What to send to bring the application machine into each state."""
+"""The messages that bring the application machine into each state."""
 
 
 def message(event: str) -> Message:

@@ -34,7 +34,7 @@ from wsfsm.websockets import WebSocket
 
 
 class Gate:
-    """A server's receive() that waits until it is told what to give."""
+    """A server's receive() that waits for the test to pass a message."""
 
     @types.coroutine
     def _wait(self) -> Generator[None, Message, Message]:

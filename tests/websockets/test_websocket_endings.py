@@ -1,4 +1,4 @@
-"""The facade: how connections end, and what comes after."""
+"""The facade: the ends of connections, and calls after the end."""
 
 import asyncio
 from typing import Any

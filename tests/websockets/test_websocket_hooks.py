@@ -241,7 +241,7 @@ def test_every_method_receives_through_a_replaced_receive(base: Any, way: Way) -
 
 
 def watched_disconnects(base: Any, way: Way) -> list[str]:
-    """What a stand-in for _raise_on_disconnect sees of what is received."""
+    """Return the received messages that a replaced _raise_on_disconnect sees."""
     seen: list[str] = []
     raise_on_disconnect = base._raise_on_disconnect
 

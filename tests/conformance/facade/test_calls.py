@@ -1,4 +1,4 @@
-"""Facades of any make: how their methods are called, and what is told of those that cannot be."""
+"""Facades with other signatures: how their methods are called, and the reports about those that cannot be."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ DEMANDED = select(load_folder("facade"), levels=[Level.MUST, Level.SHOULD])
 
 
 def called(name: str, operation: Callable[..., Any], /, **given: Any) -> Any:
-    """What an operation is called with, or None."""
+    """Return the arguments of the call of an operation, or None."""
     call = bind_call(name, operation, given)
     return None if call is None else call()
 

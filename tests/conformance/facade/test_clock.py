@@ -1,4 +1,4 @@
-"""Virtual time: what waits for a clock does not wait, and what waits for nothing is told."""
+"""Virtual time: sleeps take no time, threads are awaited, and a standstill raises."""
 
 import asyncio
 import contextlib
@@ -319,7 +319,7 @@ class TestThreads:
 
 
 class TestStubbornTasks:
-    """The loop is left all the same, with the result of what it was run for."""
+    """The loop ends all the same, with the result of its main task."""
 
     @pytest.mark.parametrize(
         "wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(1), lambda: asyncio.Event().wait()]

@@ -332,7 +332,7 @@ class TestFacadeFixture:
 
 
 class TestWithoutTheExtra:
-    """h11 is what it needs, and stands for all of it."""
+    """h11 represents the packages of the extra."""
 
     @pytest.fixture(autouse=True)
     def lacking(self, project: Project) -> None:

@@ -1,4 +1,4 @@
-"""The plugin of pytest: what is wrong with the configuration is told once, and not by each test."""
+"""The pytest plugin: an error of the configuration is reported once, and not by each test."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def known(case: str, target: str) -> str:
 
 
 def errors(result: pytest.RunResult) -> list[str]:
-    """What the run was refused for, while nothing was run."""
+    """Return the errors of a run that was refused."""
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert result.parseoutcomes().keys() <= {"deselected"}
     head = "ERROR: "

@@ -1,4 +1,4 @@
-"""Broken servers: each is caught by the cases that are about what is broken, and by no others."""
+"""Broken servers: each fails the cases about its fault, and no others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -110,7 +110,7 @@ def test_sound_server_passes_every_case() -> None:
     report = check_server(broken_server("good"), jobs=40)
 
     assert not report.failures()
-    # uvicorn's HTTP side, which reads the head, may reset what is too long for it
+    # uvicorn's HTTP side, which reads the head, may reset a connection with a head that is too long
     loose = {r.case.id for r in report.results if r.verdict is Verdict.NON_STRICT}
     assert loose <= {"handshake.head-too-long"}
 

@@ -37,7 +37,7 @@ async def client_of(talk: Talk) -> AsyncIterator[RawClient]:
 def seen_of(
     written: bytes, look: Callable[[RawClient], Awaitable[Any]], *, stays: bool = False
 ) -> Any:
-    """What a client sees of a server that writes these bytes."""
+    """Return the observations of a client of a server that writes these bytes."""
     seen = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -106,7 +106,7 @@ class TestUnexpectedPeers:
                     host, _, port = control.address.rpartition(":")
                     reader, writer = await asyncio.open_connection(host, int(port))
                     writer.write(line)
-                    with contextlib.suppress(ConnectionError):  # what it wrote was not read
+                    with contextlib.suppress(ConnectionError):  # the line was not read
                         assert await reader.read() == b""
                     assert not remote.arrived.is_set()
                     writer.close()

@@ -1,4 +1,4 @@
-"""Servers that die, hang or stammer while cases are played, and who is blamed for it."""
+"""Servers that die or stop responding while cases are played, and the cases that are blamed."""
 
 import asyncio
 import signal

@@ -84,5 +84,5 @@ class TestForking:
         with suppress(ProcessLookupError):
             started.process.kill()
             started.process.wait(10)
-        _reaper.untrack(1)  # nobody hears it
+        _reaper.untrack(1)  # it has no effect
         os.close(started.pipe)

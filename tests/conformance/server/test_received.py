@@ -18,7 +18,7 @@ def unmasked(bits: int, opcode: int, payload: bytes) -> bytes:
 
 
 def seen_of(parameters: dict[str, str] | None, *frames: bytes) -> list[Any]:
-    """What is seen of frames, where compression was agreed to with these parameters, or not."""
+    """Return the observations of frames, with or without negotiated compression."""
     reader, buffer = FrameParser(), bytearray(b"".join(frames))
     reader.use_extensions({} if parameters is None else {"permessage-deflate": parameters})
     return list(iter(lambda: reader.next_frame(buffer), None))

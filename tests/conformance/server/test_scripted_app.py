@@ -157,7 +157,7 @@ class TestObservations:
             sent.append((message["type"], len(turns)))
             asyncio.get_running_loop().call_soon(turns.append, 1)
             if len(sent) == 2:
-                raise ConnectionResetError  # which nobody sees
+                raise ConnectionResetError  # which is not observed
 
         async def main(remote: RemoteApp, _task: Any) -> None:
             work = {"do": "work", "message": {"type": "a"}, "times": 3, "seconds": 0.01}
@@ -199,7 +199,7 @@ class TestEndOfApplication:
     def test_cancellation_is_observed_and_propagates(self) -> None:
         async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             await remote.is_running(1)
-            await asyncio.sleep(0.02)  # for it to wait for what it is told
+            await asyncio.sleep(0.02)  # for it to wait for a command
             task.cancel()
             assert await remote.wait_ended(1) == {"cancelled": True}
             await asyncio.wait([task])

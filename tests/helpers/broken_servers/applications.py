@@ -20,7 +20,7 @@ def never_ends(app: ASGIApp) -> ASGIApp:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
-        except Exception:  # noqa: BLE001 - that is what is broken
+        except Exception:  # noqa: BLE001 - that is the fault
             await asyncio.sleep(12)
 
     return broken
@@ -87,7 +87,7 @@ def denies_after_the_accept(_: Receive) -> Callable[[Message], bytes | None]:
 
 
 def early_data(app: ASGIApp) -> ASGIApp:
-    """What is sent before the accept is written before the response."""
+    """Data sent before the accept is written before the response."""
 
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         accepted = False
@@ -169,7 +169,7 @@ def swaps(app: ASGIApp) -> ASGIApp:
 
 
 def hangs_after_the_end(app: ASGIApp) -> ASGIApp:
-    """Before ASGI 2.4, what is sent after the end never returns."""
+    """A send after the end never returns, as before ASGI 2.4."""
 
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         over = False
@@ -216,7 +216,7 @@ def first(message: Message | None) -> Mutant:
 
 
 def not_told_after(kind: str) -> Mutant:
-    """What the application has ended itself is never told to be over."""
+    """An application that closes never receives the disconnect."""
 
     def mutant(app: ASGIApp) -> ASGIApp:
         async def broken(scope: Scope, receive: Receive, send: Send) -> None:

@@ -69,7 +69,7 @@ def broken_server(
 
     @contextlib.asynccontextmanager
     async def factory(app: ASGIApp) -> AsyncIterator[tuple[str, int]]:
-        # what hangs is cancelled when the server stops
+        # hanging applications are cancelled when the server stops
         options: dict[str, Any] = {
             "interface": "asgi3",
             "http": http,
@@ -142,7 +142,7 @@ def scoped(change: Callable[[Scope], Mapping[str, Any]]) -> Mutant:
 
 
 def catching(caught: type[Exception], raised: type[Exception] | None) -> Mutant:
-    """What send() raises of one class becomes another, or nothing."""
+    """Replace an exception of send() by another, or by none."""
 
     def mutant(app: ASGIApp) -> ASGIApp:
         async def broken(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Servers that mix connections up: what is one's becomes its neighbour's, or is lost to it."""
+"""Servers that mix connections up: a connection gets or loses data of its neighbour."""
 
 import asyncio
 import contextlib
@@ -87,7 +87,7 @@ class Connection:
 
 
 Change = Callable[[Message, Connection | None, Connection | None], Message | None]
-"""What becomes of a message where there is a connection beside it that came later, or earlier."""
+"""The changes to a message if there is a later, or an earlier, connection beside its own."""
 
 
 def _kept(message: Message, _later: Connection | None, _earlier: Connection | None) -> Message:

@@ -1,4 +1,4 @@
-"""Servers that read or write wrong bytes: what stands between is the transport or the protocol."""
+"""Servers that read or write wrong bytes, through a changed transport or protocol."""
 
 import asyncio
 import re
@@ -94,7 +94,7 @@ def each(mend: Mend) -> type[WebSocketProtocol]:
 
 
 def continues() -> Mend:
-    """A message within another goes on with it; what goes on with none begins one."""
+    """A message within another continues it; a continuation without a message begins one."""
     inside = False
 
     def mend(frame: Frame) -> Frame:
@@ -130,7 +130,7 @@ def given(name: bytes, line: bytes) -> Callable[[bytes], bytes]:
 
 
 class Refusing(H11Protocol):
-    """uvicorn's HTTP, which takes no more connections once it was told to."""
+    """uvicorn's HTTP class, which accepts no more connections on request."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

@@ -1,4 +1,4 @@
-"""One application's mistake stops nobody: no call can be repeated for ever without a turn of the loop."""
+"""An endless mistake of one application does not block others, because every call gives turns to the loop."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ async def both(receive: Receive, send: Send) -> None:
     await sending(DATA)(receive, send)
 
 
-# what is sent first, then repeated; whether the peer is gone
+# the first messages, then the repeated ones; whether the peer is lost
 LOOPS: dict[str, tuple[list[Message], Call, bool]] = {
     "receives after the end": ([ACCEPT], receiving, True),
     "sends after the end": ([ACCEPT], sending(DATA), True),

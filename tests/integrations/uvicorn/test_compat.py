@@ -21,7 +21,7 @@ INTERNAL = b"HTTP/1.1 500 Internal Server Error\r\n"
 def play(
     ws: type[WebSocketProtocol], *messages: Any, offers: bytes | None = None
 ) -> tuple[bytes, list[Any]]:
-    """What is written, and what an application sees that sends messages."""
+    """Return the written bytes, and the results of an application that sends messages."""
 
     async def main() -> tuple[bytes, list[Any]]:
         app = Application()

@@ -67,7 +67,7 @@ class TestProgress:
             (Timer.CLOSE, {"taken": 1001}, 0, True, False),
             (Timer.CLOSE, {"received": 1001}, 0, False, True),  # in the middle of a frame
             (Timer.CLOSE, {"received": 1001}, 1, False, False),  # it could have sent a Close
-            # what has arrived and is not read is a sign of life, too
+            # unread data is a sign of life, too
             (Timer.PONG, {"received": 1001, "unread": 2**17}, 0, False, True),
         ],
     )

@@ -29,7 +29,7 @@ STATES: dict[str, list[Message]] = {
     "OPEN": [ACCEPT],
     "CLOSING": [ACCEPT, CLOSE_4000],
 }
-"""What an application sends to come to a state."""
+"""The messages that an application sends to reach a state."""
 
 GONE = {"type": "websocket.disconnect", "code": 1006}
 CLOSED = {"type": "websocket.disconnect", "code": 4000, "reason": "bye"}
@@ -37,7 +37,7 @@ RESTART = {"type": "websocket.disconnect", "code": 1012}
 
 
 class Quick(WebSocketProtocol):
-    """Waits for nobody for long."""
+    """The strict class with short timeouts."""
 
     policies = attrs.evolve(WebSocketProtocol.policies, close_timeout=0.3)
 
@@ -49,7 +49,7 @@ class QuickCompat(CompatWebSocketProtocol):
 
 
 class Application:
-    """Comes to a state, then receives until the end, and tries what can be tried after it.
+    """Reach a state, receive until the end, and try every call after it.
 
     Args:
         state: The state.
@@ -151,11 +151,11 @@ SHUTDOWN: dict[str, tuple[bytes, Message]] = {
     "OPEN": (frame(CLOSE, close_payload(1012), masked=False), RESTART),
     "CLOSING": (b"", CLOSED),
 }
-"""What a client and an application see when the server stops."""
+"""The bytes to the client and the message to the application when the server stops."""
 
 
 class TestShutdown:
-    """`uvicorn.Server.should_exit` is what SIGTERM sets."""
+    """SIGTERM sets `uvicorn.Server.should_exit`."""
 
     @pytest.mark.parametrize("state", SHUTDOWN)
     def test_shutdown_is_answered_on_the_wire_and_received_by_the_application(
@@ -166,7 +166,7 @@ class TestShutdown:
         async def main() -> None:
             async with there(state) as (app, client, server):
                 server.should_exit = True
-                # the Close is not answered: the server does not wait for it for ever
+                # the Close is not answered: the server waits only for a while
                 assert (await anything(client)).startswith(wire)
                 await app.done.wait()
                 assert app.received == [told]
@@ -271,7 +271,7 @@ class TestClosing:
 
 
 class Broken(Exception):
-    """What applications raise here."""
+    """The exception of the applications."""
 
 
 def ending(state: str, how: str) -> Any:
@@ -314,7 +314,7 @@ ENDS: dict[tuple[type[WebSocketProtocol], str, str], tuple[bytes, str]] = {
     (QuickCompat, "OPEN", "raise"): (b"", FAILED),
     (QuickCompat, "CLOSING", "return"): (OWN, ""),
 }
-"""What a client sees, and what is logged, when an application ends in a state."""
+"""The bytes to the client, and the log, when an application ends in a state."""
 
 
 @pytest.mark.parametrize(("ws", "state", "how"), ENDS)

@@ -1,4 +1,4 @@
-"""Whatever fails below the class or beside it, there is one valid end, and nobody else notices."""
+"""Failures below the class and beside it lead to one valid end, and stay within their connection."""
 
 import asyncio
 import logging
@@ -124,7 +124,7 @@ class TestFailingTransport:
 
 
 def raising(*args: object, **keys: object) -> Any:
-    """Stands in for what fails."""
+    """Raise in place of a function."""
     raise Broken
 
 

@@ -1,4 +1,4 @@
-"""Floods cost what they cost, in slices: work is counted, and compared with that of a neighbour."""
+"""Floods are read in slices: their work is counted, and compared with that of a neighbour."""
 
 import asyncio
 import gc
@@ -75,7 +75,7 @@ class TestTurns:
             used = sorted(in_virtual_time(main))
         finally:
             gc.enable()
-        # so many turns that each is a small part of all, and the longest is no exception
+        # so many turns that each is a small part of all, and so is the longest
         assert len(used) > 5
         assert used[-1] < max(0.1, sum(used) / 4)
         assert used[len(used) // 2] < 0.02

@@ -22,7 +22,7 @@ OFFER = b"permessage-deflate"
 
 @st.composite
 def streams(draw: st.DrawFn, *, compressed: bool) -> bytes:
-    """Frames of a client, which may end with a Close or with what is no frame."""
+    """Frames of a client, which may end with a Close or an invalid frame."""
     deflater = Deflater()
     data: list[bytes] = []
     for _ in range(draw(st.integers(0, 12))):
@@ -43,7 +43,7 @@ def streams(draw: st.DrawFn, *, compressed: bool) -> bytes:
 
 
 def right(data: bytes, extensions: Any) -> tuple[list[str | bytes], set[int]]:
-    """What an application receives of bytes: messages, and the codes that the end may have."""
+    """Return the messages that an application receives of bytes, and the codes that the end may have."""
     messages: list[str | bytes] = []
     for event in read(data, extensions=extensions, max_size=2**20):
         if isinstance(event, (str, bytes)):
@@ -51,7 +51,7 @@ def right(data: bytes, extensions: Any) -> tuple[list[str | bytes], set[int]]:
         elif isinstance(event, Close):
             return messages, {event.code}
         elif isinstance(event, Failure):
-            return messages, {event.code, 1006}  # 1006 if nobody is there any more to be told
+            return messages, {event.code, 1006}  # 1006 if the peer is lost already
     return messages, {1006}
 
 

@@ -40,7 +40,9 @@ class TestLostPeer:
             assert not link.transport.reading
             gone.append(how)
             await asyncio.sleep(1.5)
-            assert link.transport.reading  # what is left is taken, whoever waits for it
+            assert (
+                link.transport.reading
+            )  # the rest is read, whether or not the application receives
             link.receive(frame(TEXT, b"2"), frame(CLOSE, close_payload(4001)))
             if how == "FIN":
                 link.end()
@@ -113,7 +115,7 @@ class TestUnreadData:
             assert link.is_clean()
 
         in_virtual_time(main)
-        # a close ends it, and so the fourth message is nobody's any more
+        # the close ends the connection, so the fourth message is dropped
         assert saw == ["ClientDisconnected", "ClientDisconnected", "1", "2", "3", (1006, True)]
 
     @pytest.mark.parametrize("how", ["returns", "raises", "raises what it was given"])
@@ -150,7 +152,7 @@ class TestUnreadData:
 
         async def main() -> None:
             link = await self.unread(app, frame(TEXT, b"2" * LONG))
-            (connection,) = link.state.connections  # so that it is told
+            (connection,) = link.state.connections  # so that it reads
             connection.shutdown()
             await asyncio.sleep(10)
             assert link.is_clean()

@@ -23,7 +23,7 @@ from wsfsm.types import Message, Receive, Scope, Send
 
 
 class Quick(WebSocketProtocol):
-    """Waits for nobody for long."""
+    """The strict class with short timeouts."""
 
     policies = attrs.evolve(WebSocketProtocol.policies, close_timeout=0.2)
 

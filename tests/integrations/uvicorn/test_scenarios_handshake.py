@@ -82,7 +82,7 @@ REQUESTS = [
     Situation(id="A10", title="no Host", section="RFC 9112 3.2", asks=without(b"host"), wire=(400, b"Missing mandatory Host: header", "FIN"), options={"http": "httptools"}, **NEVER),
     Situation(id="A12", title="permessage-deflate is offered", section="RFC 7692", asks=request((b"sec-websocket-extensions", b"permessage-deflate")), app=[accept()], saw=["ok"], wire=(101, "CLOSE 1000", "FIN"), has={"sec-websocket-extensions": ["permessage-deflate; server_max_window_bits=12"]}),
     Situation(id="A14", title="data before the 101", section="RFC 6455 4.1", client=[0, frame(TEXT, b"early"), "sent"], app=["sent", accept(), RECEIVE, RECEIVE], saw=["ok", CONNECT, {"type": "websocket.receive", "text": "early"}], wire=(101, "CLOSE 1000", "FIN")),
-    # uvicorn drops what follows the head in its segment before the class sees it: out of its reach
+    # uvicorn drops the bytes after the head in its segment before the class sees them
     Situation(id="A15", title="data in the segment of the head", section="RFC 6455 4.1", asks=request() + frame(TEXT, b"early"), app=[accept(), RECEIVE, RECEIVE], saw=["ok", CONNECT, "waits"], wire=(101, "CLOSE 1000", "FIN")),
 ]
 

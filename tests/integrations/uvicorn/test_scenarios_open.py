@@ -1,4 +1,4 @@
-"""Situations of open connections, of their ends, and of what comes after."""
+"""Scenarios of open connections, of their ends, and of calls after the end."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def bad_close(name: str, title: str, section: str, **keys: object) -> Situation:
 def broken(
     name: str, title: str, section: str, data: bytes, answer: tuple[int, str], **more: Any
 ) -> Situation:
-    """What is no WebSocket: a Close tells the peer, the disconnect tells the application."""
+    """Invalid frames: the peer gets a Close, the application the disconnect."""
     return Situation(
         id=name,
         title=title,
@@ -82,7 +82,7 @@ def broken(
 def over(
     name: str, title: str, section: str, *after: object, saw: tuple[object, ...], **more: Any
 ) -> Situation:
-    """What an application does after the disconnect of a peer that has said goodbye."""
+    """Calls of an application after the disconnect of a peer that has closed."""
     return Situation(
         id=name,
         title=title,

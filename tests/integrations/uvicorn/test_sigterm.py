@@ -1,4 +1,4 @@
-"""A uvicorn that is told to stop, with a connection in every state."""
+"""SIGTERM to uvicorn with a connection in every state."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ async def uvicorn() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
 
 
 async def seen(client: Client) -> list[object]:
-    """What a client sees to the end: status, then the code of a Close, or a body."""
+    """Return the status, then the code of a Close, or a body."""
     status, _ = await client.head()
     what: list[object] = [status]
     if status != 101:
@@ -64,7 +64,7 @@ def test_sigterm_ends_each_connection_as_the_table_specifies() -> None:
                 tasks[state] = asyncio.create_task(seen(client))
                 assert process.stdout is not None
                 assert await process.stdout.readline() == f"{state}\n".encode()
-            await asyncio.sleep(0.1)  # what was sent has come
+            await asyncio.sleep(0.1)  # the data has arrived
             process.send_signal(signal.SIGTERM)
             ends = {state: await task for state, task in tasks.items()}
             await process.wait()

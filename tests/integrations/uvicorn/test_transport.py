@@ -35,7 +35,7 @@ VARIABLE = contextvars.ContextVar("VARIABLE", default="its own")
 
 
 class Narrow(WebSocketProtocol):
-    """Reads only one message ahead, and waits for nobody for long."""
+    """The strict class that reads only one message ahead, with short timeouts."""
 
     policies = attrs.evolve(
         WebSocketProtocol.policies, high_water=0, low_water=0, close_timeout=0.3
@@ -137,7 +137,7 @@ def test_messages_read_before_a_reset_are_received() -> None:
         await receive()
         await send(ACCEPT)
         await there.wait()
-        # nothing is read: only writing can tell that the client has gone
+        # nothing is read: only a write shows that the client has left
         with contextlib.suppress(OSError):
             while True:
                 await send({"type": "websocket.send", "bytes": b"x" * 2**16})

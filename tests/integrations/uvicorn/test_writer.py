@@ -36,7 +36,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Host:
-    """Keeps what fails."""
+    """Keep the failures."""
 
     def __init__(self) -> None:
         self.errors: list[Exception] = []
@@ -64,7 +64,7 @@ class TestDelayedAnswers:
             for number in range(4):
                 box.receive_called()
                 box.add(b"%d" % number, more=number < 3)
-            assert transport.written == [b"0", b"123"]  # before the first one, nobody knows
+            assert transport.written == [b"0", b"123"]  # the first one is not known to be quick
 
         in_loop(main)
 
