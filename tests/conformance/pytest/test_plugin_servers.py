@@ -233,9 +233,17 @@ class TestWhatIsPlayedTogether:
         project.run(select="send.text").assert_outcomes(passed=1, errors=1)
 
 
-@pytest.mark.long
 class TestWithXdist:
-    @pytest.mark.parametrize("how", ["load", "loadgroup", "loadfile", "worksteal"])
+    @pytest.mark.parametrize(
+        "how",
+        [
+            *(
+                pytest.param(how, marks=pytest.mark.long)
+                for how in ("load", "loadfile", "worksteal")
+            ),
+            "loadgroup",
+        ],
+    )
     def test_a_server_is_started_once(self, project: Project, how: str) -> None:
         options = {"server": command(), "select": CASES}
         result = project.play("server", "-n2", f"--dist={how}", apart=True, **options)
@@ -243,6 +251,7 @@ class TestWithXdist:
         result.assert_outcomes(passed=3)
         assert project.starts == 1
 
+    @pytest.mark.long
     def test_one_that_does_not_start_neither(self, project: Project) -> None:
         options = {"server": NEVER, "select": CASES}
         result = project.play("server", "-n2", "--dist=load", apart=True, **options)
@@ -250,6 +259,7 @@ class TestWithXdist:
         result.assert_outcomes(errors=3)
         assert project.starts == 1
 
+    @pytest.mark.long
     def test_facades_are_spread(self, project: Project) -> None:
         options = {"facade": "facades:Good", "select": "send accept"}
         result = project.play("facade", "-n2", "--dist=loadgroup", "-v", apart=True, **options)

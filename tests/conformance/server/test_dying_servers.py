@@ -93,7 +93,6 @@ class TestDying:
         assert {r.case.id for r in report.failures(Level.MUST)} == {r.case.id for r in crashed}
         assert len(report.results) == len(chosen) == len(told)
 
-    @pytest.mark.long
     def test_a_server_that_lives_and_does_not_serve_has_crashed_too(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -198,7 +197,6 @@ uvicorn.main()
         with pytest.raises(TargetError, match="No such option"):
             check_server(target, cases("send.text", "frames.limit"))
 
-    @pytest.mark.long
     def test_one_that_is_deaf_for_a_while_is_told_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 1.5)
         # those that take their time may be late on a busy machine

@@ -34,8 +34,15 @@ from wsfsm.conformance.server._reaper import start
 pytestmark = pytest.mark.one_python
 
 
-@pytest.mark.long
 class TestOurOwn:
+    def test_it_passes_the_cases_for_which_a_server_needs_its_own_process(self) -> None:
+        chosen = cases("tls", "send.while-working", "shutdown.open")
+        report = check_server(profile("wsfsm"), chosen, jobs=20)
+
+        assert report.failures(Level.MAY) == ()
+        assert report.counts[Verdict.UNSUPPORTED] == 0
+
+    @pytest.mark.long
     @pytest.mark.parametrize("name", ["wsfsm", "wsfsm-compat"])
     def test_it_meets_every_must_and_every_should(self, name: str) -> None:
         report = check_server(profile(name), jobs=20)
