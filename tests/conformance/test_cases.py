@@ -205,7 +205,7 @@ def operations(part: Any) -> set[str]:
 
 class TestSchemas:
     @pytest.mark.parametrize("name", ["common", "known_failures", "report", *SIDES])
-    def test_they_are_schemas(self, name: str) -> None:
+    def test_schema_is_valid(self, name: str) -> None:
         Draft202012Validator.check_schema(schema(name))
 
     @pytest.mark.parametrize(
@@ -213,31 +213,31 @@ class TestSchemas:
         [(kind, path) for kind, paths in FILES.items() for path in paths],
         ids=lambda part: part.stem if isinstance(part, Path) else part,
     )
-    def test_the_files_are_as_they_say(self, kind: Kind, path: Path) -> None:
+    def test_file_of_cases_matches_its_schema(self, kind: Kind, path: Path) -> None:
         SCHEMAS[kind].validate(tables(path))
 
     @pytest.mark.parametrize("kind", SIDES)
-    def test_a_good_case_is_taken(self, kind: Kind) -> None:
+    def test_schema_accepts_a_good_case(self, kind: Kind) -> None:
         SCHEMAS[kind].validate({"case": [{**CASE, "steps": GOOD_STEPS[kind]}]})
 
     @pytest.mark.parametrize(("kind", "wrong"), BROKEN)
-    def test_a_broken_case_is_refused(self, kind: Kind, wrong: dict[str, Any]) -> None:
+    def test_schema_refuses_a_broken_case(self, kind: Kind, wrong: dict[str, Any]) -> None:
         case = {**CASE, "steps": GOOD_STEPS[kind], **wrong}
         assert not SCHEMAS[kind].is_valid({"case": [case]})
 
     @pytest.mark.parametrize("key", ["id", "level", "section", "requirement", "given", "steps"])
     @pytest.mark.parametrize("kind", SIDES)
-    def test_a_case_that_lacks_something_is_refused(self, kind: Kind, key: str) -> None:
+    def test_schema_refuses_a_case_that_lacks_a_key(self, kind: Kind, key: str) -> None:
         case = {**CASE, "steps": GOOD_STEPS[kind]}
         del case[key]
         assert not SCHEMAS[kind].is_valid({"case": [case]})
 
     @pytest.mark.parametrize("file", [{}, {"setup": {"open": []}}, {"setup": {}, "case": []}])
     @pytest.mark.parametrize("kind", SIDES)
-    def test_a_broken_file_is_refused(self, kind: Kind, file: dict[str, Any]) -> None:
+    def test_schema_refuses_a_broken_file(self, kind: Kind, file: dict[str, Any]) -> None:
         assert not SCHEMAS[kind].is_valid(file)
 
-    def test_they_know_every_operation_of_a_facade(self) -> None:
+    def test_schema_has_every_operation_of_a_facade(self) -> None:
         assert operations(schema("facade")) == {*OPERATIONS, "result", "cancel"} - {"states"}
 
 
@@ -262,18 +262,18 @@ FACADE_STEPS = {  # one of each action, which what it sees does not end
 
 
 class TestFiles:
-    def test_there_are_enough_of_them(self) -> None:
+    def test_suite_has_150_server_cases_and_80_facade_cases(self) -> None:
         assert len(load_folder("server")) >= 150
         assert len(load_folder("facade")) >= 80
 
-    def test_every_step_about_servers_is_known_to_the_runner(self) -> None:
+    def test_every_server_step_is_known_to_the_runner(self) -> None:
         for case in load_folder("server"):
             for step in case.steps:
                 name = f"_{step.side}_{step.action.replace(' ', '_')}"
                 assert hasattr(Run, name), f"{case.id}: {step}"
 
     @pytest.mark.parametrize("step", FACADE_STEPS, ids=str)
-    def test_every_step_about_facades_is_known_to_the_runner(self, step: Step) -> None:
+    def test_every_facade_step_is_known_to_the_runner(self, step: Step) -> None:
         case = attrs.evolve(load_folder("facade")[0], steps=(*BEGINNING, step))
         check_facade(facade_target("wsfsm"), [case])  # it raises where it knows no such step
 
@@ -283,33 +283,31 @@ class TestFiles:
         assert used == set(tables(FOLDER / kind / "setups.toml")["setup"])
 
     @pytest.mark.parametrize("kind", SIDES)
-    def test_a_requirement_is_a_sentence_with_its_level_as_verb(self, kind: Any) -> None:
+    def test_requirement_is_a_sentence_with_its_level_as_verb(self, kind: Any) -> None:
         levels = {level.value for level in Level}
         for case in load_folder(kind):
             assert levels & set(case.requirement.split()) == {case.level.value}, case.id
             assert not case.requirement.startswith(("What", "Whether", "Who", "Which")), case.id
 
     @pytest.mark.parametrize("kind", SIDES)
-    def test_what_demands_nothing_says_why(self, kind: Any) -> None:
+    def test_may_case_has_a_note(self, kind: Any) -> None:
         assert [c.id for c in load_folder(kind) if c.level is Level.MAY and not c.note] == []
 
     @pytest.mark.parametrize("kind", SIDES)
-    def test_what_demands_something_looks_for_it(self, kind: Any) -> None:
+    def test_must_and_should_cases_have_an_expectation(self, kind: Any) -> None:
         for case in load_folder(kind):
             looks = case.level is Level.MAY or any(step.expect for step in case.steps)
             assert looks or case.never.wire or case.never.head or case.never.messages, case.id
 
 
 class TestLoading:
-    def test_a_case_is_read(self, tmp_path: Path) -> None:
+    def test_case_is_read_from_toml(self, tmp_path: Path) -> None:
         (case,) = read(tmp_path, GOOD)
 
         assert (case.id, str(case), case.level) == ("a.b", "a.b", Level.MUST)
         assert [str(step) for step in case.steps] == ["client request", "app receive"]
 
-    def test_what_a_case_says_of_its_request_is_added_where_it_is_made(
-        self, tmp_path: Path
-    ) -> None:
+    def test_request_of_a_case_is_added_to_its_request_step(self, tmp_path: Path) -> None:
         (case,) = read(tmp_path, GOOD + 'request = { offers = ["a"] }')
 
         assert case.steps[0].arguments == {"offers": ["a"]}
@@ -347,11 +345,11 @@ class TestLoading:
             ("x = " + "[" * 5000, "some.toml: "),
         ],
     )  # fmt: skip
-    def test_what_has_no_meaning_is_refused(self, tmp_path: Path, text: str, wrong: str) -> None:
+    def test_malformed_case_is_refused(self, tmp_path: Path, text: str, wrong: str) -> None:
         with pytest.raises(CaseError, match=wrong):
             read(tmp_path, text)
 
-    def test_a_file_that_is_not_utf_8_is_refused(self, tmp_path: Path) -> None:
+    def test_file_that_is_not_utf8_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "some.toml"
         path.write_bytes(b"\xff")
 
@@ -359,7 +357,7 @@ class TestLoading:
             load(path, "server")
 
     @pytest.mark.parametrize("text", ["setup = 5", "[setup]\nopen = 5", "setup = 1 1"])
-    def test_wrong_setups_are_refused(self, tmp_path: Path, text: str) -> None:
+    def test_malformed_setup_is_refused(self, tmp_path: Path, text: str) -> None:
         folder = tmp_path / "server"
         folder.mkdir()
         (folder / "setups.toml").write_text(text, encoding="utf-8")
@@ -367,7 +365,7 @@ class TestLoading:
         with pytest.raises(CaseError, match=r"setups\.toml: "):
             load_folder("server", tmp_path)
 
-    def test_ids_are_unique(self, tmp_path: Path) -> None:
+    def test_duplicate_case_id_is_refused(self, tmp_path: Path) -> None:
         folder = tmp_path / "server"
         folder.mkdir()
         (folder / "setups.toml").write_text("[setup]\nopen = [{ wait = 1 }]", encoding="utf-8")
@@ -376,12 +374,12 @@ class TestLoading:
         with pytest.raises(CaseError, match=r"more than one case has the id a\.b"):
             load_folder("server", tmp_path)
 
-    def test_a_step_that_waits_is_told_by_its_time(self) -> None:
+    def test_wait_step_is_shown_with_its_time(self) -> None:
         assert str(Step.from_table("server", {"wait": 0.5})) == "wait 0.5 s"
 
 
 class TestSelecting:
-    def test_by_id_and_its_beginning(self) -> None:
+    def test_cases_are_selected_by_id_or_its_beginning(self) -> None:
         cases = load_folder("server")
 
         assert [c.id for c in select(cases, ids=["close.code-1001"])] == ["close.code-1001"]
@@ -390,12 +388,12 @@ class TestSelecting:
             "send",
         }
 
-    def test_by_section_and_level(self) -> None:
+    def test_cases_are_selected_by_section_and_level(self) -> None:
         cases = select(load_folder("server"), sections=["rfc 6455, 7.4"], levels=[Level.MUST])
 
         assert {(c.section, c.level) for c in cases} == {("RFC 6455, 7.4.1", Level.MUST)}
 
-    def test_what_nothing_is_known_of_is_refused(self) -> None:
+    def test_unknown_id_or_section_is_refused(self) -> None:
         with pytest.raises(CaseError, match="no case has the id 'clos'"):
             select(load_folder("server"), ids=["clos"])
         with pytest.raises(CaseError, match="no case has 'Chapter' in its section"):

@@ -45,7 +45,7 @@ def deadly(monkeypatch: Patch) -> str:
     return "deadly:Facade"
 
 
-class TestStatus:
+class TestExitStatus:
     @pytest.mark.parametrize(
         ("name", "case", "options", "status"),
         [
@@ -58,28 +58,28 @@ class TestStatus:
             (BAD, SHOULD, ["--fail-on", "should"], 1),
         ],
     )
-    def test_it_is_1_if_what_is_looked_for_fails(
+    def test_status_is_1_if_a_required_case_fails(
         self, name: str, case: str, options: list[str], status: int, capsys: Capture
     ) -> None:
         assert main(facade(name, "--id", case, *options)) == status
         assert (f"fail {case}" in capsys.readouterr().out) is bool(status)
 
-    def test_it_is_1_for_a_crash_whatever_the_level(self, deadly: str, capsys: Capture) -> None:
+    def test_status_is_1_for_a_crash_at_any_level(self, deadly: str, capsys: Capture) -> None:
         assert main(facade(deadly, "--id", SHOULD)) == 1
         assert f"crash {SHOULD}" in capsys.readouterr().out
 
-    def test_it_is_the_same_if_the_failures_are_not_listed(self, capsys: Capture) -> None:
+    def test_status_is_the_same_in_quiet_mode(self, capsys: Capture) -> None:
         assert main(facade(BAD, "--id", MUST, "-q")) == 1
         assert MUST not in capsys.readouterr().out
 
-    def test_it_is_2_if_nothing_that_is_demanded_was_judged(self, capsys: Capture) -> None:
+    def test_status_is_2_if_no_required_case_was_judged(self, capsys: Capture) -> None:
         assert main(facade("builtins:slice", "--id", "send.text")) == 2  # it has no methods
         told = (
             "none of the 1 cases that require something was judged: builtins:slice has no accept()"
         )
         assert told in capsys.readouterr().err
 
-    def test_it_is_2_if_nothing_at_all_was_judged(self, capsys: Capture, tmp_path: Path) -> None:
+    def test_status_is_2_if_no_case_was_judged(self, capsys: Capture, tmp_path: Path) -> None:
         path = tmp_path / "known.toml"
         more = ("--level", "may", "--baseline", str(path), "--update-baseline")
         assert main(facade("builtins:slice", "--id", "tasks", *more)) == 2
@@ -101,7 +101,7 @@ def reports(tmp_path: Path) -> list[str]:
 
 class TestFiles:
     @pytest.mark.parametrize("command", ["facade", "report"])
-    def test_all_forms_are_written_at_once(
+    def test_all_report_formats_are_written_at_once(
         self, command: str, reports: list[str], tmp_path: Path
     ) -> None:
         words = [BAD, "--id", MUST] if command == "facade" else [reports[1]]
@@ -114,7 +114,7 @@ class TestFiles:
         root = ET.fromstring(files["junit"].read_bytes())  # noqa: S314 - our own
         assert root[0].get("failures") == "1"
 
-    def test_what_cannot_be_written_is_told_and_the_results_too(
+    def test_file_that_cannot_be_written_is_reported_after_the_results(
         self, tmp_path: Path, capsys: Capture
     ) -> None:
         path = tmp_path / "x.xml"
@@ -126,7 +126,7 @@ class TestFiles:
         assert f"fail {MUST}" in out
         assert "<testsuites" in path.read_text(encoding="utf-8")
 
-    def test_a_terminal_of_another_encoding_breaks_nothing(self, tmp_path: Path) -> None:
+    def test_terminal_with_another_encoding_shows_the_results(self, tmp_path: Path) -> None:
         (tmp_path / "mine.py").write_text(
             "import wsfsm\nclass Mine(wsfsm.WebSocket):\n"
             "    async def receive_text(self):\n        return await super().receive_text() + '!'\n"
@@ -145,20 +145,20 @@ class TestFiles:
         assert "\\u" in done.stdout
 
 
-class TestReport:
-    def test_targets_stand_side_by_side(self, reports: list[str], tmp_path: Path) -> None:
+class TestReportCommand:
+    def test_targets_of_several_files_are_merged(self, reports: list[str], tmp_path: Path) -> None:
         path = tmp_path / "x.json"
         main(["check", "report", *reports, "--json", str(path)])
 
         assert [report.target for report in written(path)] == ["wsfsm", BAD]
 
-    def test_one_without_results_is_told(self, tmp_path: Path, capsys: Capture) -> None:
+    def test_file_without_results_is_an_error(self, tmp_path: Path, capsys: Capture) -> None:
         path = tmp_path / "x.json"
         path.write_text(to_json([]), encoding="utf-8")
 
         assert failed(["check", "report", str(path)], capsys) == f"there are no results in {path}"
 
-    def test_reports_can_be_made_of_reports(self, reports: list[str], tmp_path: Path) -> None:
+    def test_merged_report_can_be_merged_again(self, reports: list[str], tmp_path: Path) -> None:
         path = tmp_path / "x.json"
         main(["check", "report", *reports, "--json", str(path)])
         main(["check", "report", str(path), reports[0], "--json", str(path)])
@@ -169,7 +169,7 @@ class TestReport:
         ("which", "options", "status"),
         [([0], [], 0), ([1], [], 1), ([0, 1], [], 1), ([0], ["--fail-on", "should"], 0)],
     )
-    def test_the_status_is_that_of_all(
+    def test_status_of_a_merged_report_counts_all_targets(
         self, which: list[int], options: list[str], status: int, reports: list[str]
     ) -> None:
         files = [reports[index] for index in which]
@@ -189,7 +189,7 @@ class TestReport:
             ),
         ],
     )
-    def test_a_broken_file_is_named(
+    def test_malformed_report_is_named(
         self, content: bytes, why: str, reports: list[str], tmp_path: Path, capsys: Capture
     ) -> None:
         path = tmp_path / "broken.json"
@@ -199,7 +199,7 @@ class TestReport:
         told = failed(["check", "report", reports[0], str(path)], capsys)
         assert told.startswith(f"{path}: {why}")
 
-    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, capsys: Capture) -> None:
+    def test_missing_report_is_named(self, tmp_path: Path, capsys: Capture) -> None:
         path = tmp_path / "x.json"
 
         told = failed(["check", "report", str(path)], capsys)
@@ -229,7 +229,7 @@ class TestBaseline:
             (known(SHOULD), "wsfsm", 0, "0 new, 0 changed, 0 fixed; 0 known"),
         ],
     )
-    def test_only_changes_are_failures(
+    def test_only_changes_from_the_baseline_are_failures(
         self, *, text: str, name: str, status: int, told: str, path: Path, capsys: Capture
     ) -> None:
         path.write_text(text)
@@ -238,13 +238,13 @@ class TestBaseline:
         assert capsys.readouterr().out.splitlines()[-1] == told
         assert path.read_text() == text
 
-    def test_new_failures_of_a_should_can_count(self, path: Path) -> None:
+    def test_new_failures_of_should_cases_count_on_request(self, path: Path) -> None:
         path.write_text("")
         words = facade(BAD, "--id", SHOULD, "--baseline", str(path))
 
         assert [main(words), main([*words, "--fail-on", "should"])] == [0, 1]
 
-    def test_junit_knows_them(self, path: Path, tmp_path: Path) -> None:
+    def test_junit_report_skips_known_failures(self, path: Path, tmp_path: Path) -> None:
         path.write_text(known(MUST))
         file = tmp_path / "x.xml"
         main(facade(BAD, "--id", MUST, "--baseline", str(path), "--junit", str(file)))
@@ -252,12 +252,12 @@ class TestBaseline:
         suite = ET.fromstring(file.read_bytes())[0]  # noqa: S314 - our own
         assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
 
-    def test_reports_are_held_against_it(self, path: Path, reports: list[str]) -> None:
+    def test_reports_are_compared_with_the_baseline(self, path: Path, reports: list[str]) -> None:
         path.write_text(known(MUST))
 
         assert main(["check", "report", *reports, "--baseline", str(path)]) == 0
 
-    def test_a_file_that_is_not_there_is_written(self, path: Path) -> None:
+    def test_missing_baseline_is_written(self, path: Path) -> None:
         words = facade(BAD, "--id", MUST, "--baseline", str(path))
 
         assert main([*words, "--update-baseline"]) == 0
@@ -268,7 +268,7 @@ class TestBaseline:
         )
         assert main(words) == 0
 
-    def test_reasons_are_kept_when_it_is_updated(self, path: Path) -> None:
+    def test_updated_baseline_keeps_reasons(self, path: Path) -> None:
         path.write_text(known(MUST))
         words = ("--id", MUST, "--id", SHOULD, "--fail-on", "should", "--baseline", str(path))
 
@@ -278,7 +278,7 @@ class TestBaseline:
             (SHOULD, baseline.NO_REASON),
         ]
 
-    def test_what_is_fixed_goes_when_it_is_updated(self, path: Path) -> None:
+    def test_updated_baseline_drops_fixed_failures(self, path: Path) -> None:
         path.write_text(known(MUST))
 
         assert (
@@ -295,7 +295,7 @@ class TestBaseline:
         ],
     )
     @pytest.mark.parametrize("command", ["facade", "report"])
-    def test_a_wrong_file_is_told_before_anything_is_played(
+    def test_malformed_baseline_is_reported_before_any_case_is_played(
         self,
         *,
         command: str,
@@ -325,7 +325,7 @@ def refused(arguments: Sequence[str], capsys: Capture) -> str:
     return err
 
 
-class TestRefusals:
+class TestWrongUsage:
     @pytest.mark.parametrize(
         ("words", "told"),
         [
@@ -409,13 +409,13 @@ class TestRefusals:
             ),
         ],
     )
-    def test_a_wrong_usage_has_status_2(self, words: list[str], told: str, capsys: Capture) -> None:
+    def test_wrong_usage_has_status_2(self, words: list[str], told: str, capsys: Capture) -> None:
         assert told in refused(["check", *words], capsys)
 
 
 class TestHelp:
     @pytest.mark.parametrize("kind", ["server", "facade", "report"])
-    def test_it_tells_of_every_form(self, kind: str, capsys: Capture) -> None:
+    def test_help_lists_every_report_format(self, kind: str, capsys: Capture) -> None:
         with pytest.raises(SystemExit) as info:
             main(["check", kind, "--help"])
 

@@ -24,7 +24,7 @@ def opened() -> States:
 
 
 class TestStates:
-    def test_they_follow_what_is_received_and_sent(self) -> None:
+    def test_states_follow_received_and_sent_messages(self) -> None:
         states = States()
         states_told = [str(states)]
         for step, message in (
@@ -45,21 +45,21 @@ class TestStates:
         ]
 
     @pytest.mark.parametrize("message", [ACCEPT, {"type": "websocket.nothing"}, {}])
-    def test_what_the_tables_refuse_changes_nothing(self, message: Any) -> None:
+    def test_refused_message_does_not_change_the_states(self, message: Any) -> None:
         states = opened()
         states.sent(message)
         states.received(message)
 
         assert str(states) == "CONNECTED/CONNECTED"
 
-    def test_what_was_refused_after_all_was_not_sent(self) -> None:
+    def test_late_refusal_takes_back_the_sent_message(self) -> None:
         states = opened()
         states.sent(CLOSE)
         states.refused()
 
         assert str(states) == "CONNECTED/CONNECTED"
 
-    def test_what_was_received_meanwhile_stays_so(self) -> None:
+    def test_late_refusal_keeps_messages_received_in_the_meantime(self) -> None:
         states = opened()
         states.sent(CLOSE)
         states.received(DISCONNECT)
@@ -67,7 +67,7 @@ class TestStates:
 
         assert str(states) == "DISCONNECTED/CONNECTED"
 
-    def test_a_transport_that_has_failed_ends_both(self) -> None:
+    def test_transport_loss_ends_both_machines(self) -> None:
         states = opened()
         states.lost()
 
@@ -86,14 +86,14 @@ def judged(seen: dict[str, Any], level: Level = Level.MUST, **patterns: Any) -> 
 
 
 class TestJudging:
-    def test_a_pass_tells_what_was_expected_and_observed(self) -> None:
+    def test_pass_has_its_expectation_and_observation(self) -> None:
         result = judged({"message": CONNECT, "x": 1}, expect={"message": CONNECT})
 
         assert result.verdict is Verdict.PASS
         assert result.expected == "app receive: message {type: 'websocket.connect'}"
         assert result.observed == "app receive: message: {type: 'websocket.connect'}, x: 1"
 
-    def test_where_nothing_is_demanded_nothing_is_expected(self) -> None:
+    def test_may_case_has_no_expectation(self) -> None:
         result = judged({"waits": True}, Level.MAY, expect=RAISES)
 
         assert attrs.astuple(result, recurse=False)[1:5] == (
@@ -103,12 +103,12 @@ class TestJudging:
             "app receive: waits",
         )
 
-    def test_of_several_patterns_it_tells_by_the_one_about_what_was_seen(self) -> None:
+    def test_mismatch_is_explained_by_the_pattern_that_fits_the_observation(self) -> None:
         result = judged({"message": 5}, expect=[{"waits": True}, {"message": 6}])
 
         assert result.reason == "app receive: message: expected 6, got 5"
 
-    def test_what_no_pattern_is_about_is_told_as_such(self) -> None:
+    def test_observation_that_fits_no_pattern_is_reported_with_all_of_them(self) -> None:
         seen = {"raises": ["ValueError", "Exception"], "text": "no"}
         result = judged(seen, expect=[{"returns": True}, {"waits": True}])
 
@@ -138,7 +138,7 @@ class TestNever:
 
 
 class TestDoubt:
-    def test_failures_and_what_was_not_reached_may_come_of_other_cases(self) -> None:
+    def test_failures_and_unreached_cases_are_in_doubt(self) -> None:
         failed = judged({"message": 5}, expect={"message": 6})
         unreached = judged({"message": 5}, need={"message": 6})
 
@@ -146,7 +146,7 @@ class TestDoubt:
         assert failed.is_in_doubt
         assert unreached.is_in_doubt
 
-    def test_what_has_no_meaning_and_what_passes_do_not(self) -> None:
+    def test_skipped_and_passed_cases_are_not_in_doubt(self) -> None:
         foreign = Record(judged({}).case).conclude(Verdict.UNSUPPORTED, "another version")
 
         assert not foreign.is_in_doubt

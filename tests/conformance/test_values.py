@@ -27,12 +27,12 @@ class TestValues:
             ({"memoryview": "a\u00ff"}, memoryview(b"a\xff")),
         ],
     )
-    def test_a_table_stands_for_what_toml_lacks(self, raw: Any, meant: Any) -> None:
+    def test_table_is_converted_to_a_value_that_toml_lacks(self, raw: Any, meant: Any) -> None:
         assert value(raw) == meant
         assert type(value(raw)) is type(meant)
 
     @pytest.mark.parametrize("raw", [{}, {"byte": "a"}, {"bytes": "a", "text": "b"}, {"bytes": 1}])
-    def test_other_tables_stand_for_nothing(self, raw: Any) -> None:
+    def test_table_with_other_keys_is_refused(self, raw: Any) -> None:
         with pytest.raises(CaseError, match="expected a value, for example"):
             value(raw)
 
@@ -55,7 +55,7 @@ class TestValues:
         ],
         ids=repr,
     )
-    def test_what_no_value_can_be_made_of_stands_for_nothing(self, raw: Any) -> None:
+    def test_table_with_wrong_contents_is_refused(self, raw: Any) -> None:
         for table in (raw, {"array": [raw]}):
             with pytest.raises(CaseError) as caught:
                 value(table)
@@ -64,7 +64,7 @@ class TestValues:
                 == f"expected a value, for example a text, a number or {{ bytes = 'a' }}, not {raw}"
             )
 
-    def test_the_keys_of_a_message_are_its_own(self) -> None:
+    def test_message_keys_are_not_taken_for_a_value_table(self) -> None:
         raw = {"type": "websocket.send", "bytes": {"bytes": "x"}, "text": {"none": True}}
         assert message(raw) == {"type": "websocket.send", "bytes": b"x", "text": None}
 
@@ -82,19 +82,19 @@ class TestValues:
             {"a": {"b": (b"c", None)}},
         ],
     )
-    def test_what_travels_arrives(self, plain: Any) -> None:
+    def test_value_survives_the_json_round_trip(self, plain: Any) -> None:
         arrived = from_json(to_json(plain))
 
         assert arrived == plain
         assert repr(arrived) == repr(plain)
 
-    def test_so_does_a_memoryview(self) -> None:
+    def test_memoryview_survives_the_json_round_trip(self) -> None:
         arrived = from_json(to_json(memoryview(b"\xff")))
 
         assert type(arrived) is memoryview
         assert bytes(arrived) == b"\xff"
 
-    def test_what_is_of_no_type_of_asgi_arrives_as_a_text(self) -> None:
+    def test_object_of_another_type_becomes_text(self) -> None:
         assert from_json(to_json({"state": object()})) == {"state": "<class 'object'>"}
 
     @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ class TestValues:
             ({"a": [1, (b"x",)]}, "{a: [1, (b'x')]}"),
         ],
     )
-    def test_it_is_shown(self, plain: Any, text: str) -> None:
+    def test_value_is_described(self, plain: Any, text: str) -> None:
         assert describe_value(plain) == text
 
 
@@ -161,10 +161,10 @@ MISMATCHES = [
 
 class TestPatterns:
     @pytest.mark.parametrize(("pattern", "seen", "wrong"), MISMATCHES)
-    def test_what_is_wrong_is_told(self, pattern: Any, seen: Any, wrong: str) -> None:
+    def test_mismatch_is_described(self, pattern: Any, seen: Any, wrong: str) -> None:
         assert mismatch(pattern, seen) == wrong
 
-    def test_a_kind_that_nobody_knows_is_refused(self) -> None:
+    def test_unknown_type_name_is_refused(self) -> None:
         with pytest.raises(
             CaseError, match="expected text or bytes or int or list or dict after is"
         ):
@@ -180,5 +180,5 @@ class TestPatterns:
             ({"text": {"bytes": "x"}}, "text: b'x'"),
         ],
     )  # fmt: skip
-    def test_it_is_described(self, pattern: Any, text: str) -> None:
+    def test_pattern_is_described(self, pattern: Any, text: str) -> None:
         assert describe_pattern(pattern) == text

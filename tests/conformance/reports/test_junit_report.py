@@ -29,7 +29,7 @@ def numbers(element: ET.Element) -> tuple[str | None, ...]:
     return tuple(element.get(kind) for kind in ("tests", "failures", "errors", "skipped"))
 
 
-def test_a_target_is_a_suite_and_all_are_counted() -> None:
+def test_each_target_is_a_suite_with_its_counts() -> None:
     root = parsed(*REPORTS)
 
     assert [suite.get("name") for suite in root] == ["good", "bad", "facade"]
@@ -41,7 +41,7 @@ def test_a_target_is_a_suite_and_all_are_counted() -> None:
     assert numbers(root) == ("12", "4", "1", None)
 
 
-def test_versions_are_a_property() -> None:
+def test_versions_are_a_property_of_the_suite() -> None:
     assert parsed(GOOD)[0].find("properties/property[@value='good 1.0']") is not None
 
 
@@ -51,14 +51,14 @@ def test_a_target_without_versions_has_no_properties() -> None:
     assert list(parsed(bare)[0]) == []
 
 
-def test_the_section_is_the_class() -> None:
+def test_section_is_the_class_name_of_a_test_case() -> None:
     found = parsed(GOOD)[0].find("testcase")
 
     assert found is not None
     assert found.get("classname") == "ASGI WebSocket 2.5, Close"
 
 
-def test_a_pass_is_empty() -> None:
+def test_passed_case_is_an_empty_element() -> None:
     assert outcome(parsed(GOOD), "close.code") is None
 
 
@@ -71,14 +71,14 @@ def test_a_pass_is_empty() -> None:
         ("close.reason", "skipped", None),
     ],
 )
-def test_what_is_not_a_pass_says_so(case: str, tag: str, kind: str | None) -> None:
+def test_verdict_decides_the_element_of_a_case(case: str, tag: str, kind: str | None) -> None:
     found = outcome(parsed(BAD), case)
 
     assert found is not None
     assert (found.tag, found.get("type")) == (tag, kind)
 
 
-def test_a_failure_tells_all_of_it() -> None:
+def test_failure_has_the_requirement_and_the_observation() -> None:
     found = outcome(parsed(BAD), "close.code")
 
     assert found is not None
@@ -97,7 +97,7 @@ def test_a_failure_tells_all_of_it() -> None:
         assert told in found.text
 
 
-def test_an_exception_is_its_class() -> None:
+def test_observed_exception_is_shown_by_its_class() -> None:
     entry = TraceEntry(
         side="app", step="app send", observation={"raises": ["OSError", "Exception"]}, states=""
     )
@@ -107,7 +107,7 @@ def test_an_exception_is_its_class() -> None:
     assert "      observed: raises OSError\n" in (found.text or "")
 
 
-def test_what_was_let_pass_or_told_is_output() -> None:
+def test_non_strict_and_informational_results_are_output() -> None:
     for case, verdict in (("deny.wild", "non-strict"), ("close.order", "informational")):
         found = outcome(parsed(GOOD), case)
 
@@ -116,7 +116,7 @@ def test_what_was_let_pass_or_told_is_output() -> None:
         assert (found.text or "").startswith(f"{verdict}\n")
 
 
-def test_what_is_not_demanded_strongly_enough_is_skipped() -> None:
+def test_failure_of_a_weaker_level_is_skipped() -> None:
     found = outcome(parsed(BAD), "close.order")
 
     assert found is not None
@@ -124,12 +124,12 @@ def test_what_is_not_demanded_strongly_enough_is_skipped() -> None:
     assert (found.get("message") or "").startswith("fails, but is only a may: app receive")
 
 
-def test_it_can_be_demanded() -> None:
+def test_failure_of_a_weaker_level_counts_when_the_level_is_required() -> None:
     assert numbers(parsed(BAD, least=Level.MAY)[0]) == ("6", "4", "1", "1")
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, None])
-def test_a_known_failure_is_skipped_with_its_reason(verdict: Verdict | None) -> None:
+def test_known_failure_is_skipped_with_its_reason(verdict: Verdict | None) -> None:
     known = KnownFailure(case="close.code", target="bad", verdict=verdict, reason="see #1")
     found = outcome(parsed(BAD, known=known), "close.code")
 
@@ -137,7 +137,7 @@ def test_a_known_failure_is_skipped_with_its_reason(verdict: Verdict | None) -> 
     assert (found.tag, found.get("message")) == ("skipped", "known: see #1")
 
 
-def test_a_known_failure_that_has_become_another_is_one() -> None:
+def test_known_failure_with_another_verdict_is_a_failure() -> None:
     known = KnownFailure(case="close.code", verdict=Verdict.FAIL, reason="see #1")
     found = outcome(parsed(report("bad", result(CODE, Verdict.TIMEOUT)), known=known), "close.code")
 
@@ -145,7 +145,7 @@ def test_a_known_failure_that_has_become_another_is_one() -> None:
     assert found.tag == "failure"
 
 
-def test_no_text_breaks_it() -> None:
+def test_junit_escapes_markup_and_control_characters() -> None:
     text = to_junit(REPORTS)
     found = outcome(parsed(BAD), "deny.wild")
 
@@ -155,7 +155,7 @@ def test_no_text_breaks_it() -> None:
     assert r"]]> </script><!-- & \x1b[31m \x00 \ud800 \u202e é 漢" in found.text
 
 
-def test_a_crash_without_a_trace_is_an_error_too() -> None:
+def test_crash_without_a_trace_is_an_error() -> None:
     found = outcome(parsed(report("bad", result(DEAD, Verdict.CRASH))), "deny.dead")
 
     assert found is not None

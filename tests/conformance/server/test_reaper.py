@@ -37,19 +37,19 @@ def left_by(code: str) -> list[int]:
     return [int(pid) for pid in done.stdout.split()]
 
 
-class TestRunner:
-    def test_it_takes_its_servers_with_it(self) -> None:
+class TestKilledRunner:
+    def test_reaper_ends_the_servers_of_a_killed_runner(self) -> None:
         (server,) = left_by("print(server.pid, flush=True); os._exit(0)")
 
         assert is_gone(server, 10)
 
-    def test_what_it_has_forgotten_is_left(self) -> None:
+    def test_reaper_leaves_an_untracked_server_alone(self) -> None:
         (server,) = left_by("untrack(server.pid); print(server.pid, flush=True); os._exit(0)")
 
         assert not is_gone(server, 0.5)
         os.kill(server, signal.SIGKILL)
 
-    def test_a_process_that_it_has_forked_keeps_nothing_alive(self) -> None:
+    def test_forked_child_of_the_runner_does_not_keep_its_servers_alive(self) -> None:
         server, child = left_by("""
 child = os.fork()
 if not child:
@@ -65,7 +65,7 @@ os._exit(0)
 
 
 class TestForking:
-    def test_a_child_closes_the_pipe_of_the_inherited_reaper_and_starts_its_own(
+    def test_forked_child_closes_the_inherited_pipe_and_starts_its_own_reaper(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         theirs, ours = os.pipe()

@@ -46,7 +46,7 @@ def play(main: Play, **callables: Any) -> None:
 
 
 class TestObservations:
-    def test_a_message_that_comes_is_told(self) -> None:
+    def test_received_message_is_observed(self) -> None:
         async def receive() -> Any:
             return {"type": "websocket.connect"}
 
@@ -56,7 +56,7 @@ class TestObservations:
 
         play(main, receive=receive)
 
-    def test_what_does_not_come_in_time_is_waited_for_again(self) -> None:
+    def test_receive_that_times_out_is_awaited_again(self) -> None:
         given = asyncio.Event()
         calls = []
 
@@ -73,7 +73,7 @@ class TestObservations:
 
         play(main, receive=receive)
 
-    def test_an_exception_is_told_with_all_that_it_inherits_from(self) -> None:
+    def test_exception_is_observed_with_its_base_classes(self) -> None:
         async def send(_message: Any) -> None:
             raise ConnectionResetError("gone")
 
@@ -84,7 +84,7 @@ class TestObservations:
 
         play(main, send=send)
 
-    def test_a_cancelled_operation_is_told(self) -> None:
+    def test_cancelled_operation_is_observed(self) -> None:
         async def receive() -> Any:
             raise asyncio.CancelledError
 
@@ -93,7 +93,7 @@ class TestObservations:
 
         play(main, receive=receive)
 
-    def test_a_send_waits_for_the_one_before(self) -> None:
+    def test_send_waits_for_the_previous_send(self) -> None:
         free, sent = asyncio.Event(), []
 
         async def send(message: Any) -> None:
@@ -111,13 +111,13 @@ class TestObservations:
 
         play(main, send=send)
 
-    def test_nothing_is_left_to_finish(self) -> None:
+    def test_finish_without_a_pending_operation_returns(self) -> None:
         async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "finish"}, 1) == {"returns": True}
 
         play(main)
 
-    def test_all_that_comes_is_counted_until_it_is_no_data(self) -> None:
+    def test_receive_all_counts_messages_up_to_the_disconnect(self) -> None:
         coming = [
             {"type": "websocket.receive", "text": "abc"},
             {"type": "websocket.receive", "bytes": b"de"},
@@ -138,7 +138,7 @@ class TestObservations:
 
         play(main, receive=receive)
 
-    def test_a_send_that_waits_can_be_cancelled(self) -> None:
+    def test_pending_send_can_be_cancelled(self) -> None:
         sent = []
 
         async def send(message: Any) -> None:
@@ -157,7 +157,7 @@ class TestObservations:
 
         play(main, send=send)
 
-    def test_it_holds_the_loop_up_after_what_it_sends(self) -> None:
+    def test_application_blocks_the_loop_after_a_send(self) -> None:
         turns: list[int] = []
         sent = []
 
@@ -176,12 +176,14 @@ class TestObservations:
         play(main, send=send)
 
 
-class TestEnds:
+class TestEndOfApplication:
     @pytest.mark.parametrize(
         ("how", "error"),
         [("return", None), ("raise", ScriptedError), ("raise again", ScriptedError)],
     )
-    def test_it_ends_as_it_is_told(self, how: str, error: type[BaseException] | None) -> None:
+    def test_application_returns_or_raises_as_instructed(
+        self, how: str, error: type[BaseException] | None
+    ) -> None:
         async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             assert await remote.post({"do": how}) == {"delivered": True}
             await asyncio.wait([task])
@@ -190,7 +192,7 @@ class TestEnds:
 
         play(main)
 
-    def test_what_was_raised_into_it_is_let_through(self) -> None:
+    def test_application_raises_the_exception_of_send_again(self) -> None:
         async def send(_message: Any) -> None:
             raise KeyError("a")
 
@@ -202,7 +204,7 @@ class TestEnds:
 
         play(main, send=send)
 
-    def test_a_cancellation_is_told_and_goes_on(self) -> None:
+    def test_cancellation_is_observed_and_propagates(self) -> None:
         async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             await remote.is_running(1)
             await asyncio.sleep(0.02)  # for it to wait for what it is told
@@ -213,14 +215,14 @@ class TestEnds:
 
         play(main)
 
-    def test_one_that_does_not_end_is_waited_for_in_vain(self) -> None:
+    def test_wait_for_an_application_that_does_not_end_times_out(self) -> None:
         async def main(remote: RemoteApp, _task: Any) -> None:
             await remote.is_running(1)
             assert await remote.wait_ended(0.05) == {"waits": True}
 
         play(main)
 
-    def test_what_it_waits_for_is_cancelled_when_it_ends(self) -> None:
+    def test_pending_receive_is_cancelled_at_the_end_of_the_application(self) -> None:
         cancelled = asyncio.Event()
 
         async def receive() -> Any:
@@ -237,7 +239,7 @@ class TestEnds:
 
         play(main, receive=receive)
 
-    def test_a_channel_that_breaks_is_an_end(self) -> None:
+    def test_broken_channel_is_the_end_of_the_application(self) -> None:
         async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             assert await remote.is_running(1)
             assert remote._reader is not None
@@ -249,7 +251,7 @@ class TestEnds:
 
 
 class TestChannel:
-    def test_who_belongs_to_no_run_is_let_go(self) -> None:
+    def test_connection_without_a_run_header_is_left_alone(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 await scripted_app(control.address)(dict(SCOPE), never, nowhere)
@@ -257,7 +259,7 @@ class TestChannel:
         in_time(main)
 
     @pytest.mark.parametrize("headers", [[], [(b"x", b"1")]])
-    def test_a_connection_that_names_no_run_is_let_go(self, headers: Any) -> None:
+    def test_connection_with_a_malformed_run_header_is_left_alone(self, headers: Any) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 scope = {"type": "websocket", "headers": headers}
@@ -265,7 +267,7 @@ class TestChannel:
 
         in_time(main)
 
-    def test_a_run_may_have_another_connection(self) -> None:
+    def test_run_can_have_a_second_connection(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 with control.expecting("1") as remote:
@@ -284,7 +286,7 @@ class TestChannel:
 
         in_time(main)
 
-    def test_who_never_comes_is_gone(self) -> None:
+    def test_application_that_never_connects_is_gone(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 with control.expecting("2") as remote:
@@ -293,7 +295,7 @@ class TestChannel:
 
         in_time(main)
 
-    def test_who_says_nothing_belongs_to_nobody(self) -> None:
+    def test_silent_connection_to_the_channel_is_closed(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 host, _, port = control.address.rpartition(":")
@@ -304,7 +306,9 @@ class TestChannel:
 
         in_time(main)
 
-    def test_nobody_is_told_to_end_who_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_end_posted_to_a_missing_application_is_gone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server._control._GRACE", 0.01)
 
         async def main() -> None:
@@ -314,7 +318,7 @@ class TestChannel:
 
 
 class TestOtherScopes:
-    def test_a_lifespan_is_completed(self) -> None:
+    def test_lifespan_is_completed(self) -> None:
         messages = iter(["lifespan.startup", "lifespan.shutdown"])
         sent = []
 
@@ -327,7 +331,7 @@ class TestOtherScopes:
         in_time(lambda: scripted_app("127.0.0.1:1")({"type": "lifespan"}, receive, send))
         assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
-    def test_a_request_of_http_is_answered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_http_request_is_answered(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(CONTROL, "127.0.0.1:1")
         sent = []
 
@@ -338,12 +342,12 @@ class TestOtherScopes:
         assert [m.get("status", m.get("body")) for m in sent] == [200, b"HTTP"]
 
 
-class UntoldError(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError("no")
 
 
-class TestOddServers:
+class TestUnusualServers:
     @pytest.mark.parametrize(
         "headers",
         [
@@ -352,7 +356,7 @@ class TestOddServers:
         ],
         ids=["texts", "some that are none"],
     )
-    def test_a_run_is_found_among_odd_headers(self, headers: Any) -> None:
+    def test_run_is_found_in_unusual_headers(self, headers: Any) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 with control.expecting("1") as remote:
@@ -364,7 +368,7 @@ class TestOddServers:
 
         in_time(main)
 
-    def test_a_message_that_cannot_travel_is_told_as_such(self) -> None:
+    def test_message_that_cannot_be_encoded_is_observed_as_garbled(self) -> None:
         async def receive() -> Any:
             return {"type": "websocket.receive", "text": 10**5000}
 
@@ -373,13 +377,13 @@ class TestOddServers:
 
         play(main, receive=receive)
 
-    def test_an_exception_without_a_text_is_told(self) -> None:
+    def test_exception_with_a_failing_str_is_observed_without_text(self) -> None:
         async def receive() -> Any:
-            raise UntoldError
+            raise UnprintableError
 
         async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "receive"}, 1)
-            assert (seen["raises"][0], seen["text"]) == ("UntoldError", "")
+            assert (seen["raises"][0], seen["text"]) == ("UnprintableError", "")
 
         play(main, receive=receive)
 
@@ -387,7 +391,7 @@ class TestOddServers:
 HELLO = b'{"dict": [["hello", "1"], ["scope", {"dict": [["type", "websocket"]]}]]}\n'
 
 
-class TestStrangers:
+class TestUnexpectedPeers:
     @pytest.mark.parametrize(
         "line",
         [
@@ -402,7 +406,7 @@ class TestStrangers:
         ],
         ids=range(8),
     )
-    def test_who_is_no_player_is_sent_away(
+    def test_client_that_does_not_speak_the_protocol_is_disconnected(
         self, line: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def main() -> None:
@@ -428,7 +432,7 @@ class TestStrangers:
         ],
         ids=["half a line", "garbage", "a line without end"],
     )
-    def test_an_answer_that_is_none_is_told(
+    def test_invalid_answer_is_observed_as_gone(
         self, answer: bytes, seen: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def main() -> None:

@@ -34,8 +34,8 @@ from wsfsm.conformance.server._reaper import start
 pytestmark = pytest.mark.one_python
 
 
-class TestOurOwn:
-    def test_it_passes_the_cases_for_which_a_server_needs_its_own_process(self) -> None:
+class TestWsfsmServers:
+    def test_wsfsm_server_passes_the_cases_that_need_a_process(self) -> None:
         chosen = cases("tls", "send.while-working", "shutdown.open")
         report = check_server(profile("wsfsm"), chosen, jobs=20)
 
@@ -44,7 +44,7 @@ class TestOurOwn:
 
     @pytest.mark.long
     @pytest.mark.parametrize("name", ["wsfsm", "wsfsm-compat"])
-    def test_it_meets_every_must_and_every_should(self, name: str) -> None:
+    def test_wsfsm_server_passes_every_must_and_should_case(self, name: str) -> None:
         report = check_server(profile(name), jobs=20)
 
         assert report.failures(Level.MAY) == ()
@@ -57,23 +57,25 @@ class TestOurOwn:
 
 
 class TestProfiles:
-    def test_arguments_are_added(self) -> None:
+    def test_arguments_are_added_to_the_command_of_a_profile(self) -> None:
         target = profile("uvicorn", ["--ws", "wsproto"])
 
         assert target.name == "uvicorn --ws wsproto"
         assert target.command[-2:] == ("--ws", "wsproto")
         assert "uvicorn" in target.versions
 
-    def test_of_a_command_no_version_is_known(self) -> None:
+    def test_command_target_has_no_versions(self) -> None:
         assert CommandTarget(name="x", command=("x",)).versions == {}
 
-    def test_what_nobody_knows_is_refused(self) -> None:
+    def test_unknown_profile_is_refused(self) -> None:
         with pytest.raises(
             TargetError, match="unknown server 'nginx'; choose one of uvicorn, wsfsm"
         ):
             profile("nginx")
 
-    def test_what_is_not_installed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_profile_of_a_server_that_is_not_installed_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         missing = CommandTarget(name="x", command=(), packages=("wsfsm-no-such-package",))
         monkeypatch.setattr(profiles, "PROFILES", {"x": missing})
 
@@ -92,11 +94,13 @@ class TestStarting:
             ((PYTHON, "-c", "print('so long'); exit(7)"), "x exits with status 7 before it listens on port .*:\nso long"),
         ],
     )  # fmt: skip
-    def test_what_does_not_start_is_told(self, command: Sequence[str], wrong: str) -> None:
+    def test_command_that_does_not_start_is_reported(
+        self, command: Sequence[str], wrong: str
+    ) -> None:
         with pytest.raises(TargetError, match=wrong):
             check_server(CommandTarget(name="x", command=tuple(command)), cases("send.text"))
 
-    def test_what_never_listens_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_command_that_never_listens_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(targets, "_STARTING", 0.3)
         command = (PYTHON, "-c", "import time; print('yes', flush=True); time.sleep(60)")
 
@@ -105,7 +109,7 @@ class TestStarting:
         ):
             check_server(CommandTarget(name="x", command=command), cases("send.text"))
 
-    def test_what_does_not_stop_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_server_that_ignores_sigterm_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(targets, "_STOPPING", 0.2)
         code = """
 import signal, socket, sys, time
@@ -126,7 +130,7 @@ time.sleep(60)
 
 
 class TestPorts:
-    def test_one_that_is_taken_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_port_in_use_is_skipped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             ports = [sock.getsockname()[1] for sock in (taken, free)]
@@ -136,8 +140,8 @@ class TestPorts:
             assert targets._free_port() == ports[1]
 
 
-class TestFolders:
-    def test_those_of_this_machine_are_not_told(
+class TestPrivatePaths:
+    def test_folders_of_this_machine_are_removed_from_the_name(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         inner = tmp_path / "inner"
@@ -148,7 +152,7 @@ class TestFolders:
 
         assert targets._without_folders(f"{inner}/a {tmp_path}/b /c") == ".../a .../b /c"
 
-    def test_one_that_was_removed_is_not_asked_for(
+    def test_deleted_working_folder_does_not_fail_the_name(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         gone = tmp_path / "gone"
@@ -160,7 +164,7 @@ class TestFolders:
 
 
 class TestVariants:
-    def test_what_a_target_cannot_do_is_unsupported(self) -> None:
+    def test_cases_of_a_missing_variant_are_unsupported(self) -> None:
         report = check_server(uvicorn("app"), cases("keepalive", "frames.limit"))
 
         assert set(verdicts(report).values()) == {"unsupported"}
@@ -169,7 +173,7 @@ class TestVariants:
             "the server does not have the variant limit",
         }
 
-    def test_cases_that_need_a_version_or_an_extension_are_left_out(self) -> None:
+    def test_cases_of_another_version_or_extension_are_unsupported(self) -> None:
         target = uvicorn("app")
         needy = [
             attrs.evolve(cases("scope.type")[0], id="a.version", spec_version="9.0"),
@@ -197,7 +201,7 @@ class TestSteps:
         (result,) = check_server(uvicorn("app"), [case]).results
         return result
 
-    def test_a_case_that_takes_too_long_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_case_that_takes_too_long_is_a_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._LIMIT", 0.1)
 
         result = self.play(with_steps({"wait": 5}))
@@ -224,11 +228,11 @@ class TestSteps:
             ),
         ],
     )
-    def test_a_step_that_has_no_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
+    def test_step_without_a_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
         with pytest.raises(CaseError, match=wrong):
             self.play(with_steps(step))
 
-    def test_an_application_that_ended_is_gone(self) -> None:
+    def test_ended_application_is_observed_as_gone(self) -> None:
         gone = {"gone": True}
         result = self.play(
             with_steps(
@@ -242,7 +246,7 @@ class TestSteps:
         )
         assert result.verdict is Verdict.PASS, result
 
-    def test_an_application_that_never_began_is_gone(self) -> None:
+    def test_application_that_never_started_is_observed_as_gone(self) -> None:
         gone = {"gone": True}
         result = self.play(
             with_steps(
@@ -253,7 +257,7 @@ class TestSteps:
         )
         assert result.verdict is Verdict.PASS, result
 
-    def test_a_send_that_is_refused_after_it_has_waited_has_not_been_sent(self) -> None:
+    def test_send_that_waits_and_is_then_refused_does_not_change_the_states(self) -> None:
         case = with_steps(
             {"client": "request"},
             {"app": "receive"},
@@ -274,7 +278,7 @@ class TestSteps:
             "CONNECTED/CONNECTED",
         ]
 
-    def test_all_that_comes_is_waited_for_in_vain_where_there_is_no_end(self) -> None:
+    def test_receive_all_times_out_without_a_disconnect(self) -> None:
         result = self.play(
             with_steps(
                 {"client": "request"},
@@ -287,7 +291,7 @@ class TestSteps:
         assert result.verdict is Verdict.PASS, result
         assert [e.states.partition("/")[0] for e in result.trace[2:]] == ["CONNECTED"] * 2 + ["DISCONNECTED"]  # fmt: skip
 
-    def test_raise_again_raises_something_in_any_case(self) -> None:
+    def test_raise_again_without_an_exception_raises_its_own(self) -> None:
         result = self.play(
             with_steps(
                 {"client": "request"},
@@ -297,11 +301,11 @@ class TestSteps:
         )
         assert result.verdict is Verdict.PASS, result
 
-    def test_a_server_that_does_not_exit_is_waited_for_in_vain(self) -> None:
+    def test_wait_for_the_exit_of_a_running_server_times_out(self) -> None:
         step = {"server": "exit", "within": 0.05, "expect": {"waits": True}}
         assert self.play(with_steps(step)).verdict is Verdict.PASS
 
-    def test_a_client_that_is_not_let_in_is_told(self) -> None:
+    def test_refused_connection_is_observed_as_an_exception(self) -> None:
         result = self.play(
             with_steps(
                 {"server": "stop"},
@@ -343,7 +347,7 @@ class Dying:
 
 
 class TestProcesses:
-    def test_one_that_was_killed_is_waited_for_however_often_that_is_cancelled(self) -> None:
+    def test_killed_process_is_awaited_in_spite_of_cancellations(self) -> None:
         async def main() -> None:
             process: Any = Dying()
             start()
@@ -361,7 +365,7 @@ class TestProcesses:
         in_time(main)
 
     @pytest.mark.parametrize("after", ["", "listener.accept(); listener.accept();"])
-    def test_one_that_leaves_the_foreground_is_refused(
+    def test_server_that_leaves_the_foreground_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, after: str
     ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 2.0)
@@ -369,7 +373,7 @@ class TestProcesses:
         with pytest.raises(TargetError, match=r"(Start it|Run it) in the foreground"):
             check_server(script(code), cases("send.text"))
 
-    def test_what_listens_after_its_end_is_not_taken_for_it(
+    def test_listener_of_another_process_is_not_taken_for_an_exited_server(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(targets, "_listens", lambda *_: True)
@@ -386,7 +390,7 @@ class TestProcesses:
         with pytest.raises(TargetError, match=told):
             in_time(main)
 
-    def test_children_that_outlive_it_are_killed(self) -> None:
+    def test_children_of_an_exited_server_are_killed(self) -> None:
         code = """
 if os.fork():
     listener.accept()
@@ -406,7 +410,7 @@ time.sleep(60)
 
         in_time(main)
 
-    def test_last_words_are_the_last_of_many(self) -> None:
+    def test_output_tail_is_the_last_part_of_a_long_output(self) -> None:
         code = "print('x' * 10_000_000, end='so long', flush=True); listener.accept(); os._exit(3)"
 
         async def main() -> None:
@@ -418,7 +422,7 @@ time.sleep(60)
 
         in_time(main)
 
-    def test_one_that_dies_before_anything_is_played_is_given_up(
+    def test_server_that_dies_before_the_first_case_is_a_target_error(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         @contextlib.asynccontextmanager
@@ -440,8 +444,8 @@ time.sleep(60)
         assert set(verdicts(report).values()) == {"crash"}
 
 
-class TestOddServers:
-    def test_a_client_that_is_not_let_in_fails_where_it_looks_for_something(self) -> None:
+class TestUnusualServers:
+    def test_refused_connection_fails_the_next_expectation(self) -> None:
         case = with_steps(
             {"server": "stop"},
             {"server": "exit", "within": 10.0, "need": {"exit": {"is": "int"}}},
@@ -465,7 +469,7 @@ class TestOddServers:
             ("no_messages", ["connect.first"], "fail"),
         ],
     )
-    def test_odd_ones_are_judged(self, name: str, ids: list[str], verdict: str) -> None:
+    def test_unusual_server_is_judged(self, name: str, ids: list[str], verdict: str) -> None:
         report = check_server(uvicorn(name), cases(*ids))
 
         assert set(verdicts(report).values()) == {verdict}
