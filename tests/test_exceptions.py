@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 
 import wsfsm
+from wsfsm.conformance.options import OptionError
 from wsfsm.exceptions import (
     ClientDisconnected,
     ConnectionClosed,
@@ -37,6 +38,7 @@ ARGUMENTS: dict[Kind, tuple[tuple[Any, ...], dict[str, Any]]] = {
     MalformedMessage: (("text",), {"key": "type", "message": {}}),
     UnexpectedFrame: (("it's text",), {"expected": "text", "message": {"bytes": b"x"}}),
     ClientDisconnected: (("text",), {"code": 4000, "reason": "bye", "origin": "here"}),
+    OptionError: (("select", "text"), {}),
     BadHandshake: (("text",), {"status": 426, "headers": ((b"upgrade", b"websocket"),)}),
 }
 """The arguments of exceptions with attributes of their own."""

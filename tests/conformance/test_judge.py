@@ -7,7 +7,7 @@ import pytest
 
 from wsfsm.conformance import Level, Result, Verdict
 from wsfsm.conformance._judge import Record, States
-from wsfsm.conformance.cases import Case, Step
+from wsfsm.conformance.cases import Case, Never, Step
 
 CONNECT = {"type": "websocket.connect"}
 ACCEPT = {"type": "websocket.accept"}
@@ -116,6 +116,25 @@ class TestJudging:
             "app receive: expected returns or waits, got raises ValueError (no)"
         )
         assert judged({}, expect={"returns": True}).reason.endswith("expected returns, got nothing")
+
+
+class TestNever:
+    @pytest.mark.parametrize(
+        ("level", "code", "verdict"),
+        [
+            (Level.MUST, 1006, Verdict.FAIL),
+            (Level.MUST, 1000, None),
+            (Level.MAY, 1006, None),
+        ],
+    )
+    def test_a_forbidden_message_fails_a_case_that_demands_something(
+        self, level: Level, code: int, verdict: Verdict | None
+    ) -> None:
+        never = Never(messages=({"code": 1006},))
+        record = Record(attrs.evolve(judged({}).case, level=level, never=never))
+        record.check_never(["closed", {**DISCONNECT, "code": code}], "it was received")
+
+        assert (record.result and record.result.verdict) is verdict
 
 
 class TestDoubt:

@@ -219,6 +219,13 @@ class TestApplicationClose:
             run(websocket.close())
         assert (caught.value.code, caught.value.closed_by) == (1006, "application")
 
+    def test_an_error_about_a_second_connect_says_how_the_connection_ended(self) -> None:
+        websocket, _ = accepted(CONNECT)
+        run(websocket.close())
+
+        with pytest.raises(IllegalTransition, match="ended by the application with code 1000"):
+            run(websocket.receive())
+
 
 class TestTransportLoss:
     def lost(self, *incoming: Message) -> tuple[WebSocket, Server]:

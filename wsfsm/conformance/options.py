@@ -33,9 +33,12 @@ class OptionError(ValueError):
     """
 
     def __init__(self, option: str, text: str) -> None:
-        super().__init__(f"{option}: {text}")
+        super().__init__(option, text)
         self.option = option
         self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.option}: {self.text}"
 
     def named(self, names: Mapping[str, str]) -> str:
         """The error, with the name of the option.

@@ -247,9 +247,17 @@ class TestSharedServers:
         project.run(select="send.text").assert_outcomes(passed=1, errors=1)
 
 
-@pytest.mark.long
 class TestWithXdist:
-    @pytest.mark.parametrize("how", ["load", "loadgroup", "loadfile", "worksteal"])
+    @pytest.mark.parametrize(
+        "how",
+        [
+            *(
+                pytest.param(how, marks=pytest.mark.long)
+                for how in ("load", "loadfile", "worksteal")
+            ),
+            "loadgroup",
+        ],
+    )
     def test_server_is_started_once_by_all_workers(self, project: Project, how: str) -> None:
         options = {"server": command(), "select": CASES}
         result = project.play("server", "-n2", f"--dist={how}", apart=True, **options)
@@ -257,6 +265,7 @@ class TestWithXdist:
         result.assert_outcomes(passed=3)
         assert project.starts == 1
 
+    @pytest.mark.long
     def test_server_that_does_not_start_is_tried_once_by_all_workers(
         self, project: Project
     ) -> None:
@@ -266,6 +275,7 @@ class TestWithXdist:
         result.assert_outcomes(errors=3)
         assert project.starts == 1
 
+    @pytest.mark.long
     def test_facade_cases_are_spread_over_the_workers(self, project: Project) -> None:
         options = {"facade": "facades:Good", "select": "send accept"}
         result = project.play("facade", "-n2", "--dist=loadgroup", "-v", apart=True, **options)

@@ -157,7 +157,7 @@ class TestPage:
         expect(panel.locator("#panel-id")).to_have_text("close.code")
         expect(panel.locator("#panel-section")).to_have_text("mustASGI WebSocket 2.5, Close")
         expect(panel.locator("#panel-note")).to_have_text("Some say 1006.")
-        expect(panel.locator("#panel-verdict")).to_contain_text("fail at bad: app receive")
+        expect(panel.locator("#panel-verdict")).to_contain_text("fail on bad: app receive")
         expect(panel.locator("#panel-expected")).to_have_text("message {code: 1000}")
         expect(panel.locator("#panel-observed")).to_have_text("message {code: 1006}")
         expect(panel.locator("#trace tbody tr")).to_have_count(4)
@@ -231,7 +231,7 @@ class TestPage:
         with browser.new_context() as context:
             for page in opened(context.new_page(), f"{address}#case=close.code&target=bad"):
                 expect(page.locator("#panel-id")).to_have_text("close.code")
-                expect(page.locator("#panel-verdict")).to_contain_text("fail at bad")
+                expect(page.locator("#panel-verdict")).to_contain_text("fail on bad")
                 page.keyboard.press("Escape")
                 expect(page.locator("#panel")).to_be_hidden()
                 expect(page).to_have_url(address)
@@ -250,16 +250,16 @@ class TestPage:
     ) -> None:
         with browser.new_context() as context:
             for page in opened(context.new_page(), f"{address}#case=close.code"):
-                expect(page.locator("#panel-verdict")).to_contain_text("fail at bad")
+                expect(page.locator("#panel-verdict")).to_contain_text("fail on bad")
 
     def test_panel_compares_targets(self, page: Page) -> None:
         cell(page, "close.code", "good").click()
         page.locator("#panel-targets a", has_text="bad").click()
 
         expect(page.locator("#panel-targets [aria-current]")).to_contain_text("bad")
-        expect(page.locator("#panel-verdict")).to_contain_text("fail at bad")
+        expect(page.locator("#panel-verdict")).to_contain_text("fail on bad")
         page.go_back()
-        expect(page.locator("#panel-verdict")).to_contain_text("pass at good")
+        expect(page.locator("#panel-verdict")).to_contain_text("pass on good")
         page.go_back()
         expect(page.locator("#panel")).to_be_hidden()
 

@@ -95,7 +95,6 @@ class TestDeadAndDeafServers:
         assert {r.case.id for r in report.failures(Level.MUST)} == {r.case.id for r in crashed}
         assert len(report.results) == len(chosen) == len(told)
 
-    @pytest.mark.long
     def test_server_that_runs_but_does_not_respond_is_a_crash(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -202,7 +201,6 @@ uvicorn.main()
         with pytest.raises(TargetError, match="No such option"):
             check_server(target, cases("send.text", "frames.limit"))
 
-    @pytest.mark.long
     def test_temporary_deafness_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 1.5)
         # those that take their time may be late on a busy machine

@@ -30,8 +30,15 @@ from wsfsm.conformance.server._reaper import start
 pytestmark = pytest.mark.one_python
 
 
-@pytest.mark.long
 class TestWsfsmServers:
+    def test_wsfsm_server_passes_the_cases_that_need_a_process(self) -> None:
+        chosen = cases("tls", "send.while-working", "shutdown.open")
+        report = check_server(profile("wsfsm"), chosen, jobs=20)
+
+        assert report.failures(Level.MAY) == ()
+        assert report.counts[Verdict.UNSUPPORTED] == 0
+
+    @pytest.mark.long
     @pytest.mark.parametrize("name", ["wsfsm", "wsfsm-compat"])
     def test_wsfsm_server_passes_every_must_and_should_case(self, name: str) -> None:
         report = check_server(profile(name), jobs=20)

@@ -301,3 +301,28 @@ def test_close_overtakes_tasks_that_wait_in_send() -> None:
         assert transport.data.endswith(frame(CLOSE, close_payload(1013), masked=False))
 
     in_virtual_time(main)
+
+
+def test_a_transport_that_is_full_after_the_end_makes_no_task_wait() -> None:
+    async def main() -> None:
+        saw: list[str] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send(message("accept"))
+            await send(message("close"))
+            await receive()
+            link.protocol.pause_writing()
+            try:
+                await send(message("send", text="late"))
+            except OSError as error:
+                saw.append(type(error).__name__)
+
+        link = Link(app)
+        link.ask()
+        await turns()
+        link.transport.lose()
+        await turns()
+        assert saw == ["ClientDisconnected"]
+
+    in_virtual_time(main)
