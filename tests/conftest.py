@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Generator, Iterator
+from typing import cast
 
 import pytest
 from coverage import Coverage
@@ -28,6 +29,25 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def _plain(value: object, depth: int = 3) -> bool:
+    """Whether the repr of a value is short to make, and the same in every process."""
+    if type(value) is dict:
+        return _plain([*value, *value.values()], depth)
+    if type(value) in {list, tuple}:
+        return depth > 0 and all(_plain(item, depth - 1) for item in cast("list[object]", value))
+    if type(value) is int:
+        return value.bit_length() < 64
+    return value is None or type(value) in {bool, float, str, bytes}
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Show short collections in the names of tests, instead of the argument and a number."""
+    if type(val) in {dict, list, tuple} and _plain(val):
+        text = ascii(val)
+        return text if len(text) <= 60 else None
+    return None
 
 
 @pytest.hookimpl(wrapper=True)

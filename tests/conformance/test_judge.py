@@ -127,7 +127,7 @@ class TestNever:
             (Level.MAY, 1006, None),
         ],
     )
-    def test_a_forbidden_message_fails_a_case_that_demands_something(
+    def test_forbidden_message_fails_a_case_with_an_expectation(
         self, level: Level, code: int, verdict: Verdict | None
     ) -> None:
         never = Never(messages=({"code": 1006},))

@@ -219,7 +219,7 @@ class TestApplicationClose:
             run(websocket.close())
         assert (caught.value.code, caught.value.closed_by) == (1006, "application")
 
-    def test_an_error_about_a_second_connect_says_how_the_connection_ended(self) -> None:
+    def test_error_about_a_second_connect_says_how_the_connection_ended(self) -> None:
         websocket, _ = accepted(CONNECT)
         run(websocket.close())
 

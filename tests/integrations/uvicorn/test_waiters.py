@@ -303,7 +303,7 @@ def test_close_overtakes_tasks_that_wait_in_send() -> None:
     in_virtual_time(main)
 
 
-def test_a_transport_that_is_full_after_the_end_makes_no_task_wait() -> None:
+def test_full_transport_after_the_end_does_not_block_tasks() -> None:
     async def main() -> None:
         saw: list[str] = []
 
