@@ -22,7 +22,7 @@ SUITES: Final = {
         "tests/test_exceptions.py",
         "tests/test_routing.py",
         "tests/test_testclient.py",
-        "tests/websockets/test_websocket_data.py",
+        "tests/test_websockets.py",
     ],
     "fastapi": [
         "tests/test_dependency_after_yield_websockets.py",

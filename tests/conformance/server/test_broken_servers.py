@@ -115,8 +115,8 @@ def test_sound_server_passes_every_case() -> None:
     assert loose <= {"handshake.head-too-long"}
 
 
-MEASURED = "bytes: a body that quotes what was refused"
-"""The one that covers what no other test does."""
+MEASURED = "message: lines are smuggled"
+"""The one whose failures no other test covers."""
 
 
 @pytest.mark.parametrize(
