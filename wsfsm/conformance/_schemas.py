@@ -1,10 +1,11 @@
 """Checking files against the JSON Schemas in ``specs/conformance``, which alone describe them."""
 
+import contextlib
 import functools
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from wsfsm.conformance.values import CaseError, describe_value
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-__all__ = ["FOLDER", "check", "read_toml"]
+__all__ = ["FOLDER", "check", "errors_of", "read_toml"]
 
 _HERE: Final = Path(__file__).parent
 _SOURCE: Final = _HERE.parents[1] / "specs" / "conformance"
@@ -29,6 +30,15 @@ _TYPES: Final[Mapping[str, str]] = {
     "object": "a table",
     "string": "a text",
 }
+
+
+@contextlib.contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Put the name of a file before the text of errors about it."""
+    try:
+        yield
+    except CaseError as error:
+        raise CaseError(f"{path.name}: {error}") from None
 
 
 def read_toml(path: Path, schema: str, *, trusted: bool = False) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 
 import attrs
 
-from wsfsm.conformance._schemas import read_toml
+from wsfsm.conformance._schemas import errors_of, read_toml
 from wsfsm.conformance.cases import Case, Level
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Report, Result, Verdict
@@ -147,11 +147,9 @@ def read(path: Path, cases: Iterable[Case]) -> Baseline:
         CaseError: The file is wrong, or a case does not exist.
         OSError: The file cannot be read.
     """
-    try:
+    with errors_of(path):
         tables = read_toml(path, "known_failures")
         return _baseline(tables, {case.id for case in cases})
-    except CaseError as error:
-        raise CaseError(f"{path.name}: {error}") from None
 
 
 def _baseline(tables: Mapping[str, Any], ids: set[str]) -> Baseline:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Self
 
 import attrs
 
-from wsfsm.conformance._schemas import FOLDER, read_toml
+from wsfsm.conformance._schemas import FOLDER, errors_of, read_toml
 from wsfsm.conformance.patterns import Pattern
 from wsfsm.conformance.values import CaseError, describe_value
 
@@ -184,11 +184,9 @@ def load(path: Path, kind: Kind, setups: Setups | None = None) -> tuple[Case, ..
         CaseError: The file is wrong.
         OSError: The file cannot be read.
     """
-    try:
+    with errors_of(path):
         tables = _read(path, kind).get("case", [])
         return tuple(_case(kind, setups or {}, table) for table in tables)
-    except CaseError as error:
-        raise CaseError(f"{path.name}: {error}") from None
 
 
 def _read(path: Path, kind: Kind) -> dict[str, Any]:
@@ -205,10 +203,8 @@ def load_folder(kind: Kind, folder: Path = FOLDER) -> tuple[Case, ...]:
         OSError: A file cannot be read.
     """
     path = folder / kind / "setups.toml"
-    try:
+    with errors_of(path):
         setups = _read(path, kind).get("setup", {})
-    except CaseError as error:
-        raise CaseError(f"{path.name}: {error}") from None
     paths = sorted((folder / kind).glob("*.toml"))
     cases = [case for path in paths for case in load(path, kind, setups)]
     ids = [case.id for case in cases]

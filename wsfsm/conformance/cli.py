@@ -286,8 +286,6 @@ def _guarded(run: Callable[[], int]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         return run()
-    except OptionError:
-        raise
     except (CaseError, FacadeError, TargetError) as error:
         # the output of a server may contain control characters
         return _failed("\n".join(map(one_line, str(error).splitlines())))
