@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.processes import into_closed_pipe
 
 from wsfsm import cli
 from wsfsm.cli import main
@@ -194,20 +195,7 @@ class TestFailures:
         assert capfd.readouterr() == ("", told)
 
     def test_closed_pipe_leaves_no_traceback(self) -> None:
-        reader, writer = os.pipe()
-        os.close(reader)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "wsfsm", "diagram", "-f", "dot"],
-                stdout=writer,
-                stderr=subprocess.PIPE,
-                timeout=60,
-                check=False,
-            )
-        finally:
-            os.close(writer)
-
-        assert (done.returncode, done.stderr) == (1, b"")
+        assert into_closed_pipe("diagram", "-f", "dot") == (1, b"")
 
 
 class TestVersion:

@@ -1,7 +1,5 @@
 """The command ``wsfsm check``: its lists, its selection, and its targets."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 from helpers.check_command import MUST, ONE, SHOULD, Capture, Patch, facade, failed, server, written
+from helpers.processes import into_closed_pipe
 
 from wsfsm.cli import main
 from wsfsm.conformance import (
@@ -84,20 +83,7 @@ class TestListing:
 
     @pytest.mark.parametrize("words", [["server", "--list"], ["facade", "wsfsm", "--id", MUST]])
     def test_closed_pipe_leaves_no_traceback(self, words: list[str]) -> None:
-        reader, writer = os.pipe()
-        os.close(reader)
-        try:
-            done = subprocess.run(  # noqa: S603 - our own
-                [sys.executable, "-m", "wsfsm", "check", *words],
-                stdout=writer,
-                stderr=subprocess.PIPE,
-                timeout=60,
-                check=False,
-            )
-        finally:
-            os.close(writer)
-
-        assert (done.returncode, done.stderr) == (1, b"")
+        assert into_closed_pipe("check", *words) == (1, b"")
 
 
 class TestSelecting:

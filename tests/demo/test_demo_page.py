@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from helpers import pages
 from helpers.pages import contrast
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, expect
 
 # one browser, and no second one beside it
 pytestmark = [pytest.mark.one_python, pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -34,19 +35,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def opened(page: Page, address: str) -> Iterator[Page]:
-    failures: list[str] = []
-
-    def check(request: Request) -> None:
-        if not request.url.startswith(address):
-            failures.append(request.url)
-
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("request", check)
-    page.set_default_timeout(30_000)
-    page.goto(address)
-    expect(page.locator("html[data-ready]")).to_be_attached()
-    yield page
-    assert failures == []
+    return pages.opened(page, address, own=address, console=True)
 
 
 def lit(page: Page, client: str, application: str) -> None:

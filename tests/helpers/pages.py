@@ -1,6 +1,29 @@
-"""Checks of pages in a browser: the contrast of texts."""
+"""Pages in a browser: opened without failures, and with the contrast of their texts."""
 
-from playwright.sync_api import Page
+from collections.abc import Iterator
+
+from playwright.sync_api import Page, expect
+
+
+def opened(page: Page, address: str, *, own: str, console: bool) -> Iterator[Page]:
+    """Open a page; at the end, no script has failed, and nothing foreign was requested.
+
+    Args:
+        page: The page.
+        address: Its address.
+        own: The beginning of the addresses that it may request.
+        console: Whether it may write to the console.
+    """
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith(own) else failures.append(r.url))
+    if not console:
+        page.on("console", lambda message: failures.append(message.text))
+    page.set_default_timeout(30_000)
+    page.goto(address)
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    yield page
+    assert failures == []
 
 
 def contrast(page: Page, place: str) -> float:

@@ -1,6 +1,6 @@
 """Scenarios on sockets: the steps of an application and a client, and the outcome that both see.
 
-A situation is data. Its application is a list of steps:
+A scenario is data. Its application is a list of steps:
 
 - a message: it is sent, and "ok" is seen, or the family of what is raised: "RuntimeError",
   "OSError", or the exception's name;
@@ -71,8 +71,8 @@ class OnPurpose(Exception):
 
 
 @attrs.frozen(kw_only=True)
-class Situation:
-    """A situation.
+class Scenario:
+    """A scenario.
 
     Attributes:
         id: What it is called, the same for ever.
@@ -111,14 +111,14 @@ class Situation:
 
 
 class Player:
-    """Plays a situation, as its application and as its client.
+    """Plays a scenario, as its application and as its client.
 
     Args:
-        situation: The situation.
+        scenario: The scenario.
     """
 
-    def __init__(self, situation: Situation) -> None:
-        self.situation = situation
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
         self.saw: list[Any] | None = None
         self.wire: list[Any] = []
         self.headers: list[tuple[str, str]] = []
@@ -150,7 +150,7 @@ class Player:
             return None
         self.saw, last = [], None
         try:
-            for step in self.situation.app:
+            for step in self.scenario.app:
                 if step is RAISE or step is RAISE_AGAIN:
                     raise last if step is RAISE_AGAIN and last else OnPurpose("on purpose")
                 if isinstance(step, str):
@@ -162,14 +162,14 @@ class Player:
                 else:
                     seen, last = await self.try_step(step, receive, send)
                     self.saw.append(seen)
-            return self.situation.gives
+            return self.scenario.gives
         finally:
             self.done.set()
 
     async def try_step(
         self, step: Any, receive: Receive, send: Send
     ) -> tuple[Any, Exception | None]:
-        right = self.situation.saw or ()
+        right = self.scenario.saw or ()
         nothing = len(self.saw or ()) < len(right) and right[len(self.saw or ())] == "waits"
         try:
             if step is not RECEIVE:
@@ -185,10 +185,10 @@ class Player:
 
     async def play_client(self, client: Client) -> None:
         offers = (b"sec-websocket-protocol", b"a, b")
-        asked = self.situation.asks
+        asked = self.scenario.asks
         client.write(request(offers) if asked is None else asked)
         status = 0
-        for step in self.situation.client:
+        for step in self.scenario.client:
             if isinstance(step, bytes):
                 client.write(step)
             elif isinstance(step, float):
@@ -238,14 +238,14 @@ class Player:
         if opcode == CLOSE:
             code = int.from_bytes(payload[:2], "big") if payload else 1005
             self.wire.append(f"CLOSE {code} {payload[2:].decode()}".strip())
-            if not self.situation.silent:
+            if not self.scenario.silent:
                 client.write(frame(CLOSE, payload))
         else:
             self.wire.append(f"{NAMES[opcode]} {payload.decode()}".strip())
 
     async def play(self) -> None:
         defaults = {"ws": Quick, "interface": "asgi3", "log_level": "info", "log_config": None}
-        options = defaults | self.situation.options
+        options = defaults | self.scenario.options
         async with running(self.application, **options) as (server, address):
             self.states.append(server.server_state)
             async with connecting(address) as client, asyncio.timeout(10):
@@ -272,10 +272,10 @@ def response_body(data: bytes) -> bytes:
 
 
 def play(
-    situation: Situation, caplog: pytest.LogCaptureFixture
+    scenario: Scenario, caplog: pytest.LogCaptureFixture
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Play a scenario; return the outcome, and the right one."""
-    player = Player(situation)
+    player = Player(scenario)
     caplog.clear()
     with caplog.at_level(logging.INFO, "uvicorn.error"):
         in_time(player.play)
@@ -285,17 +285,17 @@ def play(
         "wire": player.wire,
         "saw": player.saw,
         "headers": {
-            name: [value for key, value in player.headers if key == name] for name in situation.has
+            name: [value for key, value in player.headers if key == name] for name in scenario.has
         },
-        "lacking": sorted(named & set(situation.lacks)),
+        "lacking": sorted(named & set(scenario.lacks)),
         "logs": logged,
     }
     right = {
-        "wire": list(situation.wire),
-        "saw": None if situation.saw is None else list(situation.saw),
-        "headers": situation.has,
+        "wire": list(scenario.wire),
+        "saw": None if scenario.saw is None else list(scenario.saw),
+        "headers": scenario.has,
         "lacking": [],
-        "logs": [situation.logs] * bool(situation.logs),
+        "logs": [scenario.logs] * bool(scenario.logs),
     }
     return seen, right
 

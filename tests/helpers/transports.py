@@ -14,6 +14,7 @@ from typing import Any
 import trustme
 import uvicorn
 
+from helpers.uvicorn_server import started
 from helpers.wire import Client, request
 
 LOOPS = ["asyncio", *(["uvloop"] if importlib.util.find_spec("uvloop") else [])]
@@ -104,18 +105,8 @@ async def served(kind: str, app: Any, **options: Any) -> AsyncIterator[Served]:
             certificate = _authority().issue_cert("127.0.0.1")
             certificate.private_key_and_cert_chain_pem.write_to_path(path)
             options["ssl_certfile"] = str(path)
-        defaults: dict[str, Any] = {"log_level": "critical", "lifespan": "off"}
-        server = uvicorn.Server(uvicorn.Config(app, **(defaults | options)))
-        task = asyncio.create_task(server.serve())
-        try:
-            while not server.started:
-                assert not task.done(), "the server does not start"
-                await asyncio.sleep(0.01)
-            address = server.servers[0].sockets[0].getsockname()
-            yield Served(server, kind, address)
-        finally:
-            server.should_exit = True
-            await task
+        async with started(app, **options) as server:
+            yield Served(server, kind, server.servers[0].sockets[0].getsockname())
 
 
 def pause(client: Client) -> None:

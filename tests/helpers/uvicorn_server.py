@@ -36,25 +36,27 @@ async def until(met: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(app: Any, **options: Any) -> AsyncIterator[tuple[uvicorn.Server, str]]:
-    """Serve an ASGI application; gives the server, and its host and port."""
-    defaults: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "log_level": "critical",
-        "lifespan": "off",
-    }
+async def started(app: Any, **options: Any) -> AsyncIterator[uvicorn.Server]:
+    """Start a server with an ASGI application, and stop it at the end."""
+    defaults: dict[str, Any] = {"log_level": "critical", "lifespan": "off"}
     server = uvicorn.Server(uvicorn.Config(app, **(defaults | options)))
     task = asyncio.create_task(server.serve())
     try:
         while not server.started:
             assert not task.done(), "the server does not start"
             await asyncio.sleep(0.01)
-        host, port = server.servers[0].sockets[0].getsockname()[:2]
-        yield server, f"{host}:{port}"
+        yield server
     finally:
         server.should_exit = True
         await task
+
+
+@contextlib.asynccontextmanager
+async def running(app: Any, **options: Any) -> AsyncIterator[tuple[uvicorn.Server, str]]:
+    """Serve an ASGI application; gives the server, and its host and port."""
+    async with started(app, **({"host": "127.0.0.1", "port": 0} | options)) as server:
+        host, port = server.servers[0].sockets[0].getsockname()[:2]
+        yield server, f"{host}:{port}"
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import pages
 from helpers.pages import contrast
 from helpers.sample_reports import BAD, CODE, REPORTS, STATUS, WEIRD, WILD, report, result
 from playwright.sync_api import Browser, Page, expect
@@ -94,15 +95,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def opened(page: Page, address: str) -> Iterator[Page]:
-    failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("console", lambda message: failures.append(message.text))
-    page.on("request", lambda r: None if r.url.startswith("file:") else failures.append(r.url))
-    page.set_default_timeout(30_000)
-    page.goto(address)
-    expect(page.locator("html[data-ready]")).to_be_attached()
-    yield page
-    assert failures == []
+    return pages.opened(page, address, own="file:", console=False)
 
 
 def cell(page: Page, case: str, target: str) -> Any:
