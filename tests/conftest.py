@@ -59,9 +59,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     coverage.stop()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.delenv(
-                "COVERAGE_PROCESS_CONFIG", raising=False
-            )  # processes measure nothing either
+            # the processes of the test measure nothing either
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
             return (yield)
     finally:
         coverage.start()
