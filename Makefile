@@ -28,7 +28,7 @@ test: $(VENV)/test ## Run linter, type checker and tests with coverage
 	$(BIN)/coverage report
 
 test-long: $(VENV)/test ## Run the long tests, which `make test` leaves out
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --numprocesses=8
 
 test-all: test test-long ## Run all tests
 
