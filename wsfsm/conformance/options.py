@@ -33,7 +33,7 @@ class OptionError(ValueError):
     """
 
     def __init__(self, option: str, text: str) -> None:
-        super().__init__(option, text)
+        ValueError.__init__(self, option, text)
         self.option = option
         self.text = text
 
