@@ -15,6 +15,7 @@ from wsfsm.testing._request import Handler, HeaderTypes, as_asgi, make_scope
 from wsfsm.testing._server import Accepted, Closed, Denied, InMemoryServer
 from wsfsm.testing._trace import Trace
 from wsfsm.types import ASGIApp, Scope
+from wsfsm.websockets._errors import wrong_type
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -202,10 +203,14 @@ class Client:
 
     async def send_text(self, data: str) -> None:
         """Send a text message."""
+        if not isinstance(data, str):
+            raise wrong_type("send_text", "data", data, "str")
         await self._send(data, "text")
 
-    async def send_bytes(self, data: bytes) -> None:
+    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
         """Send a binary message."""
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise wrong_type("send_bytes", "data", data, "bytes, bytearray or memoryview")
         await self._send(bytes(data), "bytes")
 
     async def send_json(self, data: Any, mode: str = "text") -> None:
