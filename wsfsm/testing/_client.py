@@ -123,15 +123,16 @@ class Client:
 
     async def _run(self) -> None:
         server = self._server
-        try:
-            self._result = await self._application(self.scope, server.receive, server.send)
-        except Exception as error:  # noqa: BLE001 - any exception of the application
-            self._error = error
-            self._trace.note("application", f"raises {type(error).__name__}: {error}")
-        else:
-            self._trace.note("application", "returns")
+        if server.is_started:  # the server has not refused the handshake
+            try:
+                self._result = await self._application(self.scope, server.receive, server.send)
+            except Exception as error:  # noqa: BLE001 - any exception of the application
+                self._error = error
+                self._trace.note("application", f"raises {type(error).__name__}: {error}")
+            else:
+                self._trace.note("application", "returns")
+            server.ended(self._error)
         self._is_done = True
-        server.ended(self._error)
         server.bell.ring()
 
     async def __aexit__(

@@ -92,6 +92,7 @@ class InMemoryServer:
         closed: The end of the connection as the client sees it; None before.
         inbox: The messages that the client has not taken yet.
         paused: Whether the client reads nothing.
+        is_started: Whether the handshake is valid, so that the application has to run.
     """
 
     def __init__(self, loop: Loop, profile: ServerProfile, trace: Trace, *, strict: bool) -> None:
@@ -103,7 +104,7 @@ class InMemoryServer:
         self.answer: Accepted | Denied | None = None
         self.closed: Closed | None = None
         self.inbox: deque[str | bytes] = deque()
-        self.paused = False
+        self.paused = self.is_started = False
         self.bell = Bell(loop)
         self._profile = profile
         self._trace = trace
@@ -115,7 +116,7 @@ class InMemoryServer:
         self._cause: Cause | None = None
         self._early = True  # until the connection is accepted
         self._last: Message | None = None  # the disconnect, once it is received
-        self._denied: Denied | None = None  # while the body of a denial response arrives
+        self._denied = Denied(500, complete=False)  # while the body of a denial response arrives
 
     # The client
 
@@ -288,8 +289,8 @@ class InMemoryServer:
                 case commands.StartTimer() | commands.StopTimer() | commands.ReadFrames():
                     pass  # the client answers at once, so that no timer fires
                 case commands.StartApplication():
-                    pass  # its task is started by the client
-                case _ if not self._lost:
+                    self.is_started = True
+                case _:
                     self._wire.append(command)
         self._read()
 
@@ -318,11 +319,11 @@ class InMemoryServer:
                 self._take_denial(command)
 
     def _take_denial(self, command: commands.Command) -> None:
-        match command:
-            case commands.SendResponse(status, headers, body):
-                self.answer = Denied(status, headers, body)
-            case commands.StartResponse(status, headers):
-                self._denied = Denied(status, headers, complete=False)
-            case commands.SendBody(body, more_body) if self._denied is not None:
-                body = self._denied.body + body
-                self._denied = attrs.evolve(self._denied, body=body, complete=not more_body)
+        if isinstance(command, commands.SendResponse):
+            self.answer = Denied(command.status, command.headers, command.body)
+        elif isinstance(command, commands.StartResponse):
+            self._denied = Denied(command.status, command.headers, complete=False)
+        else:
+            assert isinstance(command, commands.SendBody)  # noqa: S101 - it sends nothing else
+            body = self._denied.body + command.body
+            self._denied = attrs.evolve(self._denied, body=body, complete=not command.more_body)

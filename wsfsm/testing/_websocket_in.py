@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from wsfsm.messages import Accept, Close, Connect, Disconnect, ResponseBody, ResponseStart
 from wsfsm.tables.events import BODY_LAST
@@ -24,17 +24,44 @@ _OPENED: Final[tuple[Step, ...]] = (
 )
 
 
-def websocket_in(  # noqa: PLR0913 - the connection, and its server
+@overload
+def websocket_in(
     client: WebSocketState,
     application: WebSocketState,
     *,
-    websocket_class: Callable[..., W] = WebSocket,  # type: ignore[assignment]  # mypy #3737: a default for a type variable
     incoming: Iterable[Message] = (),
     sent: list[Message] | None = None,
     scope: Mapping[str, Any] | None = None,
     code: int = 1000,
     reason: str = "",
-) -> W:
+) -> WebSocket: ...
+
+
+@overload
+def websocket_in(
+    client: WebSocketState,
+    application: WebSocketState,
+    *,
+    websocket_class: Callable[..., W],
+    incoming: Iterable[Message] = (),
+    sent: list[Message] | None = None,
+    scope: Mapping[str, Any] | None = None,
+    code: int = 1000,
+    reason: str = "",
+) -> W: ...
+
+
+def websocket_in(  # noqa: PLR0913 - the connection, and its server
+    client: WebSocketState,
+    application: WebSocketState,
+    *,
+    websocket_class: Callable[..., Any] = WebSocket,
+    incoming: Iterable[Message] = (),
+    sent: list[Message] | None = None,
+    scope: Mapping[str, Any] | None = None,
+    code: int = 1000,
+    reason: str = "",
+) -> Any:
     """Make a connection in given states, without an event loop.
 
     The states are reached by messages, so that the connection also knows how it ended. If it can have
@@ -70,8 +97,7 @@ def websocket_in(  # noqa: PLR0913 - the connection, and its server
         _run(websocket.receive() if is_received else websocket.send(message))
     script.extend(incoming)
     taken = [] if sent is None else sent
-    made: W = websocket
-    return made
+    return websocket
 
 
 def _steps(
