@@ -1,6 +1,8 @@
 """The scope of a client's connection, and the application that it is passed to."""
 
 import functools
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +13,18 @@ from wsfsm.server import ServerConnection
 from wsfsm.server.commands import StartApplication
 from wsfsm.testing import connect, make_scope
 from wsfsm.types import Receive, Scope, Send
+
+
+def test_no_other_library_is_imported() -> None:
+    code = """
+import sys
+import wsfsm.testing, wsfsm.origins
+print(*{"anyio", "trio", "starlette", "sniffio", "pytest"} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603 - our own
+
+    assert done.stdout == "\n"
 
 
 def websocket(*args: Any, **keys: Any) -> WebSocket:

@@ -123,17 +123,25 @@ class Client:
 
     async def _run(self) -> None:
         server = self._server
-        if server.is_started:  # the server has not refused the handshake
-            try:
-                self._result = await self._application(self.scope, server.receive, server.send)
-            except Exception as error:  # noqa: BLE001 - any exception of the application
-                self._error = error
-                self._trace.note("application", f"raises {type(error).__name__}: {error}")
-            else:
-                self._trace.note("application", "returns")
-            server.ended(self._error)
-        self._is_done = True
-        server.bell.ring()
+        try:
+            if server.is_started:  # the server has not refused the handshake
+                await self._call(server)
+        finally:
+            self._is_done = True
+            server.bell.ring()
+
+    async def _call(self, server: InMemoryServer) -> None:
+        try:
+            self._result = await self._application(self.scope, server.receive, server.send)
+        except Exception as error:  # noqa: BLE001 - any exception of the application
+            self._error = error
+            self._trace.note("application", f"raises {type(error).__name__}: {error}")
+        except BaseException as error:
+            self._trace.note("application", f"is ended by {type(error).__name__}")
+            raise
+        else:
+            self._trace.note("application", "returns")
+        server.ended(self._error)
 
     async def __aexit__(
         self,
