@@ -22,6 +22,7 @@ from wsfsm.exceptions import (
     WebSocketDisconnected,
 )
 from wsfsm.server import BadHandshake
+from wsfsm.testing import ClientDenied, ConnectionEnded, Denied
 
 Kind: TypeAlias = type[BaseException]
 
@@ -37,6 +38,8 @@ ARGUMENTS: dict[Kind, tuple[tuple[Any, ...], dict[str, Any]]] = {
     MalformedMessage: (("text",), {"key": "type", "message": {}}),
     UnexpectedFrame: (("it's text",), {"expected": "text", "message": {"bytes": b"x"}}),
     ClientDisconnected: (("text",), {"code": 4000, "reason": "bye", "origin": "here"}),
+    ClientDenied: (("text",), {"denied": Denied(403)}),
+    ConnectionEnded: (("text",), {"code": 4000, "reason": "bye"}),
     BadHandshake: (("text",), {"status": 426, "headers": ((b"upgrade", b"websocket"),)}),
 }
 """What those with attributes of their own are made of."""

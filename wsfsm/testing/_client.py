@@ -198,7 +198,7 @@ class Client:
         answer = await self.handshake(timeout=timeout)
         if isinstance(answer, Denied):
             text = f"Expected an accept, but the handshake was rejected with HTTP {answer.status}."
-            self._fail(ClientDenied(text, answer))
+            self._fail(ClientDenied(text, denied=answer))
         return answer
 
     async def denied(self, *, timeout: float | None = None) -> Denied:
@@ -375,7 +375,7 @@ class Client:
 
     def _fail_ended(self, text: str) -> NoReturn:
         closed = self._server.closed or Closed(_NO_CODE)
-        self._fail(ConnectionEnded(text, closed.code, closed.reason))
+        self._fail(ConnectionEnded(text, code=closed.code, reason=closed.reason))
 
     def _fail(self, failure: ClientFailure) -> NoReturn:
         failure.args = (f"{failure.args[0]}\n{self.trace}",)

@@ -1,6 +1,6 @@
 """The failures of a test that waits for something else than what happens."""
 
-from wsfsm.exceptions import WebSocketDisconnect
+from wsfsm.exceptions import WebSocketDisconnect, _reduce
 
 __all__ = ["ClientDenied", "ClientFailure", "ClientTimeout", "ConnectionEnded"]
 
@@ -23,9 +23,11 @@ class ClientDenied(ClientFailure):
         denied: The response, a `Denied`.
     """
 
-    def __init__(self, text: str, denied: object) -> None:
+    def __init__(self, text: str = "", *, denied: object = None) -> None:
         ClientFailure.__init__(self, text)
         self.denied = denied
+
+    __reduce__ = _reduce
 
 
 class ConnectionEnded(ClientFailure, WebSocketDisconnect):
@@ -36,9 +38,7 @@ class ConnectionEnded(ClientFailure, WebSocketDisconnect):
         reason: Close reason, an empty string when there is none.
     """
 
-    def __init__(self, text: str, code: int, reason: str) -> None:
+    def __init__(self, text: str = "", *, code: int = 1006, reason: str = "") -> None:
+        # this base comes first, or str() of the error would be the code
         WebSocketDisconnect.__init__(self, code, reason)
         ClientFailure.__init__(self, text)
-
-    def __str__(self) -> str:
-        return AssertionError.__str__(self)
