@@ -1,5 +1,6 @@
 """The client in place of the TestClient of Starlette and FastAPI."""
 
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -15,6 +16,10 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from wsfsm.testing import Closed, connect, lifespan
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it prefers another version of httpx
+    from starlette.testclient import TestClient
 
 
 async def database(websocket: fastapi.WebSocket) -> Any:
@@ -143,3 +148,98 @@ class TestStarlette:
                 assert (await client.denied()).body == b'{"error":"full"}'
 
         run(main)
+
+
+@on_both
+class TestAgainstTestClient:
+    """Where `TestClient` is unlike servers, the client is like them."""
+
+    def test_the_code_of_an_own_close_reaches_the_application(self, run: Run) -> None:
+        seen: list[tuple[int, str | None]] = []
+
+        async def closes(websocket: WebSocket) -> None:
+            await websocket.accept()
+            await websocket.close(4000, "bye")
+            message = await websocket.receive()
+            seen.append((message["code"], message["reason"]))
+
+        application = Starlette(routes=[WebSocketRoute("/", closes)])
+
+        async def main() -> None:
+            async with connect(application) as client:
+                await client.receive_close()
+
+        with TestClient(application).websocket_connect("/") as session:
+            assert session.receive()["code"] == 4000
+        run(main)
+
+        assert seen == [(1000, None), (4000, "bye")]
+
+    def test_the_code_of_a_rejection_does_not_reach_the_client(self, run: Run) -> None:
+        async def rejects(websocket: WebSocket) -> None:
+            await websocket.close(4001)
+
+        application = Starlette(routes=[WebSocketRoute("/", rejects)])
+
+        async def main() -> None:
+            async with connect(application) as client:
+                assert (await client.denied()).status == 403
+
+        with pytest.raises(WebSocketDisconnect) as caught:
+            TestClient(application).websocket_connect("/").__enter__()
+        run(main)
+
+        assert caught.value.code == 4001
+
+
+class TestPytest:
+    """The guide says that no plugin of wsfsm is needed."""
+
+    TEST = """
+import asyncio
+import pytest
+from wsfsm.testing import connect
+
+async def echo(websocket):
+    await websocket.accept()
+    await websocket.send_text(await websocket.receive_text())
+
+async def check():
+    async with connect(echo) as client:
+        await client.send_text("hello")
+        assert await client.receive_text() == "hello"
+
+@pytest.mark.anyio
+async def test_with_the_plugin_of_anyio():
+    await check()
+
+@pytest.fixture
+async def client(anyio_backend):
+    async with connect(echo) as client:
+        yield client
+
+@pytest.mark.anyio
+async def test_with_a_fixture(client):
+    await client.send_text("hello")
+    assert await client.receive_text() == "hello"
+
+def test_without_a_plugin():
+    asyncio.run(check())
+"""
+
+    def test_a_test_runs(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(self.TEST)
+
+        result = pytester.runpytest_subprocess("-pno:xdist", "-pno:cacheprovider")
+
+        result.assert_outcomes(passed=5)  # those of anyio run on asyncio and on trio
+
+    def test_a_failure_shows_the_trace(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(self.TEST.replace("text() ==", "text(timeout=0.1) != 'x' =="))
+
+        result = pytester.runpytest_subprocess("-pno:xdist", "-pno:cacheprovider", "-k", "without")
+
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            ["*Trace (client machine/application machine):*", "*websocket.send text='hello'*"]
+        )
