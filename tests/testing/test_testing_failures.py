@@ -2,6 +2,7 @@
 
 import asyncio
 
+import anyio
 import pytest
 from helpers.loops import Run, on_both
 
@@ -94,6 +95,36 @@ class TestStrictness:
                     await client.result()
 
         run(main)
+
+    def test_a_close_beside_a_send_that_waits_is_not_forgotten(self, run: Run) -> None:
+        raised: list[type[Exception]] = []
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            async def sends(message: Message) -> None:
+                try:
+                    await send(message)
+                except (OSError, RuntimeError) as error:
+                    raised.append(type(error))
+
+            await send({"type": "websocket.accept"})
+            await receive()
+            await receive()
+            async with anyio.create_task_group() as group:
+                group.start_soon(sends, {"type": "websocket.send", "text": "x"})
+                await anyio.wait_all_tasks_blocked()
+                await sends({"type": "websocket.close"})
+            await sends({"type": "websocket.close"})
+
+        async def main() -> None:
+            async with connect(application) as client:
+                await client.accepted()
+                client.pause_reading()
+                await client.send_text("go")
+                await client.result()
+
+        run(main)
+
+        assert raised == [ClientDisconnected, IllegalTransition]
 
     def test_the_core_refuses_in_any_case(self, run: Run) -> None:
         async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -187,7 +187,8 @@ class InMemoryServer:
         """
         try:
             event = event_of(message)
-            node = self._node.step(event) if self._strict else self._node
+            before = self._node
+            node = before.step(event) if self._strict else before
             if message["type"] == ResponseStart.type and not self._profile.denial:
                 self._refuse_denial()
         except RuntimeError as error:
@@ -203,14 +204,14 @@ class InMemoryServer:
             ending = self.core.send(message)
         except ClientDisconnected as error:
             await give_turn()
-            self._node = node
+            self._enter(before, node)
             self._sent_late(message, error)
             return
         except RuntimeError as error:
             await give_turn()
             self._trace.refused(message, error)
             raise
-        self._node = node
+        self._enter(before, node)
         if over:  # a close, for which nothing is left to do
             await give_turn()
             self._sent_late(message, None)
@@ -219,6 +220,11 @@ class InMemoryServer:
         self._note_end(message)
         self._perform(ending)
         await give_turn()
+
+    def _enter(self, before: "Node[WebSocketState]", node: "Node[WebSocketState]") -> None:
+        # another task may have closed the connection while a send waited
+        if self._node is before:
+            self._node = node
 
     def _refuse_denial(self) -> NoReturn:
         raise IllegalTransition(
