@@ -23,6 +23,7 @@ from wsfsm.exceptions import (
     WebSocketDisconnected,
 )
 from wsfsm.server import BadHandshake
+from wsfsm.testing import ClientDenied, ConnectionEnded, Denied
 
 Kind: TypeAlias = type[BaseException]
 
@@ -39,6 +40,8 @@ ARGUMENTS: dict[Kind, tuple[tuple[Any, ...], dict[str, Any]]] = {
     UnexpectedFrame: (("it's text",), {"expected": "text", "message": {"bytes": b"x"}}),
     ClientDisconnected: (("text",), {"code": 4000, "reason": "bye", "origin": "here"}),
     OptionError: (("select", "text"), {}),
+    ClientDenied: (("text",), {"denied": Denied(403)}),
+    ConnectionEnded: (("text",), {"code": 4000, "reason": "bye"}),
     BadHandshake: (("text",), {"status": 426, "headers": ((b"upgrade", b"websocket"),)}),
 }
 """The arguments of exceptions with attributes of their own."""

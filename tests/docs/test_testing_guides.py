@@ -1,0 +1,73 @@
+"""The guides to testing and to origins say what the code does."""
+
+import inspect
+import re
+
+import pytest
+from helpers.asgi import ROOT
+from helpers.guides import Guide
+
+from wsfsm import testing
+from wsfsm.origins import OriginMiddleware
+from wsfsm.testing import Client, ClientFailure, connect
+
+TESTING = Guide(ROOT / "docs" / "testing.md")
+ORIGINS = Guide(ROOT / "docs" / "origins.md")
+GUIDES = pytest.mark.parametrize("guide", [TESTING, ORIGINS], ids=["testing", "origins"])
+
+
+@GUIDES
+def test_its_code_prints_what_it_says(guide: Guide) -> None:
+    assert guide.prints_what_it_says()
+
+
+@GUIDES
+def test_what_it_links_to_exists(guide: Guide) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", guide.text):
+        assert (guide.path.parent / link).exists(), link
+
+
+@GUIDES
+def test_its_lines_have_no_more_than_120_characters(guide: Guide) -> None:
+    prose = re.sub(r"```text\n.*?```|^\|.*$", "", guide.text, flags=re.DOTALL | re.MULTILINE)
+
+    assert max(map(len, prose.splitlines())) <= 120
+
+
+def test_every_argument_of_connect_is_there() -> None:
+    assert TESTING.first_cells("Connect") == [*inspect.signature(connect).parameters]
+
+
+def test_every_method_of_the_client_is_there() -> None:
+    names = [cell.split("(")[0] for cell in TESTING.first_cells("Talk")]
+
+    assert sorted(names) == sorted(name for name in vars(Client) if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("cell", TESTING.first_cells("Talk"))
+def test_a_method_has_these_arguments(cell: str) -> None:
+    name, _, arguments = cell.rstrip(")").partition("(")
+    if name != "trace":
+        parameters = inspect.signature(getattr(Client, name)).parameters
+        assert ["self", *filter(None, arguments.split(", "))] == [
+            key for key in parameters if key != "timeout"
+        ]
+
+
+def test_every_failure_is_there() -> None:
+    failures = [
+        name
+        for name in testing.__all__
+        if isinstance(kind := getattr(testing, name), type) and issubclass(kind, ClientFailure)
+    ]
+
+    assert sorted(TESTING.first_cells("Read a failure")) == sorted(failures)
+
+
+def test_every_argument_of_the_middleware_is_there_with_its_default() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| `([^`]+)` \|", ORIGINS.section("Choose origins"), re.MULTILINE
+    )
+    parameters = inspect.signature(OriginMiddleware).parameters
+
+    assert rows == [(name, repr(parameters[name].default)) for name in [*parameters][1:]]
