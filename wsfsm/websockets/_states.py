@@ -7,13 +7,13 @@ cost as much again as all the rest. The class is asked for `send` and `receive` 
 about the other hooks costs too much: they are marked by a joint state of their own, `OPEN_HOOKED`.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from wsfsm.exceptions import WebSocketDisconnect
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT
 from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message
+from wsfsm.websockets._errors import WSFSM, ErrorFamily
 from wsfsm.websockets._joint import OPEN, OPEN_HOOKED, PRODUCT, End, JointState
 
 __all__ = ["StateAttributes", "set_end", "set_joint"]
@@ -27,6 +27,7 @@ class StateAttributes(HTTPConnection[StateT]):
     __slots__ = ("_end", "_joint")
     _joint: JointState
     _end: End  # set when the connection ends
+    _family: ClassVar[ErrorFamily] = WSFSM
     _hooked: bool = False  # whether a hook has been set on this instance
 
     if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class StateAttributes(HTTPConnection[StateT]):
         """
         if message["type"] == AFTER_DISCONNECT.event:
             end = End.by_client(message)
-            raise WebSocketDisconnect(end.code, end.reason)
+            raise self._family.disconnect(end.code, end.reason)
 
     def _enter(self, joint: JointState) -> None:
         if joint is OPEN and (
