@@ -14,10 +14,10 @@ Starlette's members, which equal those of `wsfsm`.
 
 from starlette.websockets import WebSocketClose, WebSocketDisconnect, WebSocketState
 
-from wsfsm.integrations.starlette._exceptions import (
-    STARLETTE_DISCONNECTED as WebSocketDisconnected,
-)
 from wsfsm.integrations.starlette._exceptions import ConnectionClosed
+from wsfsm.integrations.starlette._exceptions import (
+    StarletteDisconnected as WebSocketDisconnected,
+)
 from wsfsm.integrations.starlette._install import install, uninstall
 from wsfsm.integrations.starlette._websocket import WebSocket
 

@@ -1,19 +1,19 @@
 """The errors about a connection that is not open, as members of both families."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import starlette.websockets
 
 import wsfsm.exceptions
 from wsfsm.websockets._errors import ErrorFamily
 
-__all__ = ["BOTH", "STARLETTE_DISCONNECTED", "ConnectionClosed"]
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocketDisconnected as StarletteDisconnected
+else:
+    # Starlette below 1.7 raises RuntimeError
+    StarletteDisconnected = getattr(starlette.websockets, "WebSocketDisconnected", RuntimeError)
 
-# a type checker takes a class of this type as a base
-STARLETTE_DISCONNECTED: Final[Any] = getattr(
-    starlette.websockets, "WebSocketDisconnected", RuntimeError
-)
-"""Starlette's class of this name, or what versions without it raise."""
+__all__ = ["BOTH", "ConnectionClosed", "StarletteDisconnected"]
 
 
 class WebSocketDisconnect(
@@ -22,7 +22,7 @@ class WebSocketDisconnect(
     """The connection has ended."""
 
 
-class WebSocketDisconnected(wsfsm.exceptions.WebSocketDisconnected, STARLETTE_DISCONNECTED):
+class WebSocketDisconnected(wsfsm.exceptions.WebSocketDisconnected, StarletteDisconnected):
     """The WebSocket is not connected yet, or not any more."""
 
 
