@@ -65,11 +65,16 @@ for name in wsfsm.websockets.__all__:
     setattr(starlette.websockets, name, getattr(wsfsm.websockets, name))
 """,
     "the class of wsfsm.integrations.starlette": """
+import sys
+
 import starlette.websockets
 
-import wsfsm.integrations.starlette
+from wsfsm.integrations.starlette import WebSocket
 
-starlette.websockets.WebSocket = wsfsm.integrations.starlette.WebSocket
+theirs = starlette.websockets.WebSocket
+for name, module in list(sys.modules.items()):
+    if name.startswith("starlette.") and getattr(module, "WebSocket", None) is theirs:
+        module.WebSocket = WebSocket
 """,
     "every application installed": """
 from fastapi import FastAPI
