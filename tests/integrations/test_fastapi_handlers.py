@@ -13,7 +13,14 @@ import starlette.websockets as starlette_
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocketException
 from fastapi.exceptions import WebSocketRequestValidationError
 from helpers.frameworks import LEFT, FailingServer, installed, play, text
+from starlette.authentication import (
+    AuthCredentials,
+    AuthenticationBackend,
+    SimpleUser,
+    requires,
+)
 from starlette.endpoints import WebSocketEndpoint
+from starlette.middleware.authentication import AuthenticationMiddleware
 
 import wsfsm
 import wsfsm.integrations.fastapi
@@ -284,6 +291,23 @@ class TestTheEnd:
         assert isinstance(end, WebSocketDisconnect)
         assert states == ("DISCONNECTED", "CONNECTED")
 
+    @pytest.mark.parametrize("call", ["send_text", "send_bytes", "send_json", "close"])
+    def test_the_loss_of_the_client_is_wsfsms_disconnect(self, call: str) -> None:
+        app, seen = FastAPI(), list[Any]()
+
+        @app.websocket("/")
+        async def handler(websocket: WebSocket) -> None:
+            await websocket.accept()
+            arguments = {"send_bytes": [b"x"], "close": []}.get(call, ["x"])
+            with pytest.raises(wsfsm.WebSocketDisconnect) as caught:
+                await getattr(websocket, call)(*arguments)
+            seen.append(caught.value.code)
+            seen.extend([websocket.client_state.name, websocket.application_state.name])
+
+        play(app, server=FailingServer())
+
+        assert seen == [1006, "DISCONNECTED", "DISCONNECTED"]
+
     def test_the_loss_of_the_client_is_seen(self, application: Application) -> None:
         application.play("/echo", text("a"), server=FailingServer())
         end, states = application.seen
@@ -314,6 +338,22 @@ class TestAnnotations:
 
         with pytest.raises(pydantic.ValidationError, match="instance of WebSocket"):
             model(websocket=5)
+
+    def test_starlettes_decorator_that_requires_a_scope(self) -> None:
+        class Backend(AuthenticationBackend):
+            async def authenticate(self, conn: Any) -> Any:
+                return AuthCredentials(["authenticated"]), SimpleUser("u")
+
+        app = FastAPI()
+        app.add_middleware(AuthenticationMiddleware, backend=Backend())
+
+        @app.websocket("/")
+        @requires("authenticated")
+        async def handler(websocket: WebSocket) -> None:
+            await websocket.accept()
+            await websocket.send_text(websocket.user.display_name)
+
+        assert play(app)[1]["text"] == "u"
 
     def test_a_dependency_of_your_own_takes_precedence(self) -> None:
         app, got = FastAPI(), list[Any]()
