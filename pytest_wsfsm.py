@@ -2,21 +2,21 @@
 
     pip install 'wsfsm[pytest]'
 
-A server by its name, or by the command that starts it, in the configuration of pytest:
+Specify a server by its name, or by the command that starts it, in the configuration of pytest:
 
     [tool.pytest.ini_options]
     wsfsm_server = "uvicorn --ws wsproto"
 
-and a test that asks for a case of it:
+and write a test that requests a case:
 
     def test_server(wsfsm_server_case):
         wsfsm_server_case.check()
 
-It becomes one test a case, ``test_server[close.code-4000]`` say. For the class that a framework
-gives its users it is `wsfsm_facade` and `wsfsm_facade_case`. ``docs/pytest.md`` is the guide.
+It becomes one test for each case, for example ``test_server[close.code-4000]``. For the class that a
+framework gives its users, use `wsfsm_facade` and `wsfsm_facade_case`. ``docs/pytest.md`` is the guide.
 
-pytest loads this module in every project of an environment that wsfsm is installed in. It stands
-beside the package, and not in it, so that nothing of wsfsm is imported where it is not used.
+pytest loads this module in every project of an environment in which wsfsm is installed. The module is
+outside of the package, so that nothing of wsfsm is imported in a project that does not use it.
 """
 
 from types import ModuleType
@@ -38,57 +38,57 @@ __all__ = [
 _OPTIONS: Final = {
     "wsfsm_server": "the ASGI server to check: a name and arguments as `wsfsm check server` takes "
     'them, or "-- " and a command with {host}, {port}, {app}, {rootdir} and {python}',
-    "wsfsm_server_name": "what this server is called in reports and in the file of known failures; "
-    "the text itself if it is not told",
+    "wsfsm_server_name": "name of this server in reports and in the file of known failures (default: "
+    "the words of wsfsm_server)",
     "wsfsm_facade": "the facade to check: a name as `wsfsm check facade` takes it, or module:Class",
     "wsfsm_baseline": "file of known failures, relative to the root directory",
-    "wsfsm_level": "weakest level that is demanded: must (the default) or should",
+    "wsfsm_level": "weakest level that is required: must (the default) or should",
 }
 
 WRONG: Final = "wsfsm_wrong"
-"""Where a worker of pytest-xdist puts what is wrong, for the process that is asked."""
+"""Key of the errors that a worker of pytest-xdist returns to the process that runs it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare what may stand in the configuration."""
-    for name, told in _OPTIONS.items():
-        parser.addini(name, told, type="string", default="")
+    """Declare the options."""
+    for name, text in _OPTIONS.items():
+        parser.addini(name, text, type="string", default="")
     parser.addini(
         "wsfsm_select",
-        'ids of the cases to play, or the beginnings of ids ("close"); all if there are none',
+        'ids of the cases to play, or their beginnings up to a dot ("close"); all by default',
         type="args",
         default=[],
     )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Refuse a wrong configuration before anything runs, but for what is to be checked.
+    """Refuse a wrong configuration before any test runs.
 
-    That is looked at once it is known which tests there are.
+    The server and the facade are checked later, when it is known whether a test uses them.
 
     Raises:
-        pytest.UsageError: It is wrong.
+        pytest.UsageError: The configuration is wrong.
     """
     given = [_is_set(session.config, name) for name in (*_OPTIONS, "wsfsm_select")]
     if any(given):
-        _suite().options(session.config)
+        _suite().selection(session.config)
 
 
 def _is_set(config: pytest.Config, name: str) -> bool:
     try:
-        told = config.getini(name)
+        value = config.getini(name)
     except (TypeError, ValueError, pytest.UsageError) as error:
         raise pytest.UsageError(f"{name}: {error}") from None
-    if name in _OPTIONS and not isinstance(told, str):
-        raise pytest.UsageError(f"{name}: {told!r} is no text")
-    return bool(told)
+    if name in _OPTIONS and not isinstance(value, str):
+        raise pytest.UsageError(f"{name}: expected a text, not {value!r}")
+    return bool(value)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of each case, where a test asks for cases.
+    """Make a test of each case, for a test that requests cases.
 
     Raises:
-        pytest.Collector.CollectError: What the suite needs is not installed.
+        pytest.Collector.CollectError: A package that the suite needs is not installed.
     """
     for name, kind in (("wsfsm_server_case", "server"), ("wsfsm_facade_case", "facade")):
         if name in metafunc.fixturenames:
@@ -103,17 +103,17 @@ def _suite() -> ModuleType:
     try:
         from wsfsm.conformance.pytest import collect  # noqa: PLC0415 - only where it is used
     except ImportError as error:
-        told = f"{error.name} is missing: pip install 'wsfsm[pytest]'"
-        raise pytest.UsageError(told) from None
+        text = f"{error.name} is not installed; run pip install 'wsfsm[pytest]'"
+        raise pytest.UsageError(text) from None
     return collect
 
 
-@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+@pytest.hookimpl(optionalhook=True)  # a hook of pytest-xdist
 def pytest_testnodedown(node: Any) -> None:
-    """Refuse what a worker of pytest-xdist has found wrong once it had collected its tests.
+    """Refuse the errors that a worker of pytest-xdist found after it had collected its tests.
 
     Raises:
-        pytest.UsageError: It has found something.
+        pytest.UsageError: It found errors.
     """
     wrong = getattr(node, "workeroutput", {}).get(WRONG)
     if wrong:
@@ -122,25 +122,25 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.fixture(scope="session")
 def wsfsm_server(pytestconfig: pytest.Config) -> Any:
-    """The server to check: the option wsfsm_server. Override it with such a text, or a target."""
+    """The server to check: the option wsfsm_server. Override it to return such a text, or a target."""
     return pytestconfig.getini("wsfsm_server")
 
 
 @pytest.fixture(scope="session")
 def wsfsm_facade(pytestconfig: pytest.Config) -> Any:
-    """The facade to check: the option wsfsm_facade. Override it with such a text, or a class."""
+    """The facade to check: the option wsfsm_facade. Override it to return such a text, or a class."""
     return pytestconfig.getini("wsfsm_facade")
 
 
 @pytest.fixture
 def wsfsm_server_case(request: pytest.FixtureRequest, wsfsm_server: Any) -> "PlayedCase":
-    """A case played on the server: its check() passes, skips, is an expected failure, or fails."""
+    """A case that was played on the server. Call its check(), which ends the test by the verdict."""
     played: PlayedCase = _suite().played(request, "server", wsfsm_server)
     return played
 
 
 @pytest.fixture
 def wsfsm_facade_case(request: pytest.FixtureRequest, wsfsm_facade: Any) -> "PlayedCase":
-    """A case played on the facade: its check() passes, skips, is an expected failure, or fails."""
+    """A case that was played on the facade. Call its check(), which ends the test by the verdict."""
     played: PlayedCase = _suite().played(request, "facade", wsfsm_facade)
     return played

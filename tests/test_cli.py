@@ -50,7 +50,7 @@ class TestPrinting:
             ([], markdown(DIAGRAMS["both"])),
         ],
     )
-    def test_it_prints_the_diagram_that_is_named(
+    def test_diagram_command_prints_the_named_diagram(
         self, arguments: list[str], expected: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["diagram", *arguments]) == 0
@@ -73,7 +73,7 @@ class TestPrinting:
 
 class TestFiles:
     @pytest.mark.parametrize(("form", "suffix"), SUFFIXES.items())
-    def test_the_suffix_of_the_file_decides_the_format(
+    def test_suffix_of_the_file_decides_the_format(
         self, form: str, suffix: str, rendered: FakeRender, tmp_path: Path
     ) -> None:
         path = tmp_path / f"picture{suffix}"
@@ -82,13 +82,13 @@ class TestFiles:
         assert path.read_text() == form
         assert rendered == [(DIAGRAMS["client"], form)]
 
-    def test_a_format_that_is_named_counts_more(self, tmp_path: Path) -> None:
+    def test_format_option_overrides_the_suffix(self, tmp_path: Path) -> None:
         path = tmp_path / "picture.txt"
 
         assert main(["diagram", "--format", "dot", "--output", str(path)]) == 0
         assert path.read_text() == dot(DIAGRAMS["both"])
 
-    def test_a_suffix_of_no_format_is_refused(
+    def test_unknown_suffix_is_refused(
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         told = refused(["diagram", "-o", str(tmp_path / "picture.gif")], capfd)
@@ -96,7 +96,7 @@ class TestFiles:
         assert "picture.gif is not that of a format; use --format" in told
         assert not [*tmp_path.iterdir()]
 
-    def test_all_can_be_written_at_once(self, rendered: FakeRender, tmp_path: Path) -> None:
+    def test_write_option_writes_all_diagrams(self, rendered: FakeRender, tmp_path: Path) -> None:
         folder = tmp_path / "new" / "folder"
 
         assert main(["diagram", "--write", str(folder)]) == 0
@@ -109,7 +109,7 @@ class TestFiles:
         assert len(rendered) == 16
 
 
-class TestRefusals:
+class TestWrongUsage:
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
@@ -122,7 +122,7 @@ class TestRefusals:
             (["diagram", "--write", "x", "-f", "dot"], "--write writes all diagrams"),
         ],
     )
-    def test_a_wrong_usage_has_status_2(
+    def test_wrong_usage_has_status_2(
         self, arguments: list[str], told: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         assert told in refused(arguments, capfd)
@@ -140,7 +140,7 @@ class TestFailures:
             (["--write", "{}/file"], "cannot create the folder {}/file: File exists"),
         ],
     )
-    def test_what_cannot_be_written_has_status_1(
+    def test_file_that_cannot_be_written_has_status_1(
         self,
         arguments: list[str],
         told: str,
@@ -156,7 +156,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         "arguments", [["-f", "svg"], ["-f", "png", "-o", "{}/x.png"], ["--write", "{}/new"]]
     )
-    def test_without_graphviz_it_writes_nothing_and_names_the_package(
+    def test_missing_graphviz_is_reported_and_nothing_is_written(
         self,
         arguments: list[str],
         tmp_path: Path,
@@ -178,7 +178,7 @@ class TestFailures:
             (errno.EPIPE, ""),
         ],
     )
-    def test_a_standard_output_that_fails_has_status_1(
+    def test_standard_output_that_fails_has_status_1(
         self,
         code: int,
         told: str,
@@ -193,7 +193,7 @@ class TestFailures:
         assert main(["diagram"]) == 1
         assert capfd.readouterr() == ("", told)
 
-    def test_a_reader_that_goes_away_leaves_no_traceback(self) -> None:
+    def test_closed_pipe_leaves_no_traceback(self) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         try:
@@ -211,7 +211,7 @@ class TestFailures:
 
 
 class TestVersion:
-    def test_it_is_the_installed_one(
+    def test_version_is_that_of_the_installed_package(
         self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(cli, "version", {"wsfsm": "1.2.3"}.__getitem__)
@@ -222,7 +222,7 @@ class TestVersion:
         assert info.value.code == 0
         assert capfd.readouterr() == ("wsfsm 1.2.3\n", "")
 
-    def test_a_source_tree_has_none(
+    def test_version_of_a_source_tree_is_unknown(
         self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         def missing(name: str) -> str:
@@ -250,5 +250,5 @@ class TestModule:
 
         assert (done.returncode, done.stdout, done.stderr) == (0, dot(DIAGRAMS["client"]), "")
 
-    def test_importing_it_does_nothing(self) -> None:
+    def test_import_of_main_runs_nothing(self) -> None:
         assert importlib.import_module("wsfsm.__main__").main is main

@@ -36,7 +36,7 @@ PAIRS = [("a", "1"), ("b", "2"), ("a", "3")]
 
 @pytest.mark.parametrize("module", [ours, theirs])
 class TestMultiDict:
-    def test_keeps_every_value_and_shows_the_last(self, module: Any) -> None:
+    def test_multi_dict_keeps_every_value_and_shows_the_last(self, module: Any) -> None:
         pairs = module.ImmutableMultiDict(PAIRS)
         assert pairs["a"] == "3"
         assert pairs.get("c") is None
@@ -65,13 +65,13 @@ class TestMultiDict:
             ((theirs.ImmutableMultiDict(PAIRS),), {"c": 4}, [*PAIRS, ("c", 4)]),
         ],
     )
-    def test_is_made_from_pairs_mappings_and_its_like(
+    def test_multi_dict_is_made_from_pairs_and_mappings(
         self, module: Any, arguments: tuple[Any, ...], more: dict[str, Any], items: list[Any]
     ) -> None:
         arguments = copy.deepcopy(arguments)  # an iterator serves only once
         assert module.ImmutableMultiDict(*arguments, **more).multi_items() == items
 
-    def test_equals_by_the_values_of_each_key(self, module: Any) -> None:
+    def test_multi_dicts_are_compared_by_the_values_of_each_key(self, module: Any) -> None:
         make = module.ImmutableMultiDict
         assert make(PAIRS) == make([("a", "1"), ("a", "3"), ("b", "2")])
         assert make(PAIRS) != make([("a", "3"), ("b", "2"), ("a", "1")])
@@ -81,11 +81,11 @@ class TestMultiDict:
         assert make({"a": "1"}) != module.QueryParams("a=1")
         assert module.QueryParams("a=1") != make({"a": "1"})
 
-    def test_shows_every_pair(self, module: Any) -> None:
+    def test_multi_dict_repr_has_every_pair(self, module: Any) -> None:
         shown = "ImmutableMultiDict([('a', '1'), ('b', '2'), ('a', '3')])"
         assert repr(module.ImmutableMultiDict(PAIRS)) == shown
 
-    def test_hands_out_no_list_of_its_own(self, module: Any) -> None:
+    def test_multi_dict_returns_copies_of_its_lists(self, module: Any) -> None:
         pairs = module.ImmutableMultiDict(PAIRS)
         pairs.multi_items().clear()
         assert pairs.multi_items() == PAIRS
@@ -94,7 +94,7 @@ class TestMultiDict:
         "query",
         ["a=1&b=2&a=3", b"a=1&b=2&a=3", PAIRS, [("a", 1), ("b", 2), ("a", 3)], QueryParams(PAIRS)],
     )
-    def test_of_a_query_is_made_from_its_string_or_its_pairs(self, module: Any, query: Any) -> None:
+    def test_query_params_are_made_from_a_string_or_pairs(self, module: Any, query: Any) -> None:
         params = module.QueryParams(query)
         assert params.multi_items() == PAIRS
         assert params["a"] == "3"
@@ -116,31 +116,31 @@ class TestMultiDict:
             ({"a": None, 1: 2.5}, [("a", "None"), ("1", "2.5")]),
         ],
     )
-    def test_of_a_query_holds_text(self, module: Any, query: Any, items: list[Any]) -> None:
+    def test_query_params_hold_text(self, module: Any, query: Any, items: list[Any]) -> None:
         assert module.QueryParams(query).multi_items() == items
 
-    def test_of_a_query_takes_keywords(self, module: Any) -> None:
+    def test_query_params_take_keywords(self, module: Any) -> None:
         assert str(module.QueryParams("a=1", b=2, a="x y")) == "a=1&b=2&a=x+y"
 
     @pytest.mark.parametrize("name", ["ImmutableMultiDict", "QueryParams"])
-    def test_takes_one_source_only(self, module: Any, name: str) -> None:
+    def test_multi_dict_takes_only_one_source(self, module: Any, name: str) -> None:
         with pytest.raises((TypeError, AssertionError)):
             getattr(module, name)([], [])
 
 
 class TestMultiDictWhereStarletteFails:
-    def test_equals_with_keys_that_have_no_order(self) -> None:
+    def test_multi_dicts_with_unorderable_keys_can_be_compared(self) -> None:
         assert ImmutableMultiDict([(1, 2), ("a", 3)]) == ImmutableMultiDict([("a", 3), (1, 2)])
 
-    def test_holds_pairs_as_tuples(self) -> None:
+    def test_multi_dict_holds_pairs_as_tuples(self) -> None:
         pairs: Any = [["a", 1]]
         assert ImmutableMultiDict(pairs).multi_items() == [("a", 1)]
 
-    def test_takes_keywords_of_any_name(self) -> None:
+    def test_multi_dict_takes_keywords_of_any_name(self) -> None:
         assert ImmutableMultiDict(self=1, items=2) == ImmutableMultiDict({"self": 1, "items": 2})
         assert str(QueryParams(self=1, params=2)) == "self=1&params=2"
 
-    def test_reads_keys_that_are_equal_as_text_in_their_order(self) -> None:
+    def test_query_params_keep_the_order_of_keys_that_are_equal_as_text(self) -> None:
         assert QueryParams([(1, "x"), ("1", "y"), (1, "z")])["1"] == "z"
 
 
@@ -149,7 +149,7 @@ RAW = [(b"a", b"1"), (b"b", b"\xe9"), (b"a", b"3")]
 
 @pytest.mark.parametrize("module", [ours, theirs])
 class TestHeaders:
-    def test_keep_every_value_and_show_the_first(self, module: Any) -> None:
+    def test_headers_keep_every_value_and_show_the_first(self, module: Any) -> None:
         headers = module.Headers(raw=RAW)
         assert headers["a"] == headers["A"] == "1"
         assert headers.get("c") is None
@@ -166,20 +166,20 @@ class TestHeaders:
         with pytest.raises(KeyError, match="C"):
             headers["C"]
 
-    def test_are_made_from_a_mapping(self, module: Any) -> None:
+    def test_headers_are_made_from_a_mapping(self, module: Any) -> None:
         headers = module.Headers({"Content-Type": "text/é", "X": ""})
         assert headers.raw == [(b"content-type", b"text/\xe9"), (b"x", b"")]
         assert module.Headers(headers=module.Headers(raw=RAW)).raw == RAW
 
     @pytest.mark.parametrize("empty", [{}, {"headers": {}}, {"raw": []}])
-    def test_may_be_empty(self, module: Any, empty: dict[str, Any]) -> None:
+    def test_headers_can_be_empty(self, module: Any, empty: dict[str, Any]) -> None:
         headers = module.Headers(**empty)
         assert len(headers) == 0
         assert not headers
         assert repr(headers) == "Headers({})"
 
     @pytest.mark.parametrize("kind", [list, tuple, iter, lambda raw: (pair for pair in raw)])
-    def test_of_a_scope_are_kept_there_as_a_list(
+    def test_headers_of_a_scope_are_stored_there_as_a_list(
         self, module: Any, kind: Callable[[Any], Any]
     ) -> None:
         scope = {"headers": kind(RAW)}
@@ -187,30 +187,30 @@ class TestHeaders:
         assert headers.raw == scope["headers"] == RAW
         assert module.Headers(scope=scope) == headers
 
-    def test_are_equal_in_any_order(self, module: Any) -> None:
+    def test_headers_are_equal_in_any_order(self, module: Any) -> None:
         make = module.Headers
         assert make(raw=RAW) == make(raw=RAW[::-1])
         assert make(raw=RAW) != make(raw=RAW[:2])
         assert make({"A": "1"}) == make(raw=[(b"a", b"1")])
         assert make({"a": "1"}) != {"a": "1"}
 
-    def test_show_a_dictionary_where_names_are_unique(self, module: Any) -> None:
+    def test_headers_repr_is_a_dict_where_names_are_unique(self, module: Any) -> None:
         assert repr(module.Headers(raw=RAW[:2])) == "Headers({'a': '1', 'b': 'é'})"
         assert repr(module.Headers(raw=RAW)) == f"Headers(raw={RAW!r})"
 
-    def test_hand_out_no_list_of_their_own(self, module: Any) -> None:
+    def test_headers_return_copies_of_their_lists(self, module: Any) -> None:
         headers = module.Headers(raw=list(RAW))
         headers.raw.clear()
         assert headers.raw == RAW
 
     @pytest.mark.parametrize("key", [1, b"a", None])
-    def test_have_names_of_text(self, module: Any, key: Any) -> None:
+    def test_headers_look_up_of_a_name_that_is_not_text_fails(self, module: Any, key: Any) -> None:
         with pytest.raises(AttributeError):
             key in module.Headers(raw=RAW)  # noqa: B015 - the question alone is refused
 
 
 class TestHeadersWhereStarletteFails:
-    def test_are_found_whatever_the_case_in_which_they_came(self) -> None:
+    def test_headers_are_found_whatever_the_case_of_their_names(self) -> None:
         headers = Headers(raw=[(b"X-A", b"1"), (b"x-a", b"2")])
         assert headers["x-a"] == "1"
         assert "X-a" in headers
@@ -219,23 +219,23 @@ class TestHeadersWhereStarletteFails:
         assert headers == Headers(raw=[(b"x-A", b"2"), (b"X-a", b"1")])
 
     @pytest.mark.parametrize("name", ["€", "\ud800"])
-    def test_do_not_hold_a_name_that_no_header_can_have(self, name: str) -> None:
+    def test_headers_do_not_contain_a_name_outside_latin_1(self, name: str) -> None:
         headers = Headers(raw=[*RAW, (b"?", b"4"), (b"", b"5")])
         assert name not in headers
         assert headers.get(name) is None
         assert headers.getlist(name) == []
 
     @pytest.mark.parametrize("scope", [{}, {"headers": None}])
-    def test_are_empty_for_a_scope_without_headers(self, scope: dict[str, Any]) -> None:
+    def test_headers_of_a_scope_without_headers_are_empty(self, scope: dict[str, Any]) -> None:
         assert Headers(scope=scope).raw == []
 
-    def test_take_pairs_of_any_kind(self) -> None:
+    def test_headers_take_pairs_of_any_type(self) -> None:
         pairs: Any = [[b"a", b"1"], (b"b", b"2")]
         for headers in Headers(raw=iter(pairs)), Headers(scope={"headers": pairs}):
             assert headers.raw == [(b"a", b"1"), (b"b", b"2")]
             assert headers == Headers({"a": "1", "b": "2"})
 
-    def test_do_not_change_with_the_pairs_they_were_made_from(self) -> None:
+    def test_headers_do_not_change_with_the_pairs_they_were_made_from(self) -> None:
         raw = list(RAW)
         headers = Headers(raw=raw)
         raw.clear()
@@ -250,7 +250,7 @@ class TestHeadersWhereStarletteFails:
             {"headers": {}, "raw": [], "scope": {"headers": []}},
         ],
     )
-    def test_are_made_from_one_source_only(self, arguments: dict[str, Any]) -> None:
+    def test_headers_take_only_one_source(self, arguments: dict[str, Any]) -> None:
         with pytest.raises(TypeError, match="one of headers, raw and scope"):
             Headers(**arguments)
 
@@ -277,19 +277,19 @@ class TestMutableHeaders:
             lambda h: h.__ior__([("b", "x")]),
         ],
     )
-    def test_every_change_is_starlettes(self, change: Callable[[Any], Any]) -> None:
+    def test_mutable_headers_change_like_starlettes(self, change: Callable[[Any], Any]) -> None:
         mine, other = self.headers(ours), self.headers(theirs)
 
         assert outcome(lambda: change(mine) is mine) == outcome(lambda: change(other) is other)
         assert mine.raw == other.raw
 
-    def test_a_union_is_a_copy(self) -> None:
+    def test_mutable_headers_union_is_a_copy(self) -> None:
         mine = self.headers(ours)
 
         assert (mine | {"b": "x"}).raw == (self.headers(theirs) | {"b": "x"}).raw
         assert mine["b"] == "2"
 
-    def test_a_copy_of_headers_can_be_changed(self) -> None:
+    def test_mutable_copy_of_headers_can_be_changed(self) -> None:
         headers = Headers({"a": "1"})
         copied = headers.mutablecopy()
         copied["a"] = "2"
@@ -297,12 +297,14 @@ class TestMutableHeaders:
         assert (headers["a"], copied["a"]) == ("1", "2")
 
     @pytest.mark.parametrize("merge", [operator.or_, operator.ior])
-    def test_they_merge_with_mappings_only(self, merge: Callable[[Any, Any], Any]) -> None:
+    def test_mutable_headers_merge_only_with_mappings(
+        self, merge: Callable[[Any, Any], Any]
+    ) -> None:
         with pytest.raises(TypeError, match="got list"):
             merge(self.headers(ours), [("b", "x")])
 
 
-def test_an_address_is_a_pair() -> None:
+def test_address_is_a_pair() -> None:
     address = Address("h", 80)
     assert (address.host, address.port) == address == ("h", 80)
     assert repr(address) == repr(theirs.Address("h", 80)) == "Address(host='h', port=80)"
@@ -310,7 +312,7 @@ def test_an_address_is_a_pair() -> None:
 
 @pytest.mark.parametrize("module", [ours, theirs])
 class TestState:
-    def test_is_attributes_and_items_over_a_dictionary(self, module: Any) -> None:
+    def test_state_has_attributes_and_items_over_a_dictionary(self, module: Any) -> None:
         values: dict[str, Any] = {"a": 1}
         state = module.State(values)
         state.b = 2
@@ -324,13 +326,13 @@ class TestState:
         assert values == {"c": 3}
         assert state._state is values
 
-    def test_has_a_dictionary_of_its_own_if_none_is_given(self, module: Any) -> None:
+    def test_state_without_a_dictionary_has_its_own(self, module: Any) -> None:
         first, second = module.State(), module.State()
         first.a = 1
         assert len(second) == 0
         assert not hasattr(second, "a")
 
-    def test_refuses_what_is_not_there(self, module: Any) -> None:
+    def test_state_refuses_missing_attributes_and_items(self, module: Any) -> None:
         state = module.State()
         with pytest.raises(AttributeError, match="'State' object has no attribute 'a'"):
             state.a  # noqa: B018 - the look is refused
@@ -341,7 +343,7 @@ class TestState:
         with pytest.raises(KeyError, match="a"):
             del state["a"]
 
-    def test_equals_itself_only(self, module: Any) -> None:
+    def test_state_equals_only_itself(self, module: Any) -> None:
         state = module.State()
         assert state != module.State()
         assert {state: 1}[state] == 1
@@ -352,7 +354,7 @@ class TestState:
     "copied",
     [copy.copy, copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))],
 )
-def test_a_state_can_be_copied(copied: Callable[[State], State]) -> None:
+def test_state_can_be_copied(copied: Callable[[State], State]) -> None:
     state = copied(State({"a": [1]}))
     assert type(state) is State
     assert state.a == [1]
@@ -367,7 +369,9 @@ class TestLikeStarlette:
         st.lists(st.tuples(st.text("ab"), st.integers(0, 2))),
         st.dictionaries(st.text("ab", min_size=1), st.integers()),
     )
-    def test_a_multi_mapping(self, left: list[Any], right: list[Any], more: dict[str, int]) -> None:
+    def test_any_multi_dict_behaves_like_starlettes(
+        self, left: list[Any], right: list[Any], more: dict[str, int]
+    ) -> None:
         for name in "ImmutableMultiDict", "QueryParams":
             mine, other = getattr(ours, name)(left, **more), getattr(theirs, name)(left, **more)
             assert mine.multi_items() == other.multi_items()
@@ -380,7 +384,7 @@ class TestLikeStarlette:
             assert (mine == getattr(ours, name)(right)) is (other == getattr(theirs, name)(right))
 
     @given(st.one_of(st.text(), st.text("ab=&+%;é\x00"), st.binary()))
-    def test_query_params_of_a_string(self, query: str | bytes) -> None:
+    def test_any_query_params_behave_like_starlettes(self, query: str | bytes) -> None:
         mine, other = QueryParams(query), theirs.QueryParams(query)
         assert mine.multi_items() == other.multi_items()
         assert outcome(lambda: str(mine)) == outcome(lambda: str(other))
@@ -390,7 +394,9 @@ class TestLikeStarlette:
         st.lists(st.tuples(st.binary().map(bytes.lower), st.binary())),
         st.text(st.characters(max_codepoint=255)),
     )
-    def test_headers(self, left: list[Any], right: list[Any], key: str) -> None:
+    def test_any_headers_behave_like_starlettes(
+        self, left: list[Any], right: list[Any], key: str
+    ) -> None:
         mine, other = Headers(raw=left), theirs.Headers(raw=left)
         for name in [key, *other.keys(), *map(str.title, other.keys())]:
             # a name that latin-1 has not is no name of a header
@@ -402,7 +408,7 @@ class TestLikeStarlette:
         assert repr(mine) == repr(other)
         assert (mine == Headers(raw=right)) is (other == theirs.Headers(raw=right))
 
-    def test_public_names(self) -> None:
+    def test_datastructures_have_starlettes_public_names(self) -> None:
         for name in ours.__all__:
             mine, other = getattr(ours, name), getattr(theirs, name)
             public = {attribute for attribute in dir(other) if not attribute.startswith("_")}
@@ -411,6 +417,6 @@ class TestLikeStarlette:
             assert issubclass(mine, Mapping) is issubclass(other, Mapping)
 
 
-def test_a_value_that_is_not_a_multi_mapping_may_have_items() -> None:
+def test_query_params_take_an_object_with_items() -> None:
     pairs: Any = SimpleNamespace(items=lambda: [("a", "1")])
     assert QueryParams(pairs).multi_items() == [("a", "1")]

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import pytest
 
 import wsfsm
+from wsfsm.conformance.options import OptionError
 from wsfsm.exceptions import (
     ClientDisconnected,
     ConnectionClosed,
@@ -37,6 +38,7 @@ ARGUMENTS: dict[Kind, tuple[tuple[Any, ...], dict[str, Any]]] = {
     MalformedMessage: (("text",), {"key": "type", "message": {}}),
     UnexpectedFrame: (("it's text",), {"expected": "text", "message": {"bytes": b"x"}}),
     ClientDisconnected: (("text",), {"code": 4000, "reason": "bye", "origin": "here"}),
+    OptionError: (("select", "text"), {}),
     BadHandshake: (("text",), {"status": 426, "headers": ((b"upgrade", b"websocket"),)}),
 }
 """What those with attributes of their own are made of."""
@@ -80,11 +82,11 @@ def check_twins(one: Any, other: Any) -> None:
 
 
 class TestEveryException:
-    def test_those_with_an_init_are_among_the_examples(self) -> None:
+    def test_every_exception_with_an_init_is_among_the_examples(self) -> None:
         assert {kind for kind in KINDS if "__init__" in vars(kind)} <= set(ARGUMENTS) <= set(KINDS)
 
     @pytest.mark.parametrize("kind", ARGUMENTS)
-    def test_it_has_the_attributes_that_it_was_given(self, kind: Kind) -> None:
+    def test_exception_has_the_attributes_of_its_arguments(self, kind: Kind) -> None:
         args, kwargs = ARGUMENTS[kind]
         error = made(kind)
 
@@ -93,14 +95,16 @@ class TestEveryException:
 
     @copied
     @pytest.mark.parametrize("kind", KINDS)
-    def test_it_can_be_copied_and_pickled(self, kind: Kind, copied: Callable[[Any], Any]) -> None:
+    def test_exception_can_be_copied_and_pickled(
+        self, kind: Kind, copied: Callable[[Any], Any]
+    ) -> None:
         error = made(kind)
         error.add_note("a note")
 
         check_twins(error, copied(error))
 
     @pytest.mark.parametrize("kind", ARGUMENTS)
-    def test_it_sets_up_no_class_but_its_own_bases(self, kind: Kind) -> None:
+    def test_exception_calls_only_the_init_of_its_own_bases(self, kind: Kind) -> None:
         class Stranger(Exception):
             def __init__(self, *args: object) -> None:
                 raise AssertionError("it is not a base of the exception")
@@ -180,7 +184,7 @@ class TestSubclassesOfUsers:
         ],
         ids=lambda value: value.func.__name__ if isinstance(value, partial) else "",
     )
-    def test_they_keep_what_they_were_given(
+    def test_subclass_of_a_user_keeps_its_attributes_when_copied(
         self,
         make: Callable[[], Any],
         text: str,
@@ -197,7 +201,7 @@ class TestSubclassesOfUsers:
 
 
 class TestExceptions:
-    def test_a_closed_connection_has_the_code_and_shows_the_text(self) -> None:
+    def test_connection_closed_has_the_code_and_shows_its_text(self) -> None:
         error = ConnectionClosed("text", code=4000, reason="bye")
 
         assert (error.code, error.reason, error.args, str(error)) == (
@@ -209,20 +213,20 @@ class TestExceptions:
         assert isinstance(error, WebSocketDisconnect)
         assert isinstance(error, RuntimeError)
 
-    def test_a_disconnect_has_the_code_and_the_reason(self) -> None:
+    def test_disconnect_has_the_code_and_the_reason(self) -> None:
         error = WebSocketDisconnect(4000, "bye")
 
         assert (error.code, error.reason, error.args) == (4000, "bye", (4000, "bye"))
 
-    def test_their_defaults_are_starlettes(self) -> None:
+    def test_disconnect_has_starlettes_defaults(self) -> None:
         assert (WebSocketDisconnect().code, WebSocketDisconnect().reason) == (1000, "")
         assert WebSocketDisconnect(1001, None).reason == ""
 
-    def test_an_unexpected_frame_without_a_message_has_no_data(self) -> None:
+    def test_unexpected_frame_without_a_message_has_no_data(self) -> None:
         assert UnexpectedFrame("t").data is None
 
     @pytest.mark.parametrize(("args", "text"), [((), ""), (("it's",), "it's"), ((1, 2), "(1, 2)")])
-    def test_an_unexpected_frame_is_shown_as_other_exceptions_are(
+    def test_unexpected_frame_is_shown_like_other_exceptions(
         self, args: tuple[Any, ...], text: str
     ) -> None:
         error = UnexpectedFrame()

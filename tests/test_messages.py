@@ -149,31 +149,31 @@ def refusal(call: Callable[..., object], *args: Any, **values: Any) -> Malformed
 
 class TestMessagesOfARecord:
     @pytest.mark.parametrize(("record", "message"), ROUND_TRIPS, ids=repr)
-    def test_a_record_gives_its_message(self, record: AnyRecord, message: dict[str, Any]) -> None:
+    def test_record_becomes_its_message(self, record: AnyRecord, message: dict[str, Any]) -> None:
         assert record.to_message() == message
         assert type(record.to_message()) is dict
 
     @pytest.mark.parametrize(("record", "message"), ROUND_TRIPS, ids=repr)
-    def test_the_message_gives_the_record(self, record: AnyRecord, message: dict[str, Any]) -> None:
+    def test_message_becomes_its_record(self, record: AnyRecord, message: dict[str, Any]) -> None:
         assert type(record).from_message(message) == from_message(message) == record
 
-    def test_a_message_is_new_each_time(self) -> None:
+    def test_message_of_a_record_is_a_new_dict_each_time(self) -> None:
         record = Accept(headers=HEADERS)
         record.to_message()["headers"].append((b"b", b"3"))  # type: ignore[attr-defined]
         assert record.to_message()["headers"] == list(HEADERS)
 
-    def test_every_record_is_shown(self) -> None:
+    def test_every_record_is_among_the_examples(self) -> None:
         assert {type(record) for record, _ in ROUND_TRIPS} == set(MESSAGES.values())
 
 
 class TestOptionalKeys:
     @pytest.mark.parametrize(("message", "record"), READINGS)
-    def test_missing_and_none_give_the_default(
+    def test_missing_and_none_become_the_default(
         self, message: dict[str, Any], record: AnyRecord
     ) -> None:
         assert from_message(message) == record
 
-    def test_a_message_is_left_as_it_was(self) -> None:
+    def test_message_is_not_changed_by_parsing(self) -> None:
         message = {"type": "websocket.close", "code": None, "more": 1}
         Close.from_message(message)
         assert message == {"type": "websocket.close", "code": None, "more": 1}
@@ -191,7 +191,7 @@ class TestRefusedValues:
         assert error.message is None
 
     @pytest.mark.parametrize(("kind", "others", "key", "value", "expected"), REFUSALS)
-    def test_a_message_is_refused_in_the_same_words(
+    def test_message_is_refused_with_the_same_text_as_its_record(
         self, kind: type[AnyRecord], others: dict[str, Any], key: str, value: Any, expected: str
     ) -> None:
         message = {"type": kind.type, **others, key: value}
@@ -201,7 +201,7 @@ class TestRefusedValues:
             assert error.key == key
             assert error.message is message
 
-    def test_the_text_names_type_key_and_value(self) -> None:
+    def test_refusal_names_type_key_and_value(self) -> None:
         error = refusal(from_message, {"type": "websocket.close", "code": "1000"})
         assert str(error) == "websocket.close: \"code\" must be an int, got str '1000'"
 
@@ -218,7 +218,7 @@ class TestRefusedValues:
             (ResponseBody, "more_body"),
         ],
     )
-    def test_none_is_no_value_of_a_record(self, kind: type[AnyRecord], key: str) -> None:
+    def test_none_is_refused_by_a_record(self, kind: type[AnyRecord], key: str) -> None:
         assert refusal(kind, **{key: None}).key == key
 
     @pytest.mark.parametrize("kind", WITH_DATA)
@@ -275,9 +275,7 @@ class TestRefusedValues:
         ],
         ids=["long", "longer", "nested", "without"],
     )
-    def test_a_value_that_can_hardly_be_shown_is_refused_all_the_same(
-        self, value: Any, shown: str
-    ) -> None:
+    def test_value_that_is_hard_to_show_is_refused(self, value: Any, shown: str) -> None:
         assert str(refusal(Send, text=value)) == (
             f'websocket.send: "text" must be a str or None, got {shown}'
         )
@@ -325,7 +323,7 @@ class TestRefusedTypes:
 
 
 class TestRecords:
-    def test_the_types_are_those_of_the_specification(self) -> None:
+    def test_messages_are_those_of_the_specification(self) -> None:
         assert dict(MESSAGES) == {
             "websocket.connect": Connect,
             "websocket.receive": Receive,
@@ -338,7 +336,7 @@ class TestRecords:
         }
         assert all(record.type == kind for kind, record in MESSAGES.items())
 
-    def test_the_mapping_is_read_only(self) -> None:
+    def test_mapping_of_messages_is_read_only(self) -> None:
         with pytest.raises(TypeError):
             MESSAGES["websocket.ping"] = Connect  # type: ignore[index]
 
@@ -354,7 +352,7 @@ class TestRecords:
         assert Accept(headers=names).headers == HEADERS
         assert ResponseStart(403, [list(pair) for pair in HEADERS]).headers == HEADERS
 
-    def test_what_an_iterator_of_headers_raises_is_passed_on(self) -> None:
+    def test_exception_of_an_iterator_of_headers_propagates(self) -> None:
         with pytest.raises(ZeroDivisionError):
             Accept(headers=(pair for pair in HEADERS if 1 // 0))
 
@@ -363,7 +361,7 @@ class TestRecords:
         sent: AnyRecord = Send(text="x")
         assert received != sent
 
-    def test_all_that_is_public_is_exported(self) -> None:
+    def test_every_public_name_is_exported(self) -> None:
         assert set(messages.__all__) == {
             name
             for name, value in vars(messages).items()
@@ -425,7 +423,7 @@ class TestProperties:
             assert from_message(record.to_message()) == record
 
 
-def test_the_typed_example_runs() -> None:
+def test_typed_example_runs() -> None:
     sent: list[dict[str, Any]] = []
     received = iter(
         [

@@ -46,17 +46,17 @@ def is_standard(module: str) -> bool:
 
 
 class TestImports:
-    def test_importing_it_loads_nothing_but_its_two_dependencies(self) -> None:
+    def test_import_loads_only_two_dependencies(self) -> None:
         loaded = {name.partition(".")[0] for name in loaded_by("import wsfsm")}
         outside = {name for name in loaded if not is_standard(name)}
 
         assert {"wsfsm", "transitions", "attr"} <= outside
         assert outside <= {"wsfsm", "transitions", "six", "attr", "attrs"}
 
-    def test_importing_it_leaves_the_extensions_of_transitions_alone(self) -> None:
+    def test_import_does_not_load_the_extensions_of_transitions(self) -> None:
         assert not [m for m in loaded_by("import wsfsm") if m.startswith("transitions.extensions")]
 
-    def test_nothing_but_its_two_dependencies_is_required(self) -> None:
+    def test_package_requires_only_two_dependencies(self) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         names = {requirement.partition(">")[0] for requirement in project["dependencies"]}
 
@@ -64,25 +64,25 @@ class TestImports:
 
 
 class TestExports:
-    def test_all_of_the_package_exists_and_is_sorted_for_reading(self) -> None:
+    def test_all_names_of_the_package_exist_once(self) -> None:
         assert len(set(wsfsm.__all__)) == len(wsfsm.__all__)
         for name in wsfsm.__all__:
             assert hasattr(wsfsm, name)
 
-    def test_everything_public_that_it_imports_is_in_all(self) -> None:
+    def test_package_exports_everything_that_it_imports(self) -> None:
         tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
         imported = {a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
 
         assert imported == set(wsfsm.__all__)
 
     @pytest.mark.parametrize("module", [m for m in modules() if m != "__main__"])
-    def test_all_of_a_module_is_what_it_defines(self, module: str) -> None:
+    def test_all_names_of_a_module_are_defined_there(self, module: str) -> None:
         loaded = importlib.import_module(f"wsfsm.{module}")
 
         assert all(hasattr(loaded, name) for name in loaded.__all__)
 
     @pytest.mark.parametrize("module", ["exceptions", "datastructures", "websockets"])
-    def test_the_names_of_starlettes_modules_and_of_the_errors_are_at_the_top(
+    def test_package_exports_the_names_of_its_starlette_modules_and_exceptions(
         self, module: str
     ) -> None:
         loaded = importlib.import_module(f"wsfsm.{module}")

@@ -44,12 +44,12 @@ Make = Callable[[Any], Any]
 
 class TestConstruction:
     @pytest.mark.parametrize("kind", ["http", "websocket"])
-    def test_takes_the_scope_of_a_request_or_a_websocket(self, kind: str) -> None:
+    def test_connection_takes_the_scope_of_a_request_or_a_websocket(self, kind: str) -> None:
         scope = scope_of(type=kind)
         connection: HTTPConnection = HTTPConnection(scope)
         assert connection.scope is scope
 
-    def test_takes_a_receive_that_subclasses_use(self) -> None:
+    def test_connection_takes_a_receive_for_subclasses(self) -> None:
         async def receive() -> dict[str, Any]:
             raise NotImplementedError
 
@@ -67,11 +67,11 @@ class TestConstruction:
             ({}, "one without a type"),
         ],
     )
-    def test_refuses_a_scope_of_another_type(self, scope: Scope, came: str) -> None:
+    def test_connection_refuses_a_scope_of_another_type(self, scope: Scope, came: str) -> None:
         with pytest.raises(ValueError, match=f"of type 'http' or 'websocket', not {came}$"):
             HTTPConnection(scope)
 
-    def test_reads_nothing_but_the_type(self) -> None:
+    def test_connection_reads_only_the_type_of_its_scope(self) -> None:
         class Watched(dict[str, Any]):
             def get(self, key: str, default: Any = None) -> Any:
                 assert key == "type"
@@ -86,7 +86,7 @@ class TestConstruction:
 
 class TestMapping:
     @BOTH
-    def test_is_the_scope(self, make: Make) -> None:
+    def test_connection_is_a_mapping_over_its_scope(self, make: Make) -> None:
         scope = scope_of(extra=1)
         connection = make(scope)
         assert isinstance(connection, Mapping)
@@ -101,7 +101,7 @@ class TestMapping:
             connection["nothing"]
 
     @BOTH
-    def test_equals_itself_only(self, make: Make) -> None:
+    def test_connection_equals_only_itself(self, make: Make) -> None:
         scope = scope_of()
         first, second = make(scope), make(scope)
         assert first == first  # noqa: PLR0124 - the point of the test
@@ -112,20 +112,20 @@ class TestMapping:
         assert second not in weakref.WeakSet([first])
 
     @BOTH
-    def test_takes_attributes_of_others(self, make: Make) -> None:
+    def test_connection_takes_additional_attributes(self, make: Make) -> None:
         connection = make(scope_of())
         connection.tenant = "a"
         assert connection.tenant == "a"
         with pytest.raises(AttributeError):
             connection.url = "/"
 
-    def test_computes_once_what_it_is_asked_for(self) -> None:
+    def test_connection_caches_its_properties(self) -> None:
         connection: HTTPConnection = HTTPConnection(scope_of())
         for name in "url", "base_url", "headers", "query_params", "cookies", "state":
             value = getattr(connection, name)
             assert getattr(connection, name) is value
 
-    def test_can_be_subclassed_for_a_type_of_state(self) -> None:
+    def test_connection_can_be_subclassed_with_a_type_of_state(self) -> None:
         class Ours(HTTPConnection[StateT]):
             __slots__ = ("more",)
             more: int
@@ -141,7 +141,7 @@ class TestMapping:
 
 class TestUrls:
     @BOTH
-    def test_are_those_of_the_scope(self, make: Make) -> None:
+    def test_urls_are_made_from_the_scope(self, make: Make) -> None:
         connection = make(scope_of())
         assert connection.url == "ws://example.org/chat?room=1"
         assert connection.base_url == "ws://example.org/"
@@ -162,13 +162,13 @@ class TestUrls:
         ],
     )
     @BOTH
-    def test_have_the_root_of_the_application_as_base(
+    def test_base_url_is_the_root_of_the_application(
         self, make: Make, changes: dict[str, Any], base_url: str
     ) -> None:
         assert make(scope_of(**changes)).base_url == base_url
 
     @pytest.mark.parametrize("first", ["url", "base_url", "headers"])
-    def test_leave_headers_that_serve_only_once(self, first: str) -> None:
+    def test_iterator_of_headers_is_kept_for_later_readers(self, first: str) -> None:
         scope = scope_of(headers=iter([(b"x", b"y"), (b"host", b"h"), (b"a", b"b")]))
         connection: HTTPConnection = HTTPConnection(scope)
         assert getattr(connection, first)
@@ -176,7 +176,7 @@ class TestUrls:
         assert connection.base_url == "ws://h/"
         assert connection.headers.raw == [(b"x", b"y"), (b"host", b"h"), (b"a", b"b")]
 
-    def test_change_nothing_in_the_scope(self) -> None:
+    def test_urls_do_not_change_the_scope(self) -> None:
         scope = scope_of()
         connection: HTTPConnection = HTTPConnection(scope)
         assert connection.url != connection.base_url
@@ -185,12 +185,12 @@ class TestUrls:
 
 class TestHeadersAndQuery:
     @BOTH
-    def test_are_read_from_the_scope(self, make: Make) -> None:
+    def test_headers_and_query_are_read_from_the_scope(self, make: Make) -> None:
         connection = make(scope_of())
         assert connection.headers["Host"] == "example.org"
         assert connection.query_params["room"] == "1"
 
-    def test_have_our_classes(self) -> None:
+    def test_headers_query_url_client_and_state_have_our_classes(self) -> None:
         connection: HTTPConnection = HTTPConnection(scope_of())
         assert type(connection.headers) is Headers
         assert type(connection.query_params) is QueryParams
@@ -200,21 +200,21 @@ class TestHeadersAndQuery:
 
     @BOTH
     @pytest.mark.parametrize("client", [("h", 1), ["h", 1]])
-    def test_tell_the_client(self, make: Make, client: Any) -> None:
+    def test_client_is_an_address(self, make: Make, client: Any) -> None:
         address = make(scope_of(client=client)).client
         assert (address.host, address.port) == ("h", 1)
 
     @BOTH
-    def test_may_not_tell_the_client(self, make: Make) -> None:
+    def test_client_can_be_none(self, make: Make) -> None:
         assert make(scope_of(client=None)).client is None
 
     @BOTH
-    def test_tell_the_parameters_of_the_path(self, make: Make) -> None:
+    def test_path_params_default_to_an_empty_dict(self, make: Make) -> None:
         assert make(scope_of()).path_params == {}
         assert make(scope_of(path_params={"a": 1})).path_params == {"a": 1}
 
 
-class TestScopesWithTheLeast:
+class TestMinimalScopes:
     @pytest.mark.parametrize("kind", ["http", "websocket"])
     @pytest.mark.parametrize(
         "missing",
@@ -223,7 +223,9 @@ class TestScopesWithTheLeast:
             dict.fromkeys(["query_string", "headers", "scheme", "root_path", "server", "client"]),
         ],
     )
-    def test_have_a_value_for_everything(self, kind: str, missing: dict[str, Any]) -> None:
+    def test_minimal_scope_has_a_value_for_every_property(
+        self, kind: str, missing: dict[str, Any]
+    ) -> None:
         connection: HTTPConnection = HTTPConnection(least(kind) | missing)
         assert connection.url == "/"
         assert connection.base_url == "/"
@@ -234,11 +236,11 @@ class TestScopesWithTheLeast:
         assert len(connection.state) == 0
 
     @pytest.mark.parametrize(("kind", "scheme"), [("http", "http"), ("websocket", "ws")])
-    def test_have_the_default_scheme_of_their_kind(self, kind: str, scheme: str) -> None:
+    def test_minimal_scope_has_the_default_scheme_of_its_type(self, kind: str, scheme: str) -> None:
         connection: HTTPConnection = HTTPConnection(least(kind) | {"server": ("h", 80)})
         assert connection.url == f"{scheme}://h/"
 
-    def test_have_headers_in_any_case(self) -> None:
+    def test_headers_with_names_in_any_case_are_found(self) -> None:
         headers = [[b"Host", b"h"], [b"COOKIE", b"a=1"]]
         connection: HTTPConnection = HTTPConnection(least("websocket") | {"headers": headers})
         assert connection.url == "ws://h/"
@@ -269,7 +271,7 @@ COOKIES: list[tuple[list[bytes], dict[str, str]]] = [
 class TestCookies:
     @pytest.mark.parametrize(("headers", "cookies"), COOKIES)
     @BOTH
-    def test_are_read_as_browsers_write_them(
+    def test_cookies_are_read_as_browsers_write_them(
         self, make: Make, headers: list[bytes], cookies: dict[str, str]
     ) -> None:
         connection = make(scope_of(headers=[(b"cookie", header) for header in headers]))
@@ -277,23 +279,23 @@ class TestCookies:
         assert connection.cookies is connection.cookies
 
     @given(st.lists(st.one_of(st.binary(), st.text('ab=;" \\012,').map(str.encode))))
-    def test_are_those_of_starlette(self, headers: list[bytes]) -> None:
+    def test_cookies_of_any_header_are_those_of_starlette(self, headers: list[bytes]) -> None:
         scope = scope_of(headers=[(b"cookie", header) for header in headers])
         mine: HTTPConnection = HTTPConnection(scope)
         other: TheirConnection = TheirConnection(scope)
         assert mine.cookies == other.cookies
 
 
-class TestWhatOthersPutIntoTheScope:
+class TestKeysOfFrameworks:
     @BOTH
     @pytest.mark.parametrize("name", ["app", "session", "auth", "user"])
-    def test_is_handed_out_as_it_is(self, make: Make, name: str) -> None:
+    def test_key_of_a_framework_is_returned_unchanged(self, make: Make, name: str) -> None:
         value = {"a": 1}
         assert getattr(make(scope_of(**{name: value})), name) is value
 
     @BOTH
     @pytest.mark.parametrize("name", ["session", "auth", "user"])
-    def test_may_be_none(self, make: Make, name: str) -> None:
+    def test_key_of_a_framework_can_be_none(self, make: Make, name: str) -> None:
         assert getattr(make(scope_of(**{name: None})), name) is None
 
     @pytest.mark.parametrize(
@@ -304,7 +306,9 @@ class TestWhatOthersPutIntoTheScope:
             ("user", "AuthenticationMiddleware"),
         ],
     )
-    def test_is_missed_with_the_name_of_the_middleware(self, name: str, middleware: str) -> None:
+    def test_missing_key_is_reported_with_the_middleware_to_install(
+        self, name: str, middleware: str
+    ) -> None:
         connection: HTTPConnection = HTTPConnection(scope_of())
         with pytest.raises(
             RuntimeError, match=f"^'{name}' is not in the scope: install {middleware}, "
@@ -312,13 +316,13 @@ class TestWhatOthersPutIntoTheScope:
             getattr(connection, name)
 
     @BOTH
-    def test_is_no_application_if_there_is_none(self, make: Make) -> None:
+    def test_missing_app_raises_key_error(self, make: Make) -> None:
         connection = make(scope_of())
         with pytest.raises(KeyError, match="app"):
             connection.app  # noqa: B018 - the look is refused
 
     @BOTH
-    def test_is_a_session_that_is_told_of_every_access(self, make: Make) -> None:
+    def test_session_is_notified_of_every_access(self, make: Make) -> None:
         class Session(dict[str, Any]):
             accessed = 0
 
@@ -335,7 +339,7 @@ class TestWhatOthersPutIntoTheScope:
 
 class TestState:
     @BOTH
-    def test_is_over_the_state_of_the_scope(self, make: Make) -> None:
+    def test_state_is_a_view_of_the_state_in_the_scope(self, make: Make) -> None:
         values = {"a": 1}
         connection = make(scope_of(state=values))
         assert connection.state.a == 1
@@ -344,13 +348,13 @@ class TestState:
         assert connection.state is connection.state
 
     @BOTH
-    def test_is_put_into_a_scope_that_has_none(self, make: Make) -> None:
+    def test_state_is_added_to_a_scope_without_one(self, make: Make) -> None:
         scope = scope_of()
         make(scope).state.a = 1
         assert scope["state"] == {"a": 1}
         assert make(scope).state.a == 1
 
-    def test_is_not_touched_before_it_is_asked_for(self) -> None:
+    def test_state_is_not_added_before_it_is_read(self) -> None:
         scope = scope_of()
         connection: HTTPConnection = HTTPConnection(scope)
         assert connection.url == "ws://example.org/chat?room=1"
@@ -378,7 +382,7 @@ class TestUrlFor:
             ("sub:root", {}, "ws://example.org/root/sub/"),
         ],
     )
-    def test_asks_the_router_or_the_application(
+    def test_url_for_asks_the_router_or_the_application(
         self, key: str, name: str, params: dict[str, Any], url: str
     ) -> None:
         provider = {"router": Router, "app": Starlette}[key](routes=ROUTES)
@@ -388,18 +392,18 @@ class TestUrlFor:
         assert mine.url_for(name, **params) == other.url_for(name, **params)
         assert type(mine.url_for(name, **params)) is URL
 
-    def test_prefers_the_router(self) -> None:
+    def test_url_for_prefers_the_router(self) -> None:
         scope = scope_of(router=Router(routes=ROUTES), app=Starlette())
         connection: HTTPConnection = HTTPConnection(scope)
         assert connection.url_for("page", number=1) == "http://example.org/page/1"
 
-    def test_has_a_name_that_is_no_keyword(self) -> None:
+    def test_url_for_takes_a_path_parameter_called_name(self) -> None:
         routes = [Route("/{name}", endpoint, name="page")]
         connection: HTTPConnection = HTTPConnection(scope_of(router=Router(routes=routes)))
         assert connection.url_for("page", name="x") == "http://example.org/x"
 
     @BOTH
-    def test_is_refused_without_both(self, make: Make) -> None:
+    def test_url_for_without_router_and_application_is_refused(self, make: Make) -> None:
         with pytest.raises(RuntimeError, match="url_for"):
             make(scope_of()).url_for("page")
 
@@ -413,7 +417,7 @@ class Keeper:
         self.scope = scope
 
 
-def test_a_connection_reads_like_starlettes_inside_a_starlette_application() -> None:
+def test_connection_reads_like_starlettes_in_a_starlette_application() -> None:
     keeper = Keeper()
     route = WebSocketRoute("/{name}", cast("Any", keeper), name="ws")
     app = Starlette(routes=[Mount("/sub", routes=[route])])
@@ -463,7 +467,7 @@ PATHS = st.just("") | st.text(
         },
     )
 )
-def test_a_connection_reads_like_starlettes(scope: dict[str, Any]) -> None:
+def test_any_connection_reads_like_starlettes(scope: dict[str, Any]) -> None:
     mine: HTTPConnection = HTTPConnection(pickle.loads(pickle.dumps(scope)))
     other: TheirConnection = TheirConnection(pickle.loads(pickle.dumps(scope)))
     assert str(mine.base_url) == str(other.base_url)
@@ -477,6 +481,6 @@ def test_a_connection_reads_like_starlettes(scope: dict[str, Any]) -> None:
     assert mine.scope == other.scope
 
 
-def test_public_names_are_those_of_starlette() -> None:
+def test_requests_has_starlettes_public_names() -> None:
     public = {name for name in dir(TheirConnection) if not name.startswith("_")}
     assert public <= set(dir(HTTPConnection))

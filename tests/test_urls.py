@@ -111,14 +111,14 @@ BAD_HOSTS = [
 class TestUrlOfAScope:
     @pytest.mark.parametrize(("changes", "url"), SAME_URLS)
     @pytest.mark.parametrize("module", [ours, theirs])
-    def test_has_the_authority_path_and_query_of_the_scope(
+    def test_url_has_authority_path_and_query_of_the_scope(
         self, module: Any, changes: dict[str, Any], url: str
     ) -> None:
         assert str(module.URL(scope=of_scope(**changes))) == url
 
     @pytest.mark.parametrize("host", SOUND_HOSTS)
     @pytest.mark.parametrize("module", [ours, theirs])
-    def test_takes_a_sound_host_header_as_it_is(self, module: Any, host: bytes) -> None:
+    def test_url_takes_a_valid_host_header_unchanged(self, module: Any, host: bytes) -> None:
         headers = [(b"a", b"b"), (b"host", host), (b"host", b"second")]
         url = module.URL(scope=of_scope(headers=headers, server=SERVER))
         assert str(url) == f"http://{host.decode()}/"
@@ -126,13 +126,15 @@ class TestUrlOfAScope:
 
     @pytest.mark.parametrize("host", BAD_HOSTS)
     @pytest.mark.parametrize("module", [ours, theirs])
-    def test_takes_the_server_where_the_host_header_is_bad(self, module: Any, host: bytes) -> None:
+    def test_url_takes_the_server_where_the_host_header_is_invalid(
+        self, module: Any, host: bytes
+    ) -> None:
         headers = [(b"host", host), (b"host", b"second")]
         url = module.URL(scope=of_scope(headers=headers, server=SERVER))
         assert str(url) == "http://server.example:8000/"
 
     @pytest.mark.parametrize("host", BAD_HOSTS)
-    def test_is_relative_where_there_is_no_server_either(self, host: bytes) -> None:
+    def test_url_is_relative_without_a_valid_host_or_server(self, host: bytes) -> None:
         assert str(URL(scope=of_scope(headers=[(b"host", host)]))) == "/"
 
     # legal scopes (or nearly) that Starlette refuses or misreads
@@ -155,21 +157,21 @@ class TestUrlOfAScope:
             ({"path": "/a\r\nb", "server": ("h", 80)}, "http://h/a%0D%0Ab"),
         ],
     )
-    def test_is_right_for_every_legal_scope(self, changes: dict[str, Any], url: str) -> None:
+    def test_url_is_right_for_every_legal_scope(self, changes: dict[str, Any], url: str) -> None:
         built = URL(scope=of_scope(**changes))
         assert str(built) == url
         assert built.components.geturl() == url
 
-    def test_takes_none_for_a_value_that_is_missing(self) -> None:
+    def test_url_takes_none_for_a_missing_value(self) -> None:
         optional = dict.fromkeys(["scheme", "query_string", "server", "headers"])
         assert str(URL(scope={"type": "http", "path": "/a"} | optional)) == "/a"
 
-    def test_leaves_headers_that_serve_only_once_to_the_next_reader(self) -> None:
+    def test_url_keeps_an_iterator_of_headers_for_later_readers(self) -> None:
         scope = of_scope(headers=iter([(b"a", b"1"), (b"host", b"h"), (b"b", b"2")]))
         assert str(URL(scope=scope)) == "http://h/"
         assert scope["headers"] == [(b"a", b"1"), (b"host", b"h"), (b"b", b"2")]
 
-    def test_needs_a_path(self) -> None:
+    def test_url_needs_a_path_in_the_scope(self) -> None:
         with pytest.raises(KeyError, match="path"):
             URL(scope=of_scope(path=None))
 
@@ -183,21 +185,21 @@ class TestUrlOfAScope:
         ("a/b:c", "a/b:c"),
     ],
 )
-def test_no_path_is_read_as_an_authority(path: str, url: str) -> None:
+def test_path_is_not_read_as_an_authority(path: str, url: str) -> None:
     made = URL(scope=of_scope(path=path))
 
     assert str(made) == url
     assert (made.scheme, made.netloc) == ("", "")
 
 
-def test_a_scope_that_cannot_be_changed_is_only_read() -> None:
+def test_immutable_scope_is_only_read() -> None:
     given: Any = MappingProxyType(of_scope(headers=((b"host", b"h"),)))
 
     assert str(URL(scope=given)) == "http://h/"
 
 
 class TestUrl:
-    def test_tells_its_parts(self) -> None:
+    def test_url_has_its_parts_as_attributes(self) -> None:
         url = URL("HTTPS://User:Secret@Example.org:8443/a/b?c=d#e")
         assert url.components == theirs.URL(str(url)).components
         assert url.scheme == "https"
@@ -210,7 +212,7 @@ class TestUrl:
         assert url.hostname == "example.org"
         assert url.port == 8443
 
-    def test_is_empty_without_arguments(self) -> None:
+    def test_url_without_arguments_is_empty(self) -> None:
         assert str(URL()) == ""
         assert URL().components == ("", "", "", "", "")
         assert URL().hostname is None
@@ -220,7 +222,7 @@ class TestUrl:
         ("scheme", "secure"),
         [("http", False), ("https", True), ("ws", False), ("wss", True), ("", False)],
     )
-    def test_is_secure_over_tls(self, scheme: str, secure: bool) -> None:
+    def test_url_is_secure_over_tls(self, scheme: str, secure: bool) -> None:
         assert URL(scheme=scheme, netloc="h").is_secure is secure
 
     @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ class TestUrl:
         ],
     )
     @pytest.mark.parametrize("module", [ours, theirs])
-    def test_is_made_from_components(
+    def test_url_is_made_from_components(
         self, module: Any, components: dict[str, Any], url: str
     ) -> None:
         assert str(module.URL(**components)) == url
@@ -248,7 +250,7 @@ class TestUrl:
             {"scope": {}, "path": "/b"},
         ],
     )
-    def test_is_made_from_one_source_only(self, arguments: dict[str, Any]) -> None:
+    def test_url_takes_only_one_source(self, arguments: dict[str, Any]) -> None:
         with pytest.raises(TypeError, match="one of url, scope and components"):
             URL(**arguments)
 
@@ -279,26 +281,26 @@ class TestUrl:
         ],
     )
     @pytest.mark.parametrize("module", [ours, theirs])
-    def test_replaces_parts(
+    def test_url_replaces_parts(
         self, module: Any, url: str, components: dict[str, Any], replaced: str
     ) -> None:
         before = module.URL(url)
         assert str(before.replace(**components)) == replaced
         assert str(before) == url
 
-    def test_stays_what_it_is_when_replaced(self) -> None:
+    def test_url_keeps_its_class_when_parts_are_replaced(self) -> None:
         class Ours(URL):
             pass
 
         assert type(Ours("/a").replace(path="/b")) is Ours
         assert type(Ours("/a").include_query_params(b=1)) is Ours
 
-    def test_refuses_to_replace_an_unknown_part(self) -> None:
+    def test_url_refuses_to_replace_an_unknown_part(self) -> None:
         with pytest.raises((TypeError, ValueError), match="color"):
             URL("/a").replace(color="red")
 
     @pytest.mark.parametrize("module", [ours, theirs])
-    def test_edits_its_query(self, module: Any) -> None:
+    def test_url_edits_its_query(self, module: Any) -> None:
         url = module.URL("http://h/?a=1&b=&a=2&c=%20#f")
         assert str(url.include_query_params(a=3, d="x y")) == "http://h/?b=&c=+&a=3&d=x+y#f"
         assert str(url.include_query_params()) == "http://h/?a=1&b=&a=2&c=+#f"
@@ -308,11 +310,11 @@ class TestUrl:
         assert str(url.remove_query_params(["a", "c", "zz"])) == "http://h/?b=#f"
         assert str(url.remove_query_params("zz")) == "http://h/?a=1&b=&a=2&c=+#f"
 
-    def test_takes_a_query_parameter_of_any_name(self) -> None:
+    def test_url_takes_a_query_parameter_of_any_name(self) -> None:
         assert str(URL("/").include_query_params(self=1)) == "/?self=1"
         assert str(URL("/").replace_query_params(self=1)) == "/?self=1"
 
-    def test_equals_what_has_the_same_text(self) -> None:
+    def test_url_equals_its_text(self) -> None:
         assert URL("http://h/") == URL("http://h/")
         assert URL("http://h/") == "http://h/"
         assert URL("http://h/") == theirs.URL("http://h/")
@@ -320,7 +322,7 @@ class TestUrl:
         assert URL("/") != object()
 
     @pytest.mark.parametrize("value", [URL("/"), Headers(), QueryParams(), ImmutableMultiDict()])
-    def test_has_no_hash_nor_have_the_multi_mappings(self, value: Any) -> None:
+    def test_url_and_multi_dicts_are_unhashable(self, value: Any) -> None:
         with pytest.raises(TypeError, match="unhashable"):
             hash(value)
 
@@ -338,10 +340,10 @@ class TestUrl:
             ("http://u:secret@[::1/", "URL(<unreadable>)"),
         ],
     )
-    def test_shows_no_password(self, url: str, shown: str) -> None:
+    def test_url_repr_hides_the_password(self, url: str, shown: str) -> None:
         assert repr(URL(url)) == shown
 
-    def test_is_copied_and_pickled(self) -> None:
+    def test_url_can_be_copied_and_pickled(self) -> None:
         url = URL("http://h/")
         assert url.components.netloc == "h"
         assert copy.copy(url) == copy.deepcopy(url) == pickle.loads(pickle.dumps(url)) == url
@@ -418,30 +420,32 @@ def seen(url: Any) -> dict[str, Any]:
 
 class TestLikeStarlette:
     @given(SCOPES)
-    def test_a_url_of_a_scope(self, scope: dict[str, Any]) -> None:
+    def test_any_url_of_a_scope_is_like_starlettes(self, scope: dict[str, Any]) -> None:
         mine, other = URL(scope=dict(scope)), theirs.URL(scope=dict(scope))
         assert str(mine) == str(other)
         assert seen(mine) == seen(other)
 
     @given(URLS)
-    def test_the_parts_of_a_url(self, text: str) -> None:
+    def test_parts_of_any_url_are_like_starlettes(self, text: str) -> None:
         mine, other = URL(text), theirs.URL(text)
         assert seen(mine) == seen(other)
         shown = outcome(lambda: repr(other))
         assert repr(mine) == ("URL(<unreadable>)" if shown is ValueError else shown)
 
     @given(URLS, NEW_PARTS)
-    def test_a_url_with_other_parts(self, text: str, parts: dict[str, Any]) -> None:
+    def test_any_url_with_replaced_parts_is_like_starlettes(
+        self, text: str, parts: dict[str, Any]
+    ) -> None:
         mine = outcome(lambda: str(URL(text).replace(**parts)))
         assert mine == outcome(lambda: str(theirs.URL(text).replace(**parts)))
 
     @given(NEW_PARTS)
-    def test_a_url_of_components(self, parts: dict[str, Any]) -> None:
+    def test_any_url_of_components_is_like_starlettes(self, parts: dict[str, Any]) -> None:
         mine = outcome(lambda: str(URL(**parts)))
         assert mine == outcome(lambda: str(theirs.URL(**parts)))
 
     @given(URLS, KEYWORDS, st.lists(st.text("abc")))
-    def test_a_url_with_another_query(
+    def test_any_url_with_an_edited_query_is_like_starlettes(
         self, text: str, params: dict[str, Any], names: list[str]
     ) -> None:
         for edit in (

@@ -1,11 +1,11 @@
 """Play all cases on all servers and facades, and publish the results; `make conformance` calls this.
 
 It writes `specs/RESULTS.md`, and `specs/RESULTS.html`, which has every trace and is too big for git. They
-name other projects in public, so results are published only if every failure of them is weighed, that is,
-compared with the text of its section and listed in `specs/conformance/weighed.toml`.
+name other projects in public, so results are published only if every failure of them is reviewed, that is,
+compared with the text of its section and listed in `specs/conformance/reviewed_failures.toml`.
 
 Exit status: 0 if the results are written; 1 if one of our own targets fails a case, a failure is not
-weighed, a weighed case does not fail any more, or verdicts differ between repetitions; 2 if a target
+reviewed, a reviewed case does not fail any more, or verdicts differ between repetitions; 2 if a target
 cannot be checked.
 """
 
@@ -35,12 +35,12 @@ from wsfsm.conformance import (
     play_cases,
     profile,
 )
+from wsfsm.conformance.reports._markdown import to_markdown
 from wsfsm.conformance.reports.html import to_html
-from wsfsm.conformance.reports.markdown import to_markdown
 from wsfsm.conformance.reports.terminal import Progress, show_reports
 
 SPECS: Final = Path(__file__).resolve().parents[1] / "specs"
-WEIGHED: Final = SPECS / "conformance" / "weighed.toml"
+REVIEWED: Final = SPECS / "conformance" / "reviewed_failures.toml"
 SERVERS: Final = (
     ("wsfsm",),
     ("wsfsm-compat",),
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing, and do not fail because of failures that are not weighed",
+        help="write nothing, and do not fail because of failures that are not reviewed",
     )
     parser.add_argument("--servers", nargs="*", metavar="NAME", help="play only on these servers")
     parser.add_argument("--facades", nargs="*", metavar="NAME", help="play only on these facades")
@@ -86,9 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(str(error))
         return 2
     reports = [first for first, *_ in runs]
-    weighed = baseline.read(WEIGHED, [*load_folder("server"), *load_folder("facade")])
+    reviewed = baseline.read(REVIEWED, [*load_folder("server"), *load_folder("facade")])
     others = [report for report in reports if report.target not in OURS]
-    news = list(_not_weighed(others, weighed))
+    news = list(_not_reviewed(others, reviewed))
     wrong = [*_own_failures(reports), *_changing(runs)]
     if not arguments.check:  # a release of another project must not fail our CI
         wrong += news
@@ -97,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(line)
     if not (arguments.check or wrong):
         date = datetime.now(UTC).date().isoformat()
-        markdown = to_markdown(reports, date, baseline=weighed, more=MORE)
+        markdown = to_markdown(reports, date, baseline=reviewed, more=MORE)
         (arguments.into / "RESULTS.md").write_text(markdown, encoding="utf-8")
         (arguments.into / "RESULTS.html").write_text(to_html(reports, date=date), encoding="utf-8")
     return 1 if wrong else 0
@@ -143,12 +143,12 @@ def _own_failures(reports: Sequence[Report]) -> Iterator[str]:
                     yield f"{report.target} does not pass {result.case.id}: {result.reason}"
 
 
-def _not_weighed(reports: Sequence[Report], weighed: baseline.Baseline) -> Iterator[str]:
-    changes = baseline.compare(reports, weighed)
+def _not_reviewed(reports: Sequence[Report], reviewed: baseline.Baseline) -> Iterator[str]:
+    changes = baseline.compare(reports, reviewed)
     for change in (*changes.new, *changes.changed):
         result = change.result
         case = f"{result.case.id} ({result.verdict})"
-        yield f"{change.target}: {case} is not weighed: {result.reason}"
+        yield f"{change.target}: {case} is not reviewed: {result.reason}"
     for known in changes.fixed:
         yield f"{known.target}: {known.case} does not fail any more"
 

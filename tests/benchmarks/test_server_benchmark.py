@@ -36,7 +36,7 @@ def bench(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 @linux
-def test_every_section_measures_its_rows_and_writes_what_it_prints(tmp_path: Path) -> None:
+def test_benchmark_writes_the_rows_that_every_section_prints(tmp_path: Path) -> None:
     path = tmp_path / "server.json"
 
     done = bench("--rounds", "1", "--only", "uvicorn-sansio", "--json", str(path))
@@ -58,14 +58,14 @@ def test_every_section_measures_its_rows_and_writes_what_it_prints(tmp_path: Pat
 
 
 @linux
-def test_it_says_why_it_cannot_run_without_a_class_of_uvicorn() -> None:
+def test_benchmark_without_a_class_of_uvicorn_names_the_missing_class() -> None:
     done = bench("--only", "picows")
 
     assert done.returncode == 2
     assert "uvicorn-sansio" in done.stderr.splitlines()[-1]
 
 
-def test_ratios_are_to_the_better_of_uvicorns_classes() -> None:
+def test_ratios_are_relative_to_the_better_of_uvicorns_classes() -> None:
     report = runpy.run_path(str(BENCHMARKS / "server_report.py"))
     figures = {
         "memory": {"uvicorn-sansio": 20.0, "uvicorn-wsproto": 10.0, "other": 5.0},
@@ -87,7 +87,7 @@ def test_ratios_are_to_the_better_of_uvicorns_classes() -> None:
     ]
 
 
-def test_the_core_is_measured_beside_its_peers(tmp_path: Path) -> None:
+def test_core_benchmark_measures_the_core_and_its_peers(tmp_path: Path) -> None:
     path = tmp_path / "core.json"
     program = str(BENCHMARKS / "core.py")
 

@@ -16,7 +16,7 @@ from helpers.sample_reports import (
     result,
 )
 
-from wsfsm.conformance.baseline import NO_REASON, Baseline, Known, compare, read, write
+from wsfsm.conformance.baseline import NO_REASON, Baseline, KnownFailure, compare, read, write
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.verdicts import Verdict
@@ -29,12 +29,12 @@ def path(tmp_path: Path) -> Path:
 
 def known(
     case: str = "close.code", target: str = "", verdict: Verdict | None = Verdict.FAIL
-) -> Known:
-    return Known(case=case, target=target, verdict=verdict, reason="see #1")
+) -> KnownFailure:
+    return KnownFailure(case=case, target=target, verdict=verdict, reason="see #1")
 
 
 class TestReading:
-    def test_a_file(self, path: Path) -> None:
+    def test_file_is_read(self, path: Path) -> None:
         path.write_text(
             '[[known]]\ncase = "close.code"\ntarget = "bad"\nverdict = "crash"\nreason = "#1"\n'
             '[[known]]\ncase = "close.code"\nreason = "all"\n'
@@ -42,12 +42,12 @@ class TestReading:
 
         assert read(path, CASES) == Baseline(
             (
-                Known(case="close.code", target="bad", verdict=Verdict.CRASH, reason="#1"),
-                Known(case="close.code", reason="all"),
+                KnownFailure(case="close.code", target="bad", verdict=Verdict.CRASH, reason="#1"),
+                KnownFailure(case="close.code", reason="all"),
             )
         )
 
-    def test_an_empty_file(self, path: Path) -> None:
+    def test_empty_file_is_read(self, path: Path) -> None:
         path.write_text("")
 
         assert read(path, CASES) == Baseline()
@@ -57,31 +57,30 @@ class TestReading:
         [
             ("known", "known.toml: "),
             ("known = " + "[" * 5000, "known.toml: "),
-            ("known = 1", "known.toml: it has tables [[known]], and nothing else"),
-            ("[more]", "it has tables"),
-            ("known = ['close.code']", "it has tables"),
-            ("[[known]]\ncase = 'close.code'", "close.code: reason is missing"),
-            ("[[known]]\nreason = ''", "one without a case: case is missing"),
-            ("[[known]]\ncase = 1\nreason = ''", "1: case is no text"),
-            ("[[known]]\ncase = 'a'\nreason = ''\ntarget = 1", "a: target is no text"),
-            ("[[known]]\ncase = 'a'\nreason = ''\nverdict = 1", "a: verdict is no text"),
+            ("known = 1", "known.toml: known should be a list of tables [[known]], not 1"),
+            ("[more]", "known.toml: the file has an unknown key, more"),
+            ("known = ['close.code']", "known.toml: known[0] should be a table, not 'close.code'"),
+            ("[[known]]\ncase = 'close.code'", "known.toml: known close.code lacks the key reason"),
+            ("[[known]]\nreason = ''", "known.toml: known[0] lacks the key case"),
+            ("[[known]]\ncase = 1\nreason = ''", "known[0].case should be a text, not 1"),
+            ("[[known]]\ncase = 'a'\nreason = ''\ntarget = 1", "known a, target should be a text"),
             (
                 "[[known]]\ncase = 'a'\nreason = ''\nverdict = 'pass'",
-                "a: 'pass' is no failure, as fail, timeout, crash are",
+                "known a, verdict should be fail or timeout or crash, not 'pass'",
             ),
-            ("[[known]]\ncase = 'a'\nreason = ''\nwhy = 1", "a: nothing is known of why"),
-            ("[[known]]\ncase = 'a'\nreason = ''", "known.toml: no case is called a"),
-            ("[[known]]\ncase = 'close.code'\nreason = ''\n" * 2, "close.code is known twice"),
+            ("[[known]]\ncase = 'a'\nreason = ''\nwhy = 1", "known a has an unknown key, why"),
+            ("[[known]]\ncase = 'a'\nreason = ''", "known.toml: there is no case a"),
+            ("[[known]]\ncase = 'close.code'\nreason = ''\n" * 2, "close.code is listed twice"),
         ],
     )
-    def test_what_has_no_meaning_is_refused(self, path: Path, text: str, told: str) -> None:
+    def test_malformed_file_is_refused(self, path: Path, text: str, told: str) -> None:
         path.write_text(text)
 
         with pytest.raises(CaseError) as caught:
             read(path, CASES)
         assert told in str(caught.value)
 
-    def test_what_is_not_utf8_is_refused(self, path: Path) -> None:
+    def test_file_that_is_not_utf8_is_refused(self, path: Path) -> None:
         path.write_bytes(b"\xff")
 
         with pytest.raises(CaseError, match=r"known\.toml"):
@@ -89,7 +88,7 @@ class TestReading:
 
 
 class TestComparing:
-    def test_what_nothing_is_known_of_is_new(self) -> None:
+    def test_failure_that_is_not_listed_is_new(self) -> None:
         changes = compare([GOOD, BAD], Baseline())
 
         assert [(c.target, c.result.case.id) for c in changes.new] == [
@@ -100,12 +99,12 @@ class TestComparing:
         ]
         assert changes.is_worse
 
-    def test_failures_of_may_can_count(self) -> None:
+    def test_failures_of_may_cases_are_compared_on_request(self) -> None:
         assert len(compare([BAD], Baseline(), least=Level.MAY).new) == 5
 
     @pytest.mark.parametrize("target", ["", "bad"])
     @pytest.mark.parametrize("verdict", [Verdict.FAIL, None])
-    def test_a_known_failure_is_told_apart(self, target: str, verdict: Verdict | None) -> None:
+    def test_listed_failure_is_known(self, target: str, verdict: Verdict | None) -> None:
         one = known(target=target, verdict=verdict)
         changes = compare([report("bad", failed(CODE))], Baseline((one,)))
 
@@ -113,36 +112,36 @@ class TestComparing:
         assert changes.known[0].known is one
         assert not changes.is_worse
 
-    def test_a_failure_of_another_target_is_not_known(self) -> None:
+    def test_failure_listed_for_another_target_is_new(self) -> None:
         changes = compare([report("bad", failed(CODE))], Baseline((known(target="other"),)))
 
         assert len(changes.new) == 1
         assert changes.fixed == ()
 
-    def test_what_is_known_of_a_target_counts_more(self) -> None:
+    def test_entry_for_a_target_is_preferred_to_a_general_entry(self) -> None:
         general, special = known(verdict=Verdict.FAIL), known(target="bad", verdict=Verdict.CRASH)
         changes = compare([report("bad", failed(CODE))], Baseline((special, general)))
 
         assert changes.changed[0].known is special
 
-    def test_another_verdict_is_a_change(self) -> None:
+    def test_known_failure_with_another_verdict_is_changed(self) -> None:
         changes = compare([report("bad", failed(CODE, Verdict.TIMEOUT))], Baseline((known(),)))
 
         assert changes.changed[0].result.verdict is Verdict.TIMEOUT
         assert changes.is_worse
 
-    def test_a_pass_is_fixed(self) -> None:
+    def test_known_failure_that_passes_is_fixed(self) -> None:
         changes = compare([report("bad", result(CODE))], Baseline((known(),)))
 
         assert changes.fixed == (known(),)
         assert not changes.is_worse
 
-    def test_what_still_fails_somewhere_is_not_fixed(self) -> None:
+    def test_known_failure_that_fails_on_one_target_is_not_fixed(self) -> None:
         reports = [report("good", result(CODE)), report("bad", failed(CODE))]
 
         assert compare(reports, Baseline((known(),))).fixed == ()
 
-    def test_what_is_unsupported_or_was_not_checked_is_not_fixed(self) -> None:
+    def test_known_failure_that_was_not_judged_is_not_fixed(self) -> None:
         unsupported = report("bad", result(CODE, Verdict.UNSUPPORTED))
         baseline = Baseline((known(), known("close.reason")))
 
@@ -150,26 +149,26 @@ class TestComparing:
 
 
 class TestWriting:
-    def test_new_failures_need_a_reason(self, path: Path) -> None:
+    def test_new_failures_are_written_with_a_placeholder_reason(self, path: Path) -> None:
         write(path, [BAD])
 
-        assert read(path, CASES).known[0] == Known(
+        assert read(path, CASES).known[0] == KnownFailure(
             case="close.code", target="bad", verdict=Verdict.FAIL, reason=NO_REASON
         )
         assert compare([BAD], read(path, CASES)).new == ()
 
-    def test_reasons_are_kept_and_so_is_what_was_not_checked(self, path: Path) -> None:
+    def test_reasons_and_unchecked_entries_are_kept(self, path: Path) -> None:
         before = Baseline((known("deny.status", "other"), known(), known("close.reason")))
         write(path, [report("bad", failed(CODE), failed(ORDER))], before)
 
         assert read(path, CASES) == before
 
-    def test_what_is_fixed_is_gone(self, path: Path) -> None:
+    def test_fixed_failures_are_removed(self, path: Path) -> None:
         write(path, [report("bad", result(CODE))], Baseline((known(),)))
 
         assert read(path, CASES) == Baseline()
 
-    def test_a_changed_verdict_keeps_its_reason_and_its_place(self, path: Path) -> None:
+    def test_changed_verdict_keeps_its_reason_and_position(self, path: Path) -> None:
         before = Baseline((known(target="bad"), known("deny.status", "bad")))
         now = [report("bad", failed(CODE, Verdict.CRASH), failed(STATUS))]
         write(path, now, before)
@@ -178,13 +177,13 @@ class TestWriting:
             (known(target="bad", verdict=Verdict.CRASH), known("deny.status", "bad"))
         )
 
-    def test_strings_are_those_of_toml(self, path: Path) -> None:
-        odd = Known(case="close.code", reason='"\\\x00\x1b\x7f\té\u2028\U0001f600\n')
+    def test_strings_are_written_as_toml(self, path: Path) -> None:
+        odd = KnownFailure(case="close.code", reason='"\\\x00\x1b\x7f\té\u2028\U0001f600\n')
         write(path, [], Baseline((odd,)))
 
         assert read(path, CASES) == Baseline((odd,))
 
-    def test_what_is_known_of_any_failure_stays_so(self, path: Path) -> None:
+    def test_entry_for_any_verdict_is_kept(self, path: Path) -> None:
         write(
             path, [report("bad", failed(REASON))], Baseline((known("close.reason", verdict=None),))
         )

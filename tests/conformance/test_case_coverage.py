@@ -70,7 +70,7 @@ def sends_of(case: Case) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_an_application_does_everything_in_every_state(refused: bool) -> None:
+def test_applications_send_every_event_in_every_state(refused: bool) -> None:
     played = {cell for case in CASES for cell in through(APPLICATION, sends_of(case))}
     left_out = [cell for cell in cells(APPLICATION, refused=refused) if cell not in played]
     assert left_out == []
@@ -99,7 +99,7 @@ def wrong(step: Step, event: str) -> bool:
     return event not in types
 
 
-def test_every_message_that_may_come_is_asked_for() -> None:
+def test_every_allowed_message_is_expected_by_a_case() -> None:
     asked = {
         (state, event)
         for case in CASES
@@ -110,7 +110,7 @@ def test_every_message_that_may_come_is_asked_for() -> None:
     assert [cell for cell in cells(CLIENT, refused=False) if cell not in asked] == []
 
 
-def test_every_message_that_must_not_come_fails_a_case() -> None:
+def test_every_forbidden_message_fails_a_case() -> None:
     caught = {
         (state, event)
         for case in CASES
@@ -320,12 +320,12 @@ def happened() -> set[Cell]:
     return found
 
 
-def test_everything_happens_to_a_server_in_every_state(happened: set[Cell]) -> None:
+def test_servers_see_every_event_in_every_state(happened: set[Cell]) -> None:
     left_out = [cell for cell in HELD if cell not in happened | {*TIMED, *NOT_BROUGHT_ABOUT}]
     assert left_out == []
 
 
-def test_what_cannot_be_brought_about_is_not(happened: set[Cell]) -> None:
+def test_exempt_cells_are_not_reached_by_any_case(happened: set[Cell]) -> None:
     assert happened & {*TIMED, *NOT_BROUGHT_ABOUT} == set()
     assert TIMED.keys() & NOT_BROUGHT_ABOUT.keys() == set()
     assert {*TIMED, *NOT_BROUGHT_ABOUT} <= {*HELD}
@@ -365,7 +365,7 @@ def calls_of(case: Case) -> Iterator[str]:
 
 @pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.parametrize("machine", [APPLICATION, CLIENT], ids=["application", "client"])
-def test_the_user_of_a_class_does_and_gets_everything(
+def test_facade_cases_reach_every_cell_of_both_machines(
     machine: dict[str, Any], refused: bool
 ) -> None:
     played = {cell for case in FACADE_CASES for cell in through(machine, calls_of(case))}

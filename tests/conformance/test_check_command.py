@@ -45,9 +45,7 @@ def listed(arguments: Sequence[str], capsys: Capture) -> list[list[str]]:
 
 class TestListing:
     @pytest.mark.parametrize("kind", ["server", "facade"])
-    def test_all_cases_are_listed_with_their_level_and_section(
-        self, kind: Any, capsys: Capture
-    ) -> None:
+    def test_list_has_all_cases_with_level_and_section(self, kind: Any, capsys: Capture) -> None:
         assert listed(["check", kind, "--list"], capsys) == [
             [case.level.value, case.id, case.section] for case in load_folder(kind)
         ]
@@ -71,7 +69,7 @@ class TestListing:
             (["uvicorn", "--id", "accept.headers"], lambda c: c.id == "accept.headers"),
         ],
     )  # fmt: skip
-    def test_what_is_asked_for_is_listed(
+    def test_list_has_only_the_selected_cases(
         self, options: list[str], belongs: Callable[[Case], bool], capsys: Capture
     ) -> None:
         ids = [case.id for case in load_folder("server") if belongs(case)]
@@ -79,18 +77,20 @@ class TestListing:
         assert ids
         assert [name for _, name, _ in listed(server("--list", *options), capsys)] == ids
 
-    def test_a_narrow_terminal_breaks_no_line(self, monkeypatch: Patch, capsys: Capture) -> None:
+    def test_list_is_not_wrapped_in_a_narrow_terminal(
+        self, monkeypatch: Patch, capsys: Capture
+    ) -> None:
         monkeypatch.setenv("COLUMNS", "20")
 
         assert len(listed(server("--list", "--id", "accept.headers"), capsys)) == 1
 
-    def test_nothing_is_played(self, monkeypatch: Patch, capsys: Capture) -> None:
+    def test_list_plays_no_case(self, monkeypatch: Patch, capsys: Capture) -> None:
         monkeypatch.setattr(cli, "check_facade", None)
 
         assert listed(facade("wsfsm", "--list", "--id", MUST), capsys)
 
     @pytest.mark.parametrize("words", [["server", "--list"], ["facade", "wsfsm", "--id", MUST]])
-    def test_a_reader_that_goes_away_leaves_no_traceback(self, words: list[str]) -> None:
+    def test_closed_pipe_leaves_no_traceback(self, words: list[str]) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         try:
@@ -112,13 +112,16 @@ class TestSelecting:
     @pytest.mark.parametrize(
         ("options", "told"),
         [
-            (["--id", "nope"], "no case is called 'nope', or begins with it"),
-            (["--id", "accept", "--id", "acc"], "no case is called 'acc', or begins with it"),
-            (["--section", "RFC 1"], "no case is of a section 'RFC 1'"),
-            (["--section", "6455", "--section", "Nope"], "no case is of a section 'Nope'"),
+            (["--id", "nope"], "no case has the id 'nope', or an id that begins with it and a dot"),
+            (
+                ["--id", "accept", "--id", "acc"],
+                "no case has the id 'acc', or an id that begins with it and a dot",
+            ),
+            (["--section", "RFC 1"], "no case has 'RFC 1' in its section"),
+            (["--section", "6455", "--section", "Nope"], "no case has 'Nope' in its section"),
         ],
     )
-    def test_what_asks_for_no_case_is_told(
+    def test_filter_without_a_match_is_named(
         self, command: list[str], options: list[str], told: str, capsys: Capture
     ) -> None:
         assert failed([*command, *options], capsys) == told
@@ -131,10 +134,12 @@ class TestSelecting:
             facade("wsfsm", "--id", MUST, "--level", "should"),
         ],
     )
-    def test_what_no_case_is_all_of_is_told(self, words: list[str], capsys: Capture) -> None:
-        assert failed(words, capsys) == "no case is all of what is asked for"
+    def test_combination_of_filters_without_a_match_is_an_error(
+        self, words: list[str], capsys: Capture
+    ) -> None:
+        assert failed(words, capsys) == "no case matches all of the filters"
 
-    def test_only_what_is_asked_for_is_played(self, tmp_path: Path) -> None:
+    def test_only_selected_cases_are_played(self, tmp_path: Path) -> None:
         path = tmp_path / "x.json"
         main(facade("wsfsm", "--id", MUST, "--id", SHOULD, "--level", "must", "--json", str(path)))
 
@@ -172,8 +177,8 @@ def asked(monkeypatch: Patch) -> list[Asked]:
     return calls
 
 
-class TestServers:
-    def test_a_server_is_started_with_its_arguments(self, tmp_path: Path, capsys: Capture) -> None:
+class TestServerCommand:
+    def test_server_is_started_with_its_arguments(self, tmp_path: Path, capsys: Capture) -> None:
         path = tmp_path / "x.json"
         words = ("wsfsm", *ONE, "--id", "accept.headers", "--json", str(path), "--ws", "wsproto")
 
@@ -188,7 +193,7 @@ class TestServers:
         assert "wsfsm in uvicorn --ws wsproto" in out
         assert err == ""
 
-    def test_a_command_is_told_where_to_listen(self, tmp_path: Path) -> None:
+    def test_placeholders_in_a_command_are_replaced(self, tmp_path: Path) -> None:
         path = tmp_path / "x.json"
         command = [sys.executable, *("-m", "uvicorn", "{app}", "--host", "{host}"), "--port={port}"]
 
@@ -207,7 +212,7 @@ class TestServers:
             ["uvicorn", "--ws", *ONE, "wsproto", "--jobs", "3", "--"],
         ],
     )
-    def test_options_may_stand_before_and_after_the_name(
+    def test_options_are_read_before_and_after_the_name(
         self, words: list[str], asked: list[Asked]
     ) -> None:
         assert main(server(*words)) == 0
@@ -216,17 +221,17 @@ class TestServers:
         ]
 
     @pytest.mark.parametrize("words", [["--i", "send.text"], ["--lis"], ["--ids=x"]])
-    def test_what_only_begins_like_an_option_is_the_servers(
+    def test_unknown_option_belongs_to_the_server(
         self, words: list[str], asked: list[Asked]
     ) -> None:
         assert main(server("uvicorn", *ONE, *words)) == 0
         assert asked[0].target.command[-len(words) :] == tuple(words)
 
-    def test_everything_after_two_dashes_is_the_command(self, asked: list[Asked]) -> None:
+    def test_words_after_two_dashes_are_the_command(self, asked: list[Asked]) -> None:
         assert main(server(*ONE, "--", "x", "--jobs", "3", "--", "-q", "{port}")) == 0
         assert asked[0].target.command == ("x", "--jobs", "3", "--", "-q", "{port}")
 
-    def test_a_command_has_its_variants(self, asked: list[Asked]) -> None:
+    def test_variants_of_a_command_are_passed_on(self, asked: list[Asked]) -> None:
         limit, ping = ("--variant", "limit=--max '64 KiB'"), ("--variant", "keepalive=--ping=1")
         tls = ("--variant", "tls=--cert {cert} --key {key}")
 
@@ -237,26 +242,26 @@ class TestServers:
             "tls": ("--cert", "{cert}", "--key", "{key}"),
         }
 
-    def test_it_is_called_as_is_said(self, asked: list[Asked]) -> None:
+    def test_name_option_names_the_target(self, asked: list[Asked]) -> None:
         assert main(server(*ONE, "--name", "mine", "--", "x", "{port}")) == 0
         assert main(server("uvicorn", *ONE, "--name=mine too", "--ws", "wsproto")) == 0
         assert [a.target.name for a in asked] == ["mine", "mine too"]
 
-    def test_eight_cases_are_played_side_by_side(self, asked: list[Asked]) -> None:
+    def test_eight_cases_are_played_concurrently_by_default(self, asked: list[Asked]) -> None:
         assert main(server("uvicorn", *ONE)) == 0
         assert asked[0].jobs == 8
 
 
-class TestFacades:
+class TestFacadeCommand:
     @pytest.mark.parametrize("name", ["wsfsm", "starlette", "wsfsm:WebSocket"])
-    def test_a_facade_is_checked(self, name: str, tmp_path: Path) -> None:
+    def test_facade_is_checked(self, name: str, tmp_path: Path) -> None:
         path = tmp_path / "x.json"
 
         assert main(facade(name, "--id", MUST, "--json", str(path))) == 0
         (report,) = written(path)
         assert (report.target, report.kind, report.counts) == (name, "facade", {Verdict.PASS: 1})
 
-    def test_options_may_stand_before_the_name(self, capsys: Capture) -> None:
+    def test_options_are_read_before_the_name_of_a_facade(self, capsys: Capture) -> None:
         assert main(facade("--id", MUST, "--quiet", "wsfsm")) == 0
         assert "pass" in capsys.readouterr().out
 
@@ -264,43 +269,44 @@ class TestFacades:
 # ---------------------------------------------------------------- what ends it
 
 
-class TestNotChecked:
+class TestTargetsThatCannotBeChecked:
     @pytest.mark.parametrize(
         ("name", "told"),
         [
-            ("nope", "no facade is called 'nope': it is one of wsfsm, "),
+            ("nope", "unknown facade 'nope'; choose one of wsfsm, "),
             ("nope:Class", "nope cannot be imported (No module named 'nope'); is nope installed?"),
             ("wsfsm:Nope", "wsfsm has no class or function 'Nope'"),
-            ("wsfsm:", "no facade is called 'wsfsm:'"),
+            ("wsfsm:", "unknown facade 'wsfsm:'; choose"),
         ],
     )
-    def test_a_facade_that_is_not_there_is_told(
-        self, name: str, told: str, capsys: Capture
-    ) -> None:
+    def test_unknown_facade_is_reported(self, name: str, told: str, capsys: Capture) -> None:
         assert failed(facade(name), capsys).startswith(told)
 
-    def test_a_framework_that_is_not_installed_is_told(
+    def test_framework_that_is_not_installed_is_reported(
         self, monkeypatch: Patch, capsys: Capture
     ) -> None:
         monkeypatch.setitem(sys.modules, "quart", None)
 
         assert failed(facade("quart"), capsys).endswith("is quart installed?")
 
-    def test_a_server_that_nobody_knows_is_told(self, capsys: Capture) -> None:
+    def test_unknown_server_is_reported(self, capsys: Capture) -> None:
         told = failed(server("nginx"), capsys)
-        assert told.startswith("no server is known as 'nginx', only uvicorn, ")
+        assert told.startswith("unknown server 'nginx'; choose one of uvicorn, ")
 
-    def test_a_server_that_is_not_installed_is_told(
+    def test_server_that_is_not_installed_is_reported(
         self, monkeypatch: Patch, capsys: Capture
     ) -> None:
         missing = CommandTarget(name="x", command=(), packages=("wsfsm-no-such-package",))
         monkeypatch.setattr(profiles, "PROFILES", {"x": missing})
 
-        assert failed(server("x"), capsys) == "wsfsm-no-such-package is not installed"
+        assert (
+            failed(server("x"), capsys)
+            == "wsfsm-no-such-package is not installed; install it in this environment"
+        )
 
     # The first is played beside others on one server, the second on a server of its own.
     @pytest.mark.parametrize("case", ["send.text", "flow.send-waits"])
-    def test_a_server_that_cannot_be_started_is_told_in_one_line(
+    def test_server_that_cannot_be_started_is_reported_in_one_line(
         self, case: str, capsys: Capture
     ) -> None:
         told = failed(server("--id", case, "--", "wsfsm-no-such-command", "{port}"), capsys)
@@ -309,10 +315,12 @@ class TestNotChecked:
             "[Errno 2] No such file or directory: 'wsfsm-no-such-command'"
         )
 
-    def test_the_last_words_of_a_server_that_ends_are_told(self, capsys: Capture) -> None:
+    def test_server_that_exits_is_reported_with_its_output(self, capsys: Capture) -> None:
         told = failed(server("uvicorn", *ONE, "--no-such-option"), capsys)
 
-        assert told.startswith("uvicorn --no-such-option ends before it listens on port ")
+        assert told.startswith(
+            "uvicorn --no-such-option exits with status 2 before it listens on port "
+        )
         assert "No such option" in told
 
     @pytest.mark.parametrize(
@@ -325,7 +333,7 @@ class TestNotChecked:
             (KeyboardInterrupt(), 130, "wsfsm: interrupted\n"),
         ],
     )
-    def test_what_ends_it_is_told(
+    def test_error_that_ends_the_check_is_reported(
         self,
         error: BaseException,
         status: int,
@@ -345,7 +353,7 @@ class TestNotChecked:
     @pytest.mark.parametrize(
         "words", [facade("wsfsm"), facade("--list"), server("uvicorn"), ["check", "report", "x"]]
     )
-    def test_without_the_extra_it_is_told_how_to_install_it(
+    def test_missing_extra_is_reported_with_the_command_to_install_it(
         self, module: str, words: list[str]
     ) -> None:
         # in a process of its own: here they are imported already
@@ -374,9 +382,9 @@ sys.exit(main(sys.argv[2:]))
         assert done.stderr == f"wsfsm: the module {module} is missing; {needs}\n"
 
 
-class TestInterrupting:
+class TestInterrupts:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_a_signal_stops_the_server_and_leaves_no_traceback(
+    def test_signal_stops_the_server_and_leaves_no_traceback(
         self, tmp_path: Path, number: signal.Signals
     ) -> None:
         file = tmp_path / "pid"
@@ -403,7 +411,7 @@ time.sleep(60)
     @pytest.mark.parametrize(
         "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
     )
-    def test_nor_is_a_server_left_that_does_not_stop(
+    def test_server_that_ignores_sigterm_does_not_outlive_the_command(
         self, tmp_path: Path, number: signal.Signals
     ) -> None:
         file = tmp_path / "pid"

@@ -7,7 +7,7 @@ import pytest
 
 from wsfsm.conformance import Level, Result, Verdict
 from wsfsm.conformance._judge import Record, States
-from wsfsm.conformance.cases import Case, Step
+from wsfsm.conformance.cases import Case, Never, Step
 
 CONNECT = {"type": "websocket.connect"}
 ACCEPT = {"type": "websocket.accept"}
@@ -24,9 +24,9 @@ def opened() -> States:
 
 
 class TestStates:
-    def test_they_follow_what_is_received_and_sent(self) -> None:
+    def test_states_follow_received_and_sent_messages(self) -> None:
         states = States()
-        told = [str(states)]
+        states_told = [str(states)]
         for step, message in (
             (states.received, CONNECT),
             (states.sent, ACCEPT),
@@ -34,9 +34,9 @@ class TestStates:
             (states.received, DISCONNECT),
         ):
             step(message)
-            told.append(str(states))
+            states_told.append(str(states))
 
-        assert told == [
+        assert states_told == [
             "CONNECTING/CONNECTING",
             "CONNECTED/CONNECTING",
             "CONNECTED/CONNECTED",
@@ -45,21 +45,21 @@ class TestStates:
         ]
 
     @pytest.mark.parametrize("message", [ACCEPT, {"type": "websocket.nothing"}, {}])
-    def test_what_the_tables_refuse_changes_nothing(self, message: Any) -> None:
+    def test_refused_message_does_not_change_the_states(self, message: Any) -> None:
         states = opened()
         states.sent(message)
         states.received(message)
 
         assert str(states) == "CONNECTED/CONNECTED"
 
-    def test_what_was_refused_after_all_was_not_sent(self) -> None:
+    def test_late_refusal_takes_back_the_sent_message(self) -> None:
         states = opened()
         states.sent(CLOSE)
         states.refused()
 
         assert str(states) == "CONNECTED/CONNECTED"
 
-    def test_what_was_received_meanwhile_stays_so(self) -> None:
+    def test_late_refusal_keeps_messages_received_in_the_meantime(self) -> None:
         states = opened()
         states.sent(CLOSE)
         states.received(DISCONNECT)
@@ -67,7 +67,7 @@ class TestStates:
 
         assert str(states) == "DISCONNECTED/CONNECTED"
 
-    def test_a_transport_that_has_failed_ends_both(self) -> None:
+    def test_transport_loss_ends_both_machines(self) -> None:
         states = opened()
         states.lost()
 
@@ -81,19 +81,19 @@ def judged(seen: dict[str, Any], level: Level = Level.MUST, **patterns: Any) -> 
         id="a.case", kind="server", level=level, section="", requirement="", steps=(step,), note="n"
     )
     record = Record(case)
-    record.saw(step, seen)
+    record.judge(step, seen)
     return record.finish(lambda step: bool(step.expect))
 
 
 class TestJudging:
-    def test_a_pass_tells_what_was_expected_and_observed(self) -> None:
+    def test_pass_has_its_expectation_and_observation(self) -> None:
         result = judged({"message": CONNECT, "x": 1}, expect={"message": CONNECT})
 
         assert result.verdict is Verdict.PASS
         assert result.expected == "app receive: message {type: 'websocket.connect'}"
         assert result.observed == "app receive: message: {type: 'websocket.connect'}, x: 1"
 
-    def test_where_nothing_is_demanded_nothing_is_expected(self) -> None:
+    def test_may_case_has_no_expectation(self) -> None:
         result = judged({"waits": True}, Level.MAY, expect=RAISES)
 
         assert attrs.astuple(result, recurse=False)[1:5] == (
@@ -103,12 +103,12 @@ class TestJudging:
             "app receive: waits",
         )
 
-    def test_of_several_patterns_it_tells_by_the_one_about_what_was_seen(self) -> None:
+    def test_mismatch_is_explained_by_the_pattern_that_fits_the_observation(self) -> None:
         result = judged({"message": 5}, expect=[{"waits": True}, {"message": 6}])
 
         assert result.reason == "app receive: message: expected 6, got 5"
 
-    def test_what_no_pattern_is_about_is_told_as_such(self) -> None:
+    def test_observation_that_fits_no_pattern_is_reported_with_all_of_them(self) -> None:
         seen = {"raises": ["ValueError", "Exception"], "text": "no"}
         result = judged(seen, expect=[{"returns": True}, {"waits": True}])
 
@@ -118,8 +118,27 @@ class TestJudging:
         assert judged({}, expect={"returns": True}).reason.endswith("expected returns, got nothing")
 
 
+class TestNever:
+    @pytest.mark.parametrize(
+        ("level", "code", "verdict"),
+        [
+            (Level.MUST, 1006, Verdict.FAIL),
+            (Level.MUST, 1000, None),
+            (Level.MAY, 1006, None),
+        ],
+    )
+    def test_a_forbidden_message_fails_a_case_that_demands_something(
+        self, level: Level, code: int, verdict: Verdict | None
+    ) -> None:
+        never = Never(messages=({"code": 1006},))
+        record = Record(attrs.evolve(judged({}).case, level=level, never=never))
+        record.check_never(["closed", {**DISCONNECT, "code": code}], "it was received")
+
+        assert (record.result and record.result.verdict) is verdict
+
+
 class TestDoubt:
-    def test_failures_and_what_was_not_reached_may_come_of_other_cases(self) -> None:
+    def test_failures_and_unreached_cases_are_in_doubt(self) -> None:
         failed = judged({"message": 5}, expect={"message": 6})
         unreached = judged({"message": 5}, need={"message": 6})
 
@@ -127,7 +146,7 @@ class TestDoubt:
         assert failed.is_in_doubt
         assert unreached.is_in_doubt
 
-    def test_what_has_no_meaning_and_what_passes_do_not(self) -> None:
+    def test_skipped_and_passed_cases_are_not_in_doubt(self) -> None:
         foreign = Record(judged({}).case).conclude(Verdict.UNSUPPORTED, "another version")
 
         assert not foreign.is_in_doubt

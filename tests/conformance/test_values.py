@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from wsfsm.conformance.patterns import described, mismatch
-from wsfsm.conformance.values import CaseError, from_json, message, shown, to_json, value
+from wsfsm.conformance.patterns import describe_pattern, mismatch
+from wsfsm.conformance.values import CaseError, describe_value, from_json, message, to_json, value
 
 
 class TestValues:
@@ -27,13 +27,13 @@ class TestValues:
             ({"memoryview": "a\u00ff"}, memoryview(b"a\xff")),
         ],
     )
-    def test_a_table_stands_for_what_toml_lacks(self, raw: Any, meant: Any) -> None:
+    def test_table_is_converted_to_a_value_that_toml_lacks(self, raw: Any, meant: Any) -> None:
         assert value(raw) == meant
         assert type(value(raw)) is type(meant)
 
     @pytest.mark.parametrize("raw", [{}, {"byte": "a"}, {"bytes": "a", "text": "b"}, {"bytes": 1}])
-    def test_other_tables_stand_for_nothing(self, raw: Any) -> None:
-        with pytest.raises(CaseError, match="no value is written like this"):
+    def test_table_with_other_keys_is_refused(self, raw: Any) -> None:
+        with pytest.raises(CaseError, match="expected a value, for example"):
             value(raw)
 
     @pytest.mark.parametrize(
@@ -55,13 +55,16 @@ class TestValues:
         ],
         ids=repr,
     )
-    def test_what_no_value_can_be_made_of_stands_for_nothing(self, raw: Any) -> None:
+    def test_table_with_wrong_contents_is_refused(self, raw: Any) -> None:
         for table in (raw, {"array": [raw]}):
             with pytest.raises(CaseError) as caught:
                 value(table)
-            assert str(caught.value) == f"no value is written like this: {raw}"
+            assert (
+                str(caught.value)
+                == f"expected a value, for example a text, a number or {{ bytes = 'a' }}, not {raw}"
+            )
 
-    def test_the_keys_of_a_message_are_its_own(self) -> None:
+    def test_message_keys_are_not_taken_for_a_value_table(self) -> None:
         raw = {"type": "websocket.send", "bytes": {"bytes": "x"}, "text": {"none": True}}
         assert message(raw) == {"type": "websocket.send", "bytes": b"x", "text": None}
 
@@ -79,19 +82,19 @@ class TestValues:
             {"a": {"b": (b"c", None)}},
         ],
     )
-    def test_what_travels_arrives(self, plain: Any) -> None:
+    def test_value_survives_the_json_round_trip(self, plain: Any) -> None:
         arrived = from_json(to_json(plain))
 
         assert arrived == plain
         assert repr(arrived) == repr(plain)
 
-    def test_so_does_a_memoryview(self) -> None:
+    def test_memoryview_survives_the_json_round_trip(self) -> None:
         arrived = from_json(to_json(memoryview(b"\xff")))
 
         assert type(arrived) is memoryview
         assert bytes(arrived) == b"\xff"
 
-    def test_what_is_of_no_type_of_asgi_arrives_as_a_text(self) -> None:
+    def test_object_of_another_type_becomes_text(self) -> None:
         assert from_json(to_json({"state": object()})) == {"state": "<class 'object'>"}
 
     @pytest.mark.parametrize(
@@ -103,8 +106,8 @@ class TestValues:
             ({"a": [1, (b"x",)]}, "{a: [1, (b'x')]}"),
         ],
     )
-    def test_it_is_shown(self, plain: Any, text: str) -> None:
-        assert shown(plain) == text
+    def test_value_is_described(self, plain: Any, text: str) -> None:
+        assert describe_value(plain) == text
 
 
 # pattern, what was seen, what is wrong
@@ -136,8 +139,8 @@ MISMATCHES = [
     ({"a": {"is": "text"}}, {}, "a: expected any text, got nothing"),
     ({"a": {"begins": "HTTP/"}}, {"a": b"HTTP/1.1 403"}, ""),
     ({"a": {"begins": "HTTP/"}}, {"a": "HTTP/1.1 403"}, ""),
-    ({"a": {"begins": "HTTP/"}}, {"a": b"x"}, "a: expected what begins with 'HTTP/', got b'x'"),
-    ({"a": {"begins": "HTTP/"}}, {"a": 1}, "a: expected what begins with 'HTTP/', got 1"),
+    ({"a": {"begins": "HTTP/"}}, {"a": b"x"}, "a: expected something that begins with 'HTTP/', got b'x'"),
+    ({"a": {"begins": "HTTP/"}}, {"a": 1}, "a: expected something that begins with 'HTTP/', got 1"),
     ({"a": {"absent": True}}, {}, ""),
     ({"a": {"absent": True}}, {"a": None}, "a: expected nothing, got None"),
     ({"a": {"unset": True}}, {"a": None}, ""),
@@ -158,11 +161,13 @@ MISMATCHES = [
 
 class TestPatterns:
     @pytest.mark.parametrize(("pattern", "seen", "wrong"), MISMATCHES)
-    def test_what_is_wrong_is_told(self, pattern: Any, seen: Any, wrong: str) -> None:
+    def test_mismatch_is_described(self, pattern: Any, seen: Any, wrong: str) -> None:
         assert mismatch(pattern, seen) == wrong
 
-    def test_a_kind_that_nobody_knows_is_refused(self) -> None:
-        with pytest.raises(CaseError, match="a value is text or bytes or int or list or dict"):
+    def test_unknown_type_name_is_refused(self) -> None:
+        with pytest.raises(
+            CaseError, match="expected text or bytes or int or list or dict after is"
+        ):
             mismatch({"a": {"is": "str"}}, {"a": 1})
 
     @pytest.mark.parametrize(
@@ -175,5 +180,5 @@ class TestPatterns:
             ({"text": {"bytes": "x"}}, "text: b'x'"),
         ],
     )  # fmt: skip
-    def test_it_is_described(self, pattern: Any, text: str) -> None:
-        assert described(pattern) == text
+    def test_pattern_is_described(self, pattern: Any, text: str) -> None:
+        assert describe_pattern(pattern) == text

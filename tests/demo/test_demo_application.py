@@ -50,7 +50,7 @@ class Page:
 
 
 class TestApplication:
-    def test_a_page_steers_the_connection_that_it_opens(self) -> None:
+    def test_page_steers_the_connection_that_it_opens(self) -> None:
         async def whole() -> None:
             async with serving(application) as address:
                 page = Page(address)
@@ -69,7 +69,7 @@ class TestApplication:
         in_time(whole)
 
     @pytest.mark.parametrize("command", ["no JSON", "[1]", '"x"'])
-    def test_what_is_no_command_is_answered(self, command: str) -> None:
+    def test_malformed_command_is_answered_with_an_error(self, command: str) -> None:
         async def whole() -> None:
             async with serving(application) as address, Page(address).open() as control:
                 await control.send(command)
@@ -79,7 +79,7 @@ class TestApplication:
 
         in_time(whole)
 
-    def test_a_binary_command_ends_the_channel(self) -> None:
+    def test_binary_command_ends_the_channel(self) -> None:
         async def whole() -> None:
             async with serving(application) as address, Page(address).open() as control:
                 await control.send(b"x")
@@ -89,7 +89,7 @@ class TestApplication:
         in_time(whole)
 
     @pytest.mark.parametrize("origin", [None, "http://elsewhere.example"])
-    def test_a_page_from_elsewhere_cannot_steer(self, origin: Any) -> None:
+    def test_page_from_another_origin_is_rejected(self, origin: Any) -> None:
         async def whole() -> None:
             async with serving(application) as address:
                 with pytest.raises(websockets.InvalidStatus, match="403"):
@@ -97,7 +97,7 @@ class TestApplication:
 
         in_time(whole)
 
-    def test_there_are_only_so_many_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_page_above_the_limit_is_rejected(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys.modules["wsfsm.demo.application"], "SESSIONS", 0)
 
         async def whole() -> None:
@@ -107,7 +107,7 @@ class TestApplication:
 
         in_time(whole)
 
-    def test_a_page_that_does_not_read_misses_the_oldest(
+    def test_page_that_does_not_read_misses_the_oldest_entries(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sys.modules["wsfsm.demo.application"], "BACKLOG", 2)
@@ -139,7 +139,7 @@ class TestApplication:
 
         in_time(whole)
 
-    def test_a_connection_for_nobody_is_rejected(self) -> None:
+    def test_connection_without_a_session_is_rejected(self) -> None:
         async def whole() -> None:
             async with serving(application) as address:
                 with pytest.raises(websockets.InvalidStatus, match="403"):
@@ -159,7 +159,7 @@ class TestApplication:
             ("POST", "/", 405, b"text/plain; charset=utf-8"),
         ],
     )
-    def test_it_serves_its_own_files_and_nothing_else(
+    def test_demo_serves_only_its_own_files(
         self, method: str, path: str, status: int, kind: bytes
     ) -> None:
         server = Server()
@@ -177,22 +177,22 @@ class TestApplication:
         assert (body["body"] == b"") == (method == "HEAD")
         assert method == "HEAD" or int(headers[b"content-length"]) == len(body["body"])
 
-    def test_every_file_is_served(self) -> None:
+    def test_every_static_file_is_served(self) -> None:
         pages = sys.modules["wsfsm.demo.application"]._PAGES
 
         assert {name for name, _ in pages.values()} == {path.name for path in STATIC.iterdir()}
 
-    def test_another_scope_is_refused(self) -> None:
+    def test_scope_of_another_type_is_refused(self) -> None:
         server = Server()
 
         with pytest.raises(RuntimeError, match="'lifespan'"):
             run(application({"type": "lifespan"}, server.receive, server.send))
 
     @pytest.mark.parametrize("name", ["client.svg", "application.svg"])
-    def test_its_diagrams_are_those_of_the_project(self, name: str) -> None:
+    def test_diagrams_of_the_demo_are_those_of_the_project(self, name: str) -> None:
         assert (STATIC / name).read_bytes() == (ROOT / "diagrams" / name).read_bytes()
 
-    def test_its_files_name_no_other_host(self) -> None:
+    def test_static_files_name_no_other_host(self) -> None:
         for path in STATIC.iterdir():
             hosts = re.findall(r"https?://[\w.]+", path.read_text(encoding="utf-8"))
             assert set(hosts) <= {"http://www.w3.org"}, path
@@ -204,12 +204,12 @@ def taken() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-class TestServer:
+class TestDemoCommand:
     @pytest.mark.parametrize(
         ("interrupt", "status"),
         [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)],
     )
-    def test_it_prints_its_address_serves_and_stops(
+    def test_demo_command_prints_its_address_serves_and_stops(
         self, interrupt: signal.Signals, status: int
     ) -> None:
         command = [sys.executable, "-m", "wsfsm", "demo", "--port", "0"]
@@ -239,9 +239,7 @@ class TestServer:
             finally:
                 process.kill()
 
-    def test_a_port_that_is_taken_is_told(
-        self, taken: int, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_port_in_use_is_reported(self, taken: int, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["demo", "--port", str(taken)]) == 1
 
         error = capsys.readouterr().err
@@ -261,11 +259,13 @@ class TestServer:
             ("127.0.0.1", -1, "port -1"),
         ],
     )
-    def test_an_address_that_cannot_be_had_is_told(self, host: str, port: int, text: str) -> None:
+    def test_address_that_cannot_be_bound_is_reported(
+        self, host: str, port: int, text: str
+    ) -> None:
         with pytest.raises(DemoError, match=text):
             serve(host, port)
 
-    def test_a_missing_extra_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_extra_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "uvicorn", None)
 
         with pytest.raises(DemoError, match=r'pip install "wsfsm\[demo\]"'):

@@ -66,7 +66,7 @@ def press(page: Page, form: str) -> None:
     page.locator(f"#{form} button").click()
 
 
-def test_connect_illegal_send_accept_echo_and_close(page: Page) -> None:
+def test_page_shows_connect_illegal_send_accept_echo_and_close(page: Page) -> None:
     lit(page, "CONNECTING", "CONNECTING")
 
     press(page, "connect")
@@ -100,7 +100,7 @@ def test_connect_illegal_send_accept_echo_and_close(page: Page) -> None:
     logged(page, r"websocket\.send.*ConnectionClosed: Cannot call \"send\" once a close message")
 
 
-def test_the_client_closes_with_code_and_reason(page: Page) -> None:
+def test_page_shows_code_and_reason_of_the_clients_close(page: Page) -> None:
     press(page, "connect")
     press(page, "accept")
     expect(page.locator("#browser-state")).to_have_text("open")
@@ -111,7 +111,7 @@ def test_the_client_closes_with_code_and_reason(page: Page) -> None:
     lit(page, "DISCONNECTED", "CONNECTED")
 
 
-def test_a_denial_response(page: Page) -> None:
+def test_page_shows_a_denial_response(page: Page) -> None:
     press(page, "connect")
     lit(page, "CONNECTED", "CONNECTING")
 
@@ -124,7 +124,7 @@ def test_a_denial_response(page: Page) -> None:
     logged(page, r"browser.*closed.*code=1006")
 
 
-def test_the_browser_leaves_in_the_middle_of_a_denial_response(page: Page) -> None:
+def test_page_shows_a_browser_that_leaves_during_a_denial_response(page: Page) -> None:
     press(page, "connect")
     press(page, "start")
     lit(page, "CONNECTED", "RESPONSE")
@@ -138,7 +138,7 @@ def test_the_browser_leaves_in_the_middle_of_a_denial_response(page: Page) -> No
     logged(page, r"browser.*closed.*code=1006")
 
 
-def test_the_loss_of_the_transport(page: Page) -> None:
+def test_page_shows_the_loss_of_the_transport(page: Page) -> None:
     press(page, "connect")
     press(page, "accept")
     expect(page.locator("#browser-state")).to_have_text("open")
@@ -162,7 +162,7 @@ def test_the_loss_of_the_transport(page: Page) -> None:
         ("over", r"ConnectionClosed"),
     ],
 )
-def test_every_scenario_shows_its_point_at_one_click(page: Page, scenario: str, text: str) -> None:
+def test_each_scenario_runs_at_one_click(page: Page, scenario: str, text: str) -> None:
     for _ in range(2):
         page.locator("#clear").click()
         page.locator(f"[data-scenario={scenario}]").click()
@@ -171,7 +171,7 @@ def test_every_scenario_shows_its_point_at_one_click(page: Page, scenario: str, 
     expect(page.locator("#problem")).to_be_empty()
 
 
-def test_what_a_browser_refuses_is_said(page: Page) -> None:
+def test_page_explains_actions_that_are_not_possible(page: Page) -> None:
     press(page, "client-text")
     expect(page.locator("#problem")).to_contain_text("Press Connect first")
     press(page, "send")
@@ -198,7 +198,7 @@ def test_two_tabs_are_independent(page: Page, address: str) -> None:
         lit(page, "CONNECTED", "CONNECTED")
 
 
-def test_it_works_with_the_keyboard(page: Page) -> None:
+def test_page_can_be_used_with_the_keyboard(page: Page) -> None:
     page.locator("#connect [name=subprotocols]").focus()
     page.keyboard.press("Enter")
     lit(page, "CONNECTED", "CONNECTING")
@@ -215,7 +215,9 @@ def test_it_works_with_the_keyboard(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.long
-def test_it_is_readable(browser: Browser, address: str, scheme: str, width: int) -> None:
+def test_page_fits_its_width_and_has_enough_contrast(
+    browser: Browser, address: str, scheme: str, width: int
+) -> None:
     with browser.new_context(
         color_scheme="dark" if scheme == "dark" else "light",
         viewport={"width": width, "height": 800},

@@ -79,7 +79,7 @@ def play(scenario: Callable[[Stage], Any], *, connected: bool = True) -> None:
 
 
 class TestSession:
-    def test_it_receives_by_itself_and_tells_states_and_what_is_allowed(self) -> None:
+    def test_session_receives_by_itself_and_reports_states_and_allowed_messages(self) -> None:
         async def scenario(stage: Stage) -> None:
             assert stage.entries[-1] == {
                 "side": "client",
@@ -125,7 +125,7 @@ class TestSession:
             ),
         ],
     )
-    def test_a_command_sends_its_message(
+    def test_command_sends_its_message(
         self, before: list[str], command: dict[str, Any], message: dict[str, Any]
     ) -> None:
         async def scenario(stage: Stage) -> None:
@@ -138,7 +138,7 @@ class TestSession:
 
         play(scenario)
 
-    def test_a_refused_message_is_told_with_its_error_and_sends_nothing(self) -> None:
+    def test_refused_message_is_reported_with_its_error_and_not_sent(self) -> None:
         async def scenario(stage: Stage) -> None:
             await stage.do("text", text="too early")
             entry = stage.entries[-1]
@@ -150,7 +150,7 @@ class TestSession:
 
         play(scenario)
 
-    def test_it_echoes_while_that_is_switched_on(self) -> None:
+    def test_session_echoes_while_echo_is_on(self) -> None:
         async def scenario(stage: Stage) -> None:
             await stage.receive(TEXT)  # not accepted yet: nothing is echoed
             await stage.do("accept")
@@ -166,7 +166,7 @@ class TestSession:
 
         play(scenario)
 
-    def test_the_end_of_the_connection_ends_it(self) -> None:
+    def test_session_ends_with_the_connection(self) -> None:
         async def whole() -> None:
             stage = Stage()
             stage.incoming.put_nowait(CONNECT)
@@ -178,7 +178,7 @@ class TestSession:
 
         in_time(whole)
 
-    def test_what_the_server_does_wrong_is_told_and_ends_it(self) -> None:
+    def test_illegal_message_of_the_server_is_reported_and_ends_the_session(self) -> None:
         async def whole() -> None:
             stage = Stage()
             stage.incoming.put_nowait(TEXT)
@@ -187,7 +187,7 @@ class TestSession:
 
         in_time(whole)
 
-    def test_the_loss_of_the_transport_is_an_event_of_the_application(self) -> None:
+    def test_transport_loss_is_an_event_of_the_application_machine(self) -> None:
         async def scenario(stage: Stage) -> None:
             await stage.do("accept")
             stage.server.failing = OSError()
@@ -202,7 +202,7 @@ class TestSession:
 
         play(scenario)
 
-    def test_an_error_of_the_server_is_shown(self) -> None:
+    def test_error_of_the_server_is_reported(self) -> None:
         async def scenario(stage: Stage) -> None:
             stage.server.failing = KeyError("the server's own")
             await stage.do("accept")
@@ -210,7 +210,7 @@ class TestSession:
 
         play(scenario)
 
-    def test_receiving_by_hand(self) -> None:
+    def test_session_receives_by_hand(self) -> None:
         async def scenario(stage: Stage) -> None:
             await stage.do("receive")
             assert stage.errors == ["the application is receiving already"]
@@ -227,7 +227,7 @@ class TestSession:
 
         play(scenario, connected=False)
 
-    def test_a_connection_may_start_without_reading(self) -> None:
+    def test_connection_can_start_without_reading(self) -> None:
         async def whole() -> None:
             stage = Stage()
             await stage.do("reading", on=False)
@@ -241,7 +241,7 @@ class TestSession:
 
         in_time(whole)
 
-    def test_a_new_connection_takes_the_place_of_the_old(self) -> None:
+    def test_new_connection_replaces_the_old_one(self) -> None:
         async def scenario(stage: Stage) -> None:
             await stage.do("accept")
             second = asyncio.create_task(stage.session.run(stage.websocket()))
@@ -252,7 +252,7 @@ class TestSession:
 
         play(scenario)
 
-    def test_it_cuts_the_connection_where_the_server_offers_that(self) -> None:
+    def test_drop_command_aborts_the_transport(self) -> None:
         async def scenario(stage: Stage) -> None:
             await stage.do("drop")
             assert stage.aborted
@@ -272,7 +272,7 @@ class TestSession:
             ({"do": "text", "text": "x", "loud": True}, "text: .*unexpected"),
         ],
     )
-    def test_a_command_that_cannot_be_done_is_told(
+    def test_command_that_cannot_be_carried_out_is_reported(
         self, command: dict[str, Any], error: str
     ) -> None:
         stage = Stage()
@@ -289,7 +289,7 @@ class TestSession:
             {"do": "accept", "subprotocol": 5},
         ],
     )
-    def test_a_malformed_message_is_told_and_not_sent(self, command: dict[str, Any]) -> None:
+    def test_malformed_message_is_reported_and_not_sent(self, command: dict[str, Any]) -> None:
         async def scenario(stage: Stage) -> None:
             await stage.session.perform(command)
             assert stage.entries[-1]["error"]["type"] == "MalformedMessage"

@@ -78,7 +78,7 @@ def texts(drawn: bytes) -> Counter[str]:
 @pytest.mark.usefixtures("graphviz")
 class TestGraphviz:
     @pytest.mark.parametrize("merge_edges", [False, True])
-    def test_every_name_is_drawn_as_it_is(self, merge_edges: bool) -> None:
+    def test_graphviz_draws_every_name_unchanged(self, merge_edges: bool) -> None:
         found = texts(svg(diagram(*(name for name, _ in NAMES), merge_edges=merge_edges)))
         # the machine, the state, the event and what the legend says of it
         wrong = {
@@ -92,7 +92,7 @@ class TestGraphviz:
         outputs = [text for text in found if text.partition("/ ")[2]]
         assert {text.partition("/ ")[2] for text in outputs} >= {shown for _, shown in NAMES}
 
-    def test_so_it_is_in_a_coupling(self) -> None:
+    def test_graphviz_draws_names_in_couplings_unchanged(self) -> None:
         name = r"\N"
         tie: Coupling[str] = Coupling(name, name, "C:\\Games", (name,), False, "\\")
         tables = [everywhere(name), Table("C:\\Games", ("\\", name), "\\", (name,), (Row("\\", name, name),))]  # fmt: skip
@@ -104,7 +104,7 @@ class TestGraphviz:
 
     @pytest.mark.parametrize("merge_edges", [False, True])
     @pytest.mark.parametrize("name", ["x" * 20_000, "\u00e9" * 9_000, "\\&" * 9_000, "a " * 9_000])
-    def test_a_name_of_any_length_is_drawn_in_lines(self, name: str, merge_edges: bool) -> None:
+    def test_graphviz_wraps_long_names(self, name: str, merge_edges: bool) -> None:
         found = texts(svg(diagram(name, merge_edges=merge_edges)))
         piece = name[:1000].strip()
 
@@ -112,7 +112,7 @@ class TestGraphviz:
         assert max(map(len, found)) < 2100
         assert found[piece] >= 4 * (len(name) // 1000 - 1)
 
-    def test_png_shows_them_too(self) -> None:
+    def test_png_is_drawn_with_unusual_names(self) -> None:
         drawn = png(diagram(*(name for name, _ in NAMES)))
 
         assert drawn.startswith(b"\x89PNG")
@@ -120,13 +120,13 @@ class TestGraphviz:
 
 class TestDot:
     @pytest.mark.parametrize(("name", "shown"), ESCAPED)
-    def test_no_label_is_empty(self, name: str, shown: str) -> None:
+    def test_dot_label_is_never_empty(self, name: str, shown: str) -> None:
         written = html.escape(shown).replace("\\", "\\\\")
 
         assert f"label=<<B>{written}</B>>" in dot(diagram(name))
 
     @given(st.text(alphabet="\n\r\x85\u2028 \ta", min_size=1))
-    def test_every_line_break_is_a_line_or_can_be_seen(self, name: str) -> None:
+    def test_dot_shows_every_line_break_as_a_line_or_an_escape(self, name: str) -> None:
         [label] = re.findall("label=<<B>(.*)</B>>", dot(diagram(name)))
         lines = html.unescape(label).split("<BR/>")
 
@@ -139,7 +139,7 @@ class TestDot:
 
 class TestMermaid:
     @pytest.mark.parametrize(("name", "shown"), NAMES, ids=IDS)
-    def test_every_name_can_be_read_back(self, name: str, shown: str) -> None:
+    def test_mermaid_names_can_be_read_back(self, name: str, shown: str) -> None:
         drawn = mermaid(diagram(name))
         [state] = re.findall('state "(.*)" as m0s0', drawn)
 
@@ -147,7 +147,7 @@ class TestMermaid:
         assert drawn.count(f"{state}<br/>#47; {state}\n") == 1 or name == ""
 
     @pytest.mark.parametrize("name", [name for name, _ in NAMES], ids=IDS)
-    def test_nothing_in_it_is_read_as_something_else(self, name: str) -> None:
+    def test_mermaid_names_are_not_read_as_syntax(self, name: str) -> None:
         drawn = mermaid(diagram(name))
         labels = re.findall('state "(.*)" as| : (.*)', drawn)
         harmless = re.compile(r"([^\W_]|(?<=[^\W_])_(?=[^\W_])|[ .,()-])*")
@@ -159,13 +159,13 @@ class TestMermaid:
             assert harmless.fullmatch(text), label
         assert {line.strip() for line in directions} == {"direction TB"}
 
-    def test_a_word_with_underscores_stays_readable(self) -> None:
+    def test_mermaid_keeps_underscores_within_words(self) -> None:
         assert 'state "waits_for_it"' in mermaid(diagram("waits_for_it"))
 
 
 class TestMarkdown:
     @pytest.mark.parametrize(("name", "shown"), NAMES, ids=IDS)
-    def test_a_reader_sees_the_name(self, name: str, shown: str) -> None:
+    def test_markdown_shows_the_name_to_a_reader(self, name: str, shown: str) -> None:
         reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
         drawn = reader.render(markdown(diagram(name)))
         heads = re.findall("<h[12]>(.*)</h[12]>", drawn)
@@ -183,12 +183,12 @@ class TestMarkdown:
         ("note", "written"),
         [("a note\n", "a note"), ("\n  a\n  note\n", "a<br>  note"), (" \n", ""), ("", "")],
     )
-    def test_blanks_around_a_note_do_not_count(self, note: str, written: str) -> None:
+    def test_markdown_strips_blanks_around_a_note(self, note: str, written: str) -> None:
         table = Table("t", ("a", "b"), "a", ("b",), (Row("a", "go", "b", note),))
 
         assert re.search(rf"`b` +\| {written} +\|", markdown(Diagram([table])))
 
-    def test_a_long_name_does_not_widen_every_line(self) -> None:
+    def test_markdown_does_not_pad_every_line_to_a_long_name(self) -> None:
         rows = (*(Row("a", f"e{n}", "a") for n in range(100)), Row("a", "x" * 10_000, "b"))
 
         assert len(markdown(Diagram([Table("t", ("a", "b"), "a", ("b",), rows)]))) < 120_000

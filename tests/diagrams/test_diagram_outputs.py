@@ -35,19 +35,19 @@ GATHERED = attrs.evolve(ALL, merge_edges=True)
 
 
 class TestOutputs:
-    def test_they_follow_their_event(self) -> None:
+    def test_outputs_follow_their_event(self) -> None:
         assert "push&#160;<BR" in dot(ALL)
         assert "&#160;/ a bang, lock|ed&#160;" in dot(ALL)
         assert " : push<br/>#47; a bang, lock#124;ed\n" in mermaid(ALL)
         assert "<i>look</i><br/>#47; wink\n" in mermaid(ALL)
 
-    def test_pictures_do_without_where_it_is_asked_for(self) -> None:
+    def test_pictures_leave_outputs_out_on_request(self) -> None:
         without = attrs.evolve(ALL, outputs=False)
 
         assert "creak" not in dot(without) + mermaid(without)
         assert "creak" in markdown(without)
 
-    def test_markdown_has_a_column_for_them(self) -> None:
+    def test_markdown_has_a_column_of_outputs(self) -> None:
         drawn = markdown(ALL)
 
         assert re.search(
@@ -55,12 +55,12 @@ class TestOutputs:
         )
         assert re.search(r"`push` +\| `shut` +\| a bang, lock\\\|ed +\| a note \|", drawn)
 
-    def test_if_there_are_any(self) -> None:
+    def test_markdown_without_outputs_has_no_column_of_outputs(self) -> None:
         assert "| outputs" not in markdown(DIAGRAMS["both"])
 
 
-class TestGathered:
-    def test_one_arrow_stands_for_all_that_leads_from_here_to_there(self) -> None:
+class TestMergedEdges:
+    def test_edges_between_two_states_are_merged_into_one_arrow(self) -> None:
         drawn = dot(GATHERED)
 
         assert re.findall(r'"(door-\w+)" -> "(door-\w+)"', drawn) == [
@@ -69,7 +69,7 @@ class TestGathered:
         ]
         assert 'id="door-shut:gone", class="event"' in drawn
 
-    def test_its_events_are_told_without_guards_that_make_no_difference(self) -> None:
+    def test_merged_events_are_shown_without_guards_that_make_no_difference(self) -> None:
         picture = attrs.evolve(GATHERED, outputs=False)
 
         assert "--> m0s2 : turn<br/>knock<br/><i>#91;soft#93;</i>\n" in mermaid(picture)
@@ -78,7 +78,7 @@ class TestGathered:
             "<I>look</I>", "knock <I>[loud]</I>", "knock <I>[soft]</I>", "push", "turn",
         ]  # fmt: skip
 
-    def test_what_does_not_change_a_state_is_shown_in_it(self) -> None:
+    def test_events_that_do_not_change_a_state_are_listed_inside_it(self) -> None:
         label = re.search(r'"door-shut" \[.*label=<(.*)>\];', dot(GATHERED))
 
         assert label
@@ -86,7 +86,7 @@ class TestGathered:
         assert html.unescape(text).split("\xa0")[:2] == ["shut", "knock [loud]"]
         assert "look / wink" in text
 
-    def test_nothing_of_the_server_is_left_out(self) -> None:
+    def test_server_diagram_has_every_event_and_row(self) -> None:
         picture = DIAGRAMS["server"]
         lines = "".join(re.findall(r"label=<.*>", dot(picture)))
 

@@ -129,18 +129,18 @@ def markup(text: str) -> str:
 @pytest.mark.parametrize("name", DIAGRAMS)
 class TestCommittedFiles:
     @pytest.mark.parametrize("form", ["dot", "mermaid", "markdown"])
-    def test_text_is_what_is_rendered_now(self, name: str, form: Form) -> None:
+    def test_committed_text_is_the_rendered_text(self, name: str, form: Form) -> None:
         committed = COMMITTED / f"{name}{SUFFIXES[form]}"
 
         assert committed.read_bytes() == render(DIAGRAMS[name], form), STALE
 
     @pytest.mark.usefixtures("graphviz")
-    def test_svg_has_the_elements_that_are_rendered_now(self, name: str) -> None:
+    def test_committed_svg_has_the_elements_of_the_rendered_svg(self, name: str) -> None:
         committed = (COMMITTED / f"{name}.svg").read_bytes()
 
         assert elements(committed) == elements(svg(DIAGRAMS[name])), STALE
 
-    def test_svg_has_every_state_row_and_coupling_once(self, name: str) -> None:
+    def test_committed_svg_has_every_state_row_and_coupling_once(self, name: str) -> None:
         diagram = DIAGRAMS[name]
         expected = {f"diagram:{'+'.join(table.name for table in diagram.tables)}"}
         for table in diagram.tables:
@@ -160,7 +160,7 @@ class TestCommittedFiles:
         assert set(elements((COMMITTED / f"{name}.svg").read_bytes())) == expected
 
 
-def test_nothing_else_is_committed() -> None:
+def test_diagrams_folder_has_only_rendered_files() -> None:
     expected = {f"{n}{s}" for n in DIAGRAMS for f, s in SUFFIXES.items() if f != "png"}
 
     assert {path.name for path in COMMITTED.iterdir()} == expected
@@ -173,14 +173,14 @@ class TestDiagram:
     @pytest.mark.parametrize(
         ("machines", "told"), [([], "got none"), ([LIGHT, LIGHT], "got light, light")]
     )
-    def test_machines_without_a_name_of_their_own_are_refused(
+    def test_machines_without_unique_names_are_refused(
         self, machines: list[Any], told: str
     ) -> None:
         with pytest.raises(ValueError, match=told):
             Diagram(machines)
 
     @pytest.mark.parametrize("part", ["machine", "target", "event"])
-    def test_couplings_of_what_is_not_drawn_are_refused(self, part: str) -> None:
+    def test_couplings_of_machines_outside_the_diagram_are_refused(self, part: str) -> None:
         with pytest.raises(
             BadCoupling, match=r"other.*must be in the diagram, which has only light, "
         ):
@@ -202,21 +202,21 @@ class TestDiagram:
             (DIAGRAMS["both"], (RECEIVED, SENT, OCCURRENCE, COUPLED)),
         ],
     )
-    def test_the_legend_has_the_kinds_that_there_are(
-        self, diagram: Diagram, kinds: tuple[Kind, ...]
-    ) -> None:
+    def test_legend_has_the_kinds_in_use(self, diagram: Diagram, kinds: tuple[Kind, ...]) -> None:
         assert diagram.legend == kinds
 
 
 class TestKind:
     @pytest.mark.parametrize(("name", "colour"), [("two words", "#000000"), ("word", "red")])
-    def test_what_would_break_out_of_a_picture_is_refused(self, name: str, colour: str) -> None:
+    def test_kind_with_an_invalid_name_or_colour_is_refused(self, name: str, colour: str) -> None:
         with pytest.raises(ValueError, match="must match regex"):
             Kind(name, "anything", colour)
 
     @pytest.mark.parametrize("kind", [CHOSEN, SENT, RECEIVED, OCCURRENCE, COUPLED])
     @pytest.mark.parametrize("paper", ["#ffffff", "#f6f8fa"])
-    def test_colours_can_be_read_on_what_they_are_printed_on(self, kind: Kind, paper: str) -> None:
+    def test_colours_have_enough_contrast_with_their_background(
+        self, kind: Kind, paper: str
+    ) -> None:
         def luminance(colour: str) -> float:
             values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
             r, g, b = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
@@ -239,11 +239,11 @@ class TestAnchor:
             (("\ud800",), "%ED%A0%80"),
         ],
     )
-    def test_names_are_encoded_and_joined(self, names: tuple[str, ...], expected: str) -> None:
+    def test_anchor_joins_encoded_names(self, names: tuple[str, ...], expected: str) -> None:
         assert anchor(*names) == expected
 
     @given(st.sets(st.lists(st.text("a-%:2D "), min_size=1, max_size=3).map(tuple)))
-    def test_different_names_have_different_ids(self, names: set[tuple[str, ...]]) -> None:
+    def test_anchors_of_different_names_differ(self, names: set[tuple[str, ...]]) -> None:
         ids = {anchor(*several) for several in names}
 
         assert len(ids) == len(names)
@@ -267,15 +267,15 @@ class TestDot:
             ("application-RESPONSE-websocket.http.response.body%20%5Bmore_body%5D", "<I>[more_"),
         ],
     )
-    def test_start_ends_kinds_and_loops_are_marked(self, me: str, holds: str) -> None:
+    def test_dot_marks_start_ends_kinds_and_loops(self, me: str, holds: str) -> None:
         [line] = [ln for ln in dot(DIAGRAMS["application"]).splitlines() if f'id="{me}"' in ln]
 
         assert holds in line
 
-    def test_only_final_states_are_doubled(self) -> None:
+    def test_dot_doubles_only_final_states(self) -> None:
         assert dot(DIAGRAMS["both"]).count("peripheries") == 2
 
-    def test_the_legend_explains_italics_only_where_there_are_some(self) -> None:
+    def test_dot_legend_explains_italics_only_if_they_occur(self) -> None:
         assert "not a literal name" in dot(DIAGRAMS["application"])
         assert "not a literal name" not in dot(DIAGRAMS["client"])
 
@@ -286,7 +286,7 @@ class TestDot:
             ("application:transport%20lost:client", "back", "none"),
         ],
     )
-    def test_couplings_are_dashed_lines_that_point_at_the_machine_they_bind(
+    def test_dot_draws_couplings_as_dashed_lines_to_the_bound_machine(
         self, me: str, above: str, below: str
     ) -> None:
         drawn = dot(DIAGRAMS["both"])
@@ -298,7 +298,7 @@ class TestDot:
             assert 'style="dashed"' in line
 
     @pytest.mark.usefixtures("graphviz")
-    def test_no_name_can_break_out_of_it(self) -> None:
+    def test_dot_escapes_names(self) -> None:
         ties = [
             coupling(),
             coupling(machine=STRANGE.name, event=ODD, still_allows=(), shown_as=ODD),
@@ -312,7 +312,7 @@ class TestDot:
         assert len(found) == 1 + 3 * machines + states + rows + 3 * len(ties)
 
     @given(st.text(), STATES, st.text(min_size=1), st.text())
-    def test_labels_are_well_formed_whatever_is_in_them(
+    def test_dot_labels_are_well_formed_for_any_text(
         self, name: str, state: str, event: str, guard: str
     ) -> None:
         drawn = dot(Diagram([table_of(state, Event(event, guard=guard), name)]))
@@ -326,7 +326,7 @@ class TestDot:
 
 class TestMermaid:
     @pytest.mark.parametrize("name", DIAGRAMS)
-    def test_states_and_events_are_all_there(self, name: str) -> None:
+    def test_mermaid_has_all_states_and_events(self, name: str) -> None:
         every = attrs.evolve(DIAGRAMS[name], merge_edges=False, outputs=False)
         drawn, tables = mermaid(every), every.tables
 
@@ -339,39 +339,39 @@ class TestMermaid:
         told = re.findall(f"(?:[:/] |>)({known})(?=<|\n)", drawn.split("    m0 -->")[0])
         assert Counter(told) == names
 
-    def test_starts_and_ends_are_marked(self) -> None:
+    def test_mermaid_marks_starts_and_ends(self) -> None:
         drawn = mermaid(DIAGRAMS["both"])
 
         assert re.findall(r"\[\*\] --> (\w+)", drawn) == ["m0s0", "m1s0"]
         assert re.findall(r"(\w+) --> \[\*\]", drawn) == ["m0s2", "m1s3"]
 
-    def test_all_that_leads_from_here_to_there_is_one_arrow(self) -> None:
+    def test_mermaid_merges_edges_between_two_states_into_one_arrow(self) -> None:
         drawn = mermaid(DIAGRAMS["application"])
         arrows = re.findall(r"(\w+ --> \w+) :", drawn)
 
         assert "m0s1 --> m0s3 : websocket.close<br/><i>transport lost</i>\n" in drawn
         assert len(arrows) == len(set(arrows)) == 5
 
-    def test_an_event_that_does_not_change_the_state_is_a_line_in_it(self) -> None:
+    def test_mermaid_lists_events_that_do_not_change_a_state_inside_it(self) -> None:
         assert "\n        m0s1 : websocket.receive\n" in mermaid(DIAGRAMS["client"])
 
     @pytest.mark.parametrize(
         ("diagram", "keys"),
         [(Diagram([LIGHT]), 0), (DIAGRAMS["client"], 1), (DIAGRAMS["both"], 2)],
     )
-    def test_a_legend_explains_what_there_is(self, diagram: Diagram, keys: int) -> None:
+    def test_mermaid_legend_explains_the_kinds_in_use(self, diagram: Diagram, keys: int) -> None:
         drawn = mermaid(diagram)
 
         assert drawn.count("legend :") == keys
         assert ("as legend" in drawn) == bool(keys)
 
-    def test_couplings_are_arrows_between_the_machines(self) -> None:
+    def test_mermaid_draws_couplings_as_arrows_between_machines(self) -> None:
         drawn = mermaid(DIAGRAMS["both"])
 
         assert "\n    m0 --> m1 : after websocket.disconnect,<br/>application allows only" in drawn
         assert "\n    m1 --> m0 : after <i>transport lost</i>,<br/>client shows" in drawn
 
-    def test_no_name_can_break_out_of_it(self) -> None:
+    def test_mermaid_escapes_names(self) -> None:
         # a harmless character, the number of another one, or markup of ours
         label = r"([\w .,()-]|#\d+;|<br/>|</?i>)*"
         statement = re.compile(
@@ -385,7 +385,7 @@ class TestMermaid:
 
 
 class TestMarkdown:
-    def test_every_state_is_shown_with_every_event(self) -> None:
+    def test_markdown_shows_every_state_with_every_event(self) -> None:
         rows = [
             [cell.strip() for cell in line.strip("|").split("|")]
             for line in markdown(DIAGRAMS["client"]).splitlines()
@@ -401,7 +401,7 @@ class TestMarkdown:
         ]
 
     @pytest.mark.parametrize("name", DIAGRAMS)
-    def test_every_row_and_coupling_is_shown_with_its_note(self, name: str) -> None:
+    def test_markdown_shows_every_row_and_coupling_with_its_note(self, name: str) -> None:
         drawn, diagram = markdown(DIAGRAMS[name]), DIAGRAMS[name]
         rows = [row for table in diagram.tables for row in table.rows]
 
@@ -411,7 +411,7 @@ class TestMarkdown:
             rows
         )
 
-    def test_it_tells_start_and_ends_and_what_the_events_are(self) -> None:
+    def test_markdown_names_start_ends_and_kinds_of_events(self) -> None:
         drawn = markdown(DIAGRAMS["application"])
 
         assert (
@@ -421,7 +421,7 @@ class TestMarkdown:
         assert "It starts in `CONNECTING` and ends in `DISCONNECTED`.\n" in drawn
         assert "*Italics*" in drawn
 
-    def test_it_does_not_explain_what_there_is_not(self) -> None:
+    def test_markdown_explains_only_elements_in_use(self) -> None:
         drawn = markdown(Diagram([LIGHT]))
 
         assert "Its events" not in drawn
@@ -442,7 +442,9 @@ class TestMarkdown:
             ({"shown_as": "[*]"}, r"shows <code>[\*]</code>"),
         ],
     )
-    def test_it_tells_what_a_coupling_does(self, changes: dict[str, Any], told: str) -> None:
+    def test_markdown_explains_the_effect_of_a_coupling(
+        self, changes: dict[str, Any], told: str
+    ) -> None:
         drawn = markdown(Diagram([LIGHT, STRANGE], [coupling(**changes)]))
 
         assert f'| after `switch`, na"me \\<i\\> {told} |' in drawn
@@ -463,7 +465,7 @@ class TestMarkdown:
             (Event("a", guard="_b"), r"`a` *[\_b]*"),
         ],
     )
-    def test_no_name_can_break_out_of_it(self, name: str | Event, written: str) -> None:
+    def test_markdown_escapes_names(self, name: str | Event, written: str) -> None:
         drawn = re.sub(" +", " ", markdown(Diagram([table_of("a", name)])))
 
         assert f"| `a` | {written} | `end of a` | a note |" in drawn
@@ -481,11 +483,11 @@ def fake_dot(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path
 class TestGraphviz:
     @pytest.mark.usefixtures("graphviz")
     @pytest.mark.parametrize(("draw", "magic"), [(svg, b"<?xml"), (png, b"\x89PNG\r\n\x1a\n")])
-    def test_it_draws(self, draw: Any, magic: bytes) -> None:
+    def test_graphviz_draws_images(self, draw: Any, magic: bytes) -> None:
         assert draw(Diagram([LIGHT])).startswith(magic)
 
     @pytest.mark.parametrize("draw", [svg, png])
-    def test_it_is_asked_for_the_format_and_given_the_text(
+    def test_graphviz_is_called_with_the_format_and_the_text(
         self, draw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fake_dot(tmp_path, monkeypatch, "#!/bin/sh\necho $*\nexec /bin/cat\n")
@@ -494,7 +496,7 @@ class TestGraphviz:
         assert draw(diagram).decode() == f"-T{draw.__name__}\n{dot(diagram)}"
 
     @pytest.mark.parametrize("draw", [svg, png])
-    def test_where_it_is_missing_the_error_names_the_package(
+    def test_missing_graphviz_is_reported_with_the_package_to_install(
         self, draw: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
@@ -510,7 +512,7 @@ class TestGraphviz:
             ("#!/no/such/interpreter\n", "cannot be run: No such file or directory"),
         ],
     )
-    def test_where_it_fails_the_error_tells_why(
+    def test_failure_of_graphviz_is_reported_with_its_reason(
         self, script: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         program = fake_dot(tmp_path, monkeypatch, script)
@@ -518,7 +520,7 @@ class TestGraphviz:
         with pytest.raises(GraphvizError, match=re.escape(f"{program} {told}")):
             svg(Diagram([LIGHT]))
 
-    def test_it_is_not_waited_for_without_end(
+    def test_graphviz_that_hangs_is_stopped(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         program = fake_dot(tmp_path, monkeypatch, "#!/bin/sh\nexec /bin/sleep 60\n")
@@ -530,7 +532,7 @@ class TestGraphviz:
 
 class TestRender:
     @pytest.mark.parametrize("draw", [dot, mermaid, markdown])
-    def test_text_is_encoded_as_utf_8(self, draw: Any) -> None:
+    def test_render_encodes_text_as_utf8(self, draw: Any) -> None:
         diagram = Diagram([attrs.evolve(LIGHT.table, name="l\u00e4mp")])
 
         assert "l\u00e4mp".encode() in draw(diagram).encode()
@@ -538,7 +540,7 @@ class TestRender:
 
     @pytest.mark.usefixtures("graphviz")
     @pytest.mark.parametrize("draw", [svg, png])
-    def test_images_are_as_graphviz_draws_them(self, draw: Any) -> None:
+    def test_render_returns_images_of_graphviz(self, draw: Any) -> None:
         assert render(Diagram([LIGHT]), draw.__name__) == draw(Diagram([LIGHT]))
 
     def test_every_format_has_a_suffix(self) -> None:

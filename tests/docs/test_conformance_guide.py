@@ -12,11 +12,11 @@ from wsfsm.conformance import FACADES, PROFILES, Verdict, cli, load_folder
 GUIDE = Guide(ROOT / "docs" / "conformance.md")
 
 
-def test_its_code_prints_what_it_says() -> None:
+def test_guide_code_prints_the_output_shown() -> None:
     assert GUIDE.prints_what_it_says()
 
 
-def test_every_option_is_there() -> None:
+def test_guide_lists_every_option() -> None:
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
         cli.main(["server", "--help"])
     options = set(re.findall(r"^ +(?:-\w, )?(--[\w-]+)", out.getvalue(), re.MULTILINE))
@@ -26,16 +26,16 @@ def test_every_option_is_there() -> None:
     }
 
 
-def test_every_verdict_is_there() -> None:
+def test_guide_lists_every_verdict() -> None:
     assert GUIDE.first_cells("Levels and verdicts") == [verdict.value for verdict in Verdict]
 
 
-def test_all_that_is_known_by_name_is_there() -> None:
+def test_guide_lists_every_known_server_and_facade() -> None:
     for name in (*PROFILES, *FACADES):
         assert f"`{name}`" in GUIDE.text, name
 
 
-def test_the_numbers_of_cases_are_about_right() -> None:
+def test_guide_and_readme_have_the_rounded_numbers_of_cases() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for kind in ("server", "facade"):
         rounded = round(len(load_folder(kind)), -1)
@@ -43,6 +43,6 @@ def test_the_numbers_of_cases_are_about_right() -> None:
         assert f"some {rounded}" in readme
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_guide_links_lead_to_files() -> None:
     for target in re.findall(r"\]\(([^):#]+)\)", GUIDE.text):
         assert (GUIDE.path.parent / target).exists(), target

@@ -62,7 +62,7 @@ def headings(text: str) -> set[str]:
 
 class TestPages:
     @pytest.mark.parametrize("name", PAGES)
-    def test_links_lead_to_files_and_headings(self, name: str) -> None:
+    def test_page_links_lead_to_files_and_headings(self, name: str) -> None:
         links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([\w-]+))?\)", PAGES[name])
 
         assert links
@@ -74,12 +74,12 @@ class TestPages:
                 assert heading in headings(path.read_text(encoding="utf-8")), heading
 
     @pytest.mark.parametrize("name", PAGES)
-    def test_a_link_with_a_path_as_its_text_leads_there(self, name: str) -> None:
+    def test_link_with_a_path_as_its_text_leads_to_that_path(self, name: str) -> None:
         for text, target in re.findall(r"\[`([^`]+)`\]\((?!https?:)([^)#]+)\)", PAGES[name]):
             assert ((ROOT / name).parent / target).resolve() == (ROOT / text).resolve(), text
 
     @pytest.mark.parametrize("name", PAGES)
-    def test_every_path_that_is_named_exists(self, name: str) -> None:
+    def test_every_named_path_exists(self, name: str) -> None:
         paths = {path for path in named(PAGES[name]) if is_path(path)} - {"report.html"}
         examples = {"close.toml": "specs/conformance/server/close.toml"}
 
@@ -88,7 +88,7 @@ class TestPages:
             assert list(ROOT.glob(examples.get(path, path))), path
 
     @pytest.mark.parametrize("name", PAGES)
-    def test_every_make_target_that_is_named_exists(self, name: str) -> None:
+    def test_every_named_make_target_exists(self, name: str) -> None:
         commands = re.findall(r"\bmake((?: -C \w+)? [a-z][a-z-]*)", "\n".join(named(PAGES[name])))
         commands += re.findall(r"^make(.*)$", PAGES[name], re.MULTILINE)
 
@@ -97,7 +97,7 @@ class TestPages:
 
 
 class TestContributing:
-    def test_every_make_target_is_listed_in_the_order_of_the_makefile(self) -> None:
+    def test_contributing_lists_make_targets_in_the_order_of_the_makefile(self) -> None:
         listed = [first for first, *_ in cells(CONTRIBUTING, "Commands")]
         explained = re.findall(r"^([a-z][a-z-]*):.*##", MAKEFILE, re.MULTILINE)
 
@@ -106,7 +106,7 @@ class TestContributing:
     @pytest.mark.parametrize(
         "title", ["Add a row to a table", "Add a conformance case", "Add a server to the suite"]
     )
-    def test_a_recipe_is_numbered_and_names_its_tests(self, title: str) -> None:
+    def test_recipe_is_numbered_and_names_its_tests(self, title: str) -> None:
         section = CONTRIBUTING.split(f"\n## {title}\n")[1].split("\n## ")[0]
         numbers = [int(n) for n in re.findall(r"^(\d+)\. ", section, re.MULTILINE)]
 
@@ -124,13 +124,13 @@ class TestContributing:
             ("tests/server/test_server_exploration.py", "CHOICES"),
         ],
     )
-    def test_what_is_to_be_extended_is_there(self, path: str, name: str) -> None:
+    def test_mapping_that_a_recipe_extends_exists(self, path: str, name: str) -> None:
         assert f"`{name}`" in CONTRIBUTING
         assert re.search(rf"^ *{name}\b.* = ", (ROOT / path).read_text("utf-8"), re.MULTILINE)
 
 
 class TestSecurity:
-    def test_the_limits_are_the_defaults(self) -> None:
+    def test_security_page_lists_the_default_limits(self) -> None:
         defaults = attrs.asdict(Policies())
         limited = dict[str, str]()
         for _, default, beyond, policies in cells(SECURITY, "Limits by default"):
@@ -142,18 +142,18 @@ class TestSecurity:
         for policy, told in limited.items():
             assert re.search(rf"(^|[ `]){re.escape(str(defaults[policy]))}\b", told), policy
 
-    def test_it_names_no_address_of_a_repository(self) -> None:
+    def test_security_and_contributing_name_no_repository_address(self) -> None:
         assert "github.com" not in SECURITY + CONTRIBUTING
 
 
 class TestArchitecture:
-    def test_the_floors_are_those_of_the_contract(self) -> None:
+    def test_architecture_floors_are_the_layers_of_the_import_contract(self) -> None:
         (contract,) = PROJECT["tool"]["importlinter"]["contracts"]
         floors = [re.findall(r"`(\w+)`", first) for first, _ in cells(ARCHITECTURE, "The floors")]
 
         assert floors == [re.split(r" [|:] ", layer) for layer in contract["layers"]]
 
-    def test_the_picture_has_the_same_floors(self) -> None:
+    def test_architecture_picture_has_the_same_floors(self) -> None:
         (picture,) = re.findall(r"```mermaid\n(.*?)```", ARCHITECTURE, re.DOTALL)
         drawn = [re.findall(r'\["(\w+)"\]', part) for part in picture.split("subgraph ")[1:]]
         floors = [re.findall(r"`(\w+)`", first) for first, _ in cells(ARCHITECTURE, "The floors")]
@@ -162,7 +162,7 @@ class TestArchitecture:
         assert drawn == floors
         assert chain == [f"f{n}" for n in range(1, len(floors) + 1)]
 
-    def test_it_says_where_to_change_twelve_things(self) -> None:
+    def test_architecture_page_says_where_to_make_twelve_changes(self) -> None:
         rows = list(cells(ARCHITECTURE, "Where to change what"))
 
         assert len(rows) == 12
@@ -170,7 +170,7 @@ class TestArchitecture:
 
 
 class TestGlossary:
-    def test_it_is_in_alphabetical_order_under_its_letters(self) -> None:
+    def test_glossary_is_in_alphabetical_order_under_its_letters(self) -> None:
         names = [name for name, _ in ENTRIES]
         letters = re.findall(r"^## (.)$", GLOSSARY, re.MULTILINE)
 
@@ -179,7 +179,9 @@ class TestGlossary:
         assert len({name.casefold() for name in names}) == len(names)
 
     @pytest.mark.parametrize(("name", "text"), ENTRIES, ids=[name for name, _ in ENTRIES])
-    def test_an_entry_is_one_or_two_sentences_with_a_source(self, name: str, text: str) -> None:
+    def test_glossary_entry_is_one_or_two_sentences_with_a_source(
+        self, name: str, text: str
+    ) -> None:
         said = re.fullmatch(r"(.+\.) \((.+)\)", " ".join(text.split()))
 
         assert said, name
@@ -188,7 +190,7 @@ class TestGlossary:
     @pytest.mark.parametrize(
         "member", [*WebSocketState, *ServerState, *Level, *Verdict], ids=lambda member: member.name
     )
-    def test_every_state_level_and_verdict_is_there(self, member: Enum) -> None:
+    def test_glossary_has_every_state_level_and_verdict(self, member: Enum) -> None:
         told = GLOSSARY.replace("\n  ", " ")
         name = member.name if isinstance(member, (WebSocketState, ServerState)) else member.value
 
@@ -196,7 +198,7 @@ class TestGlossary:
 
 
 class TestProjectFiles:
-    def test_the_citation_has_the_name_the_version_and_the_licence_of_the_package(self) -> None:
+    def test_citation_has_name_version_and_licence_of_the_package(self) -> None:
         text = without_comments("CITATION.cff")
         project: Any = PROJECT["project"]
         told = {
@@ -209,7 +211,7 @@ class TestProjectFiles:
             assert f"\n{key}: {value}\n" in text
         assert f"- name: {project['authors'][0]['name']}\n" in text
 
-    def test_the_workflow_only_reads_ends_and_calls_what_runs_here(self) -> None:
+    def test_workflow_has_read_permission_a_time_limit_and_the_local_commands(self) -> None:
         text = without_comments(".github/workflows/ci.yml")
         jobs = len(re.findall(r"runs-on: ubuntu-latest", text))
 
@@ -218,7 +220,7 @@ class TestProjectFiles:
         assert re.findall(r"permissions:\n((?:  .*\n)+)", text) == ["  contents: read\n"]
         assert text.count("timeout-minutes: 30") == jobs == 2
 
-    def test_hooks_need_no_network_and_are_what_make_test_calls(self) -> None:
+    def test_pre_commit_hooks_are_local_and_the_same_as_in_make_test(self) -> None:
         text = without_comments(".pre-commit-config.yaml")
         entries = re.findall(r"entry: \.venv/bin/(\S+(?: (?!-)\S+)?)", text)
 
@@ -229,7 +231,7 @@ class TestProjectFiles:
             assert f"\t$(BIN)/{entry}" in MAKEFILE
 
     @pytest.mark.parametrize("tool", ["codespell", "import-linter", "ruff"])
-    def test_linters_are_installed_by_their_group(self, tool: str) -> None:
+    def test_linter_is_in_the_lint_dependency_group(self, tool: str) -> None:
         group = PROJECT["dependency-groups"]["lint"]
 
         assert [requirement for requirement in group if requirement.startswith(f"{tool}>=")]

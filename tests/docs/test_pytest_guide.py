@@ -32,22 +32,22 @@ def failures(folder: Path) -> list[tuple[str, str, str]]:
     return [(known["case"], known["target"], known["verdict"]) for known in told["known"]]
 
 
-class TestTheGuide:
-    def test_has_every_option(self) -> None:
+class TestGuide:
+    def test_guide_lists_every_option(self) -> None:
         assert sorted(GUIDE.first_cells("Options")) == sorted(
             [*pytest_wsfsm._OPTIONS, "wsfsm_select"]
         )
 
-    def test_has_every_verdict(self) -> None:
+    def test_guide_lists_every_verdict(self) -> None:
         assert sorted(GUIDE.first_cells("How a test ends")) == sorted(Verdict)
 
-    def test_has_what_is_replaced_in_a_command(self) -> None:
+    def test_guide_lists_the_placeholders_of_a_command(self) -> None:
         told = re.findall(r"{\w+}", " ".join(GUIDE.first_cells("A server")))
 
         assert sorted(told) == sorted(re.findall(r"{\w+}", pytest_wsfsm._OPTIONS["wsfsm_server"]))
 
     @pytest.mark.parametrize(("title", "names"), [("A server", PROFILES), ("Options", FACADES)])
-    def test_has_every_name(self, title: str, names: dict[str, object]) -> None:
+    def test_guide_section_lists_every_name(self, title: str, names: dict[str, object]) -> None:
         for name in names:
             assert f"`{name}`" in GUIDE.section(title)
 
@@ -55,19 +55,19 @@ class TestTheGuide:
         ("name", "language"),
         [("pyproject.toml", "toml"), ("test_asgi.py", "python"), ("known_failures.toml", "toml")],
     )
-    def test_shows_the_example(self, name: str, language: str) -> None:
+    def test_guide_shows_the_files_of_the_example(self, name: str, language: str) -> None:
         code = (EXAMPLE / name).read_text(encoding="utf-8")
 
         assert f"```{language}\n{code}```" in GUIDE.text
 
-    def test_writes_the_known_failures_of_the_example(self, tmp_path: Path) -> None:
+    def test_guide_command_writes_the_known_failures_of_the_example(self, tmp_path: Path) -> None:
         (command,) = [words for words in GUIDE.commands if words[1:3] == ["check", "facade"]]
         shutil.copy(EXAMPLE / "tiny.py", tmp_path)
         subprocess.run([sys.executable, "-P", "-m", *command], cwd=tmp_path, check=False)  # noqa: S603 - our own
 
         assert failures(tmp_path) == failures(EXAMPLE)
 
-    def test_names_cases_that_are_there(self) -> None:
+    def test_guide_names_cases_that_exist(self) -> None:
         (named, _) = codes("Run some of the cases")
         ids = {case.id for case in load_folder("server")}
 
@@ -78,7 +78,7 @@ class TestTheGuide:
         [*codes("A server"), *codes("Run some of the cases")],
         ids=["server", "own", "many"],
     )
-    def test_has_code_that_pytest_takes(self, pytester: pytest.Pytester, code: str) -> None:
+    def test_guide_code_is_collected_by_pytest(self, pytester: pytest.Pytester, code: str) -> None:
         project = Project(pytester)
         head = """
 import sys
@@ -92,7 +92,7 @@ from wsfsm.conformance.pytest.collect import PlayedCase
 
         assert result.ret == 0
 
-    def test_links_to_what_exists(self) -> None:
+    def test_guide_links_lead_to_files(self) -> None:
         links = re.findall(r"\]\(([^)]+)\)", GUIDE.text)
 
         assert len(links) == 3
@@ -101,13 +101,13 @@ from wsfsm.conformance.pytest.collect import PlayedCase
 
 
 @pytest.mark.long
-class TestTheExample:
+class TestExample:
     """Its commands are for one folder: the one that they stand in."""
 
-    def test_has_two_commands(self) -> None:
+    def test_example_has_two_commands(self) -> None:
         assert [command[0] for command in COMMANDS] == ["pip", "pytest"]
 
-    def test_is_installed_with_what_is_there(self) -> None:
+    def test_example_installs_extras_that_exist(self) -> None:
         *words, package = COMMANDS[0]
         folder, extras = re.fullmatch(r"([./]+)\[([\w,]+)\]", package).groups()  # type: ignore[union-attr]
         project = (EXAMPLE / folder / "pyproject.toml").read_text(encoding="utf-8")
@@ -117,7 +117,7 @@ class TestTheExample:
             "optional-dependencies"
         ].keys()
 
-    def test_runs(self) -> None:
+    def test_example_passes_with_one_expected_failure(self) -> None:
         command = [sys.executable, "-m", *COMMANDS[1], "-q", "-pno:cacheprovider"]
         done = subprocess.run(  # noqa: S603 - our own
             command, cwd=EXAMPLE, capture_output=True, text=True, timeout=120, check=False

@@ -23,7 +23,7 @@ PYTHON = [
 
 
 @pytest.mark.parametrize(("name", "code"), PYTHON, ids=range(len(PYTHON)))
-def test_python_blocks_run_and_print_the_text_block_below_them(name: str, code: str) -> None:
+def test_python_blocks_print_the_text_block_below_them(name: str, code: str) -> None:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, name, "exec"), {"__name__": "__main__"})  # noqa: S102 - our own
@@ -33,7 +33,7 @@ def test_python_blocks_run_and_print_the_text_block_below_them(name: str, code: 
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_links_lead_to_files_and_headings(name: str) -> None:
+def test_readme_links_lead_to_files_and_headings(name: str) -> None:
     folder = (ROOT / name).parent
     for target, heading in re.findall(r"\]\(([^):#]+)(?:#([\w-]+))?\)", PAGES[name]):
         path = folder / target
@@ -45,7 +45,7 @@ def test_links_lead_to_files_and_headings(name: str) -> None:
             assert heading in known, target
 
 
-def test_the_rows_of_the_table_are_those_of_the_code() -> None:
+def test_rows_shown_in_the_readme_are_those_of_the_table() -> None:
     (block,) = re.findall(r"```text\n(    \*in_state.*?)```", README, re.DOTALL)
     table = (ROOT / "wsfsm" / "tables" / "application.py").read_text(encoding="utf-8")
 
@@ -53,14 +53,14 @@ def test_the_rows_of_the_table_are_those_of_the_code() -> None:
         assert line.strip() in table
 
 
-def test_its_make_commands_exist() -> None:
+def test_make_targets_in_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
     for target in re.findall(r"\bmake ([a-z][a-z-]*)", README):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_its_figures_are_those_that_were_measured() -> None:
+def test_facade_figures_are_the_measured_ones() -> None:
     benchmark = runpy.run_path(str(ROOT / "benchmarks" / "facade.py"), run_name="benchmark")
     results = sorted((ROOT / "benchmarks" / "results").glob("facade-*.json"))
 
@@ -71,7 +71,7 @@ def test_its_figures_are_those_that_were_measured() -> None:
         assert benchmark["markdown"](measured["ratios"]) in SPEED
 
 
-def test_its_figures_of_servers_are_those_that_were_measured() -> None:
+def test_server_figures_are_the_measured_ones() -> None:
     report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
     results = sorted((ROOT / "benchmarks" / "results").glob("server-*.json"))
 
@@ -94,7 +94,7 @@ def test_its_figures_of_servers_are_those_that_were_measured() -> None:
         ) in " ".join(SPEED.split())
 
 
-def test_its_figures_of_the_core_are_those_that_were_measured() -> None:
+def test_core_figures_are_the_measured_ones() -> None:
     report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
     results = sorted((ROOT / "benchmarks" / "results").glob("core-*.json"))
 
@@ -103,7 +103,7 @@ def test_its_figures_of_the_core_are_those_that_were_measured() -> None:
         assert report["markdown"](json.loads(path.read_text(encoding="utf-8"))["figures"]) in SPEED
 
 
-def test_the_changelog_begins_with_the_version_of_the_package() -> None:
+def test_changelog_begins_with_the_version_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     versions = re.findall(
         r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE

@@ -15,11 +15,11 @@ from wsfsm.server.commands import Command
 GUIDE = Guide(ROOT / "docs" / "servers.md")
 
 
-def test_its_code_prints_what_it_says() -> None:
+def test_guide_code_prints_the_output_shown() -> None:
     assert GUIDE.prints_what_it_says()
 
 
-def test_every_call_is_there() -> None:
+def test_guide_lists_every_method_of_the_connection() -> None:
     calls = [cell.split("(")[0] for cell in GUIDE.first_cells("Report events")]
     read = [cell.removesuffix("()") for cell in GUIDE.first_cells("Query the connection")]
     names = [name for name in vars(ServerConnection) if not name.startswith("_")]
@@ -29,18 +29,18 @@ def test_every_call_is_there() -> None:
 
 
 @pytest.mark.parametrize("cell", GUIDE.first_cells("Report events"))
-def test_a_call_has_these_arguments(cell: str) -> None:
+def test_guide_lists_the_arguments_of_the_method(cell: str) -> None:
     name, arguments = re.fullmatch(r"(\w+)\((.*)\)", cell).groups()  # type: ignore[union-attr]
     code = getattr(ServerConnection, name).__code__
 
     assert ["self", *filter(None, arguments.split(", "))] == [*code.co_varnames[: code.co_argcount]]
 
 
-def test_every_command_is_there() -> None:
+def test_guide_lists_every_command() -> None:
     assert GUIDE.first_cells("Execute commands") == [kind.__name__ for kind in get_args(Command)]
 
 
-def test_every_exception_is_of_its_family() -> None:
+def test_guide_names_the_family_of_every_exception() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \| `(\w+)` \|", GUIDE.section("Call the application"), re.MULTILINE
     )
@@ -50,7 +50,7 @@ def test_every_exception_is_of_its_family() -> None:
         assert family in {base.__name__ for base in getattr(exceptions, name).__mro__}
 
 
-def test_every_policy_is_there_with_its_default() -> None:
+def test_guide_lists_every_policy_with_its_default() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \| `([^`]+)` \|", GUIDE.section("Choose policies"), re.MULTILINE
     )
@@ -58,7 +58,7 @@ def test_every_policy_is_there_with_its_default() -> None:
     assert rows == [(field.name, repr(field.default)) for field in attrs.fields(Policies)]
 
 
-def test_what_it_links_to_exists() -> None:
+def test_guide_links_and_named_tests_exist() -> None:
     links = re.findall(r"\]\(([^)]+)\)", GUIDE.text)
 
     assert len(links) >= 5

@@ -12,8 +12,8 @@ from helpers.uvicorn_server import in_time, serving
 EXAMPLES = ROOT / "examples"
 
 
-class TestEcho:
-    def test_it_answers(self) -> None:
+class TestEchoExample:
+    def test_echo_answers_a_message(self) -> None:
         async def main() -> None:
             async with (
                 serving(load("echo").app) as address,
@@ -24,7 +24,7 @@ class TestEcho:
 
         in_time(main)
 
-    def test_it_rejects_who_has_no_token(self) -> None:
+    def test_echo_rejects_a_client_without_the_token(self) -> None:
         async def main() -> None:
             async with serving(load("echo").app) as address:
                 with pytest.raises(websockets.InvalidStatus, match="403"):
@@ -32,14 +32,14 @@ class TestEcho:
 
         in_time(main)
 
-    def test_it_is_the_readmes_own_and_shorter_than_twenty_lines(self) -> None:
+    def test_echo_is_in_the_readme_and_shorter_than_twenty_lines(self) -> None:
         code = (EXAMPLES / "echo.py").read_text(encoding="utf-8")
 
         assert len(code.splitlines()) < 20
         assert code in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_traffic_light_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_traffic_light_prints_the_output_in_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLES / "traffic_light.py"), run_name="__main__")
 
     printed = capsys.readouterr().out

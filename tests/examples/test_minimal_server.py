@@ -43,13 +43,13 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await send({**message, "type": "websocket.send"})
 
 
-def test_it_is_short() -> None:
+def test_minimal_server_has_fewer_than_250_lines() -> None:
     text = (ROOT / "examples" / "minimal_server.py").read_text(encoding="utf-8")
 
     assert len(text.splitlines()) < 250
 
 
-def test_a_real_client_is_served() -> None:
+def test_client_of_websockets_is_served() -> None:
     async def main() -> None:
         async with serving(echo) as address:
             url = f"ws://{address}/some/where?x=1"
@@ -63,7 +63,7 @@ def test_a_real_client_is_served() -> None:
     in_time(main)
 
 
-def test_many_messages_are_answered_though_they_are_not_wanted_at_once() -> None:
+def test_messages_that_exceed_the_high_water_mark_are_all_answered() -> None:
     async def main() -> None:
         async with serving(echo) as address, connected(address) as client:
             client.write(*(frame(BINARY, b"%d" % number) for number in range(5000)))
@@ -82,7 +82,7 @@ def test_many_messages_are_answered_though_they_are_not_wanted_at_once() -> None
         (b"nonsense\r\n\r\n", 400, b"bytearray(b'nonsense')"),
     ],
 )
-def test_what_is_no_handshake_is_refused(data: bytes, status: int, body: bytes) -> None:
+def test_invalid_handshake_is_refused(data: bytes, status: int, body: bytes) -> None:
     async def main() -> None:
         async with serving(echo) as address, connecting(address) as client:
             client.write(data)
@@ -107,7 +107,7 @@ def test_what_is_no_handshake_is_refused(data: bytes, status: int, body: bytes) 
         ),
     ],
 )
-def test_a_handshake_can_be_denied(messages: list[Message], status: int, body: bytes) -> None:
+def test_handshake_can_be_denied(messages: list[Message], status: int, body: bytes) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         for message in messages:
             await send(message)
@@ -142,7 +142,7 @@ def test_early_data_is_kept_and_pings_are_answered() -> None:
     ],
     ids=["a Close", "no frame", "FIN"],
 )
-def test_both_sides_are_told_of_an_end(
+def test_end_of_the_connection_reaches_both_sides(
     sent: bytes | None, answer: tuple[int, str] | None, told: dict[str, Any]
 ) -> None:
     got: list[Message] = []
@@ -166,7 +166,7 @@ def test_both_sides_are_told_of_an_end(
     assert got == [{"type": "websocket.connect"}, last, last]
 
 
-def test_a_reset_is_noticed_by_whoever_sends(caplog: pytest.LogCaptureFixture) -> None:
+def test_reset_is_noticed_by_the_next_send(caplog: pytest.LogCaptureFixture) -> None:
     ended: list[BaseException] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -189,7 +189,7 @@ def test_a_reset_is_noticed_by_whoever_sends(caplog: pytest.LogCaptureFixture) -
     assert not caplog.records
 
 
-def test_an_exception_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_exception_is_logged_and_closes_with_1011(caplog: pytest.LogCaptureFixture) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(ACCEPT)
         raise ValueError("on purpose")
@@ -203,7 +203,7 @@ def test_an_exception_is_logged_and_told(caplog: pytest.LogCaptureFixture) -> No
     assert "ValueError: on purpose" in caplog.text
 
 
-def test_leaving_it_tells_everybody() -> None:
+def test_shutdown_closes_all_connections() -> None:
     async def main() -> None:
         address, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
 
@@ -223,7 +223,7 @@ def test_leaving_it_tells_everybody() -> None:
     in_time(main)
 
 
-def test_it_runs_as_a_command() -> None:
+def test_minimal_server_runs_as_a_command() -> None:
     async def main() -> None:
         command = [sys.executable, "examples/minimal_server.py", "echo:app"]
         options = ["--app-dir", "examples", "--port", "0"]

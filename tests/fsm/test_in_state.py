@@ -20,11 +20,11 @@ TIMER = Event("timer", is_message=False)
         (("push", SAME), Row("open", "push", "open")),
     ],
 )
-def test_a_line_is_a_row_of_the_state(line: tuple[Any, ...], row: Row[str]) -> None:
+def test_line_becomes_a_row_of_the_state(line: tuple[Any, ...], row: Row[str]) -> None:
     assert in_state("open", line) == (row,)
 
 
-def test_several_states_share_lines_and_a_line_several_events() -> None:
+def test_line_is_repeated_for_each_state_and_event() -> None:
     rows = in_state(("open", "shut"), (("look", TIMER), SAME), ("remove", "gone"))
 
     assert rows == (
@@ -37,7 +37,7 @@ def test_several_states_share_lines_and_a_line_several_events() -> None:
     )
 
 
-def test_a_state_without_lines_has_no_rows() -> None:
+def test_state_without_lines_has_no_rows() -> None:
     assert in_state("gone") == ()
 
 
@@ -54,6 +54,6 @@ def test_a_state_without_lines_has_no_rows() -> None:
         None,
     ],
 )
-def test_any_other_line_is_refused(line: Any) -> None:
+def test_malformed_line_is_refused(line: Any) -> None:
     with pytest.raises(TableError, match=r"^a line of in_state\(\) must be .*, got "):
         in_state("open", line)

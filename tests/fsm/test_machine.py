@@ -184,7 +184,7 @@ class TestDeclaration:
         [case[1:] for case in REFUSED_DECLARATIONS],
         ids=[case[0] for case in REFUSED_DECLARATIONS],
     )
-    def test_a_fault_is_refused_with_its_own_error_that_names_table_and_row(
+    def test_faulty_table_is_refused_with_an_error_that_names_table_and_row(
         self, changes: dict[str, Any], error: type[TableError], texts: list[str]
     ) -> None:
         with pytest.raises(error) as caught:
@@ -196,25 +196,25 @@ class TestDeclaration:
             assert text in str(caught.value)
 
     @pytest.mark.parametrize("field", ["states", "final", "rows"])
-    def test_a_list_is_refused_because_it_could_change(self, field: str) -> None:
+    def test_list_instead_of_a_tuple_is_refused(self, field: str) -> None:
         with pytest.raises(TableError, match=f"{field} must be a tuple"):
             table(**{field: list(getattr(table(), field))})
 
-    def test_a_table_is_a_value(self) -> None:
+    def test_tables_are_compared_by_value(self) -> None:
         assert table() == table()
         assert table() != table(name="gate")
         assert pickle.loads(pickle.dumps(LIGHT.table)) == LIGHT.table
 
-    def test_a_table_cannot_be_changed(self) -> None:
+    def test_table_is_immutable(self) -> None:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             table().initial = "shut"  # type: ignore[misc]
 
 
-class TestIntrospection:
-    def test_events_come_in_the_order_of_their_first_row(self) -> None:
+class TestTableIntrospection:
+    def test_events_are_in_the_order_of_their_first_row(self) -> None:
         assert LIGHT.table.events == (TIMER, "switch", "tick", FAULT)
 
-    def test_the_matrix_has_every_state_with_every_event(self) -> None:
+    def test_matrix_has_every_state_with_every_event(self) -> None:
         matrix = LIGHT.table.matrix()
 
         assert list(matrix) == [(s, e) for s in LIGHT.table.states for e in LIGHT.table.events]
@@ -240,13 +240,13 @@ class TestIntrospection:
             ["timer", "switch [fault]"],
         ]
 
-    def test_a_long_chain_is_reachable_to_its_end(self) -> None:
+    def test_long_chain_is_reachable_to_its_end(self) -> None:
         states = tuple(f"s{i}" for i in range(400))
         rows = tuple(Row(a, "next", b) for a, b in itertools.pairwise(states))
 
         assert len(Table("chain", states, "s0", ("s399",), rows).reachable()) == 400
 
-    def test_a_row_reads_as_an_arrow(self) -> None:
+    def test_row_is_shown_as_an_arrow(self) -> None:
         assert [str(row) for row in LIGHT.table.rows[-2:]] == [
             "GREEN --timer--> RED",
             "GREEN --switch [fault]--> OFF",
@@ -264,7 +264,7 @@ class TestCompiledMachine:
             else:
                 assert node.moves[event] is node.step(event) is LIGHT.nodes[after]
 
-    def test_a_node_knows_what_it_allows_in_the_tables_order(self) -> None:
+    def test_node_lists_allowed_events_in_the_order_of_the_table(self) -> None:
         green = LIGHT.nodes[Light.GREEN]
 
         assert green.events == ("tick", TIMER, FAULT)
@@ -273,11 +273,11 @@ class TestCompiledMachine:
         assert LIGHT.nodes[Light.OFF].final
         assert LIGHT.nodes[Light.OFF].events == ()
 
-    def test_it_starts_at_the_initial_state(self) -> None:
+    def test_machine_starts_at_the_initial_state(self) -> None:
         assert LIGHT.initial is LIGHT.nodes[Light.RED]
         assert LIGHT.name == "light"
 
-    def test_a_refusal_says_machine_state_event_and_what_is_allowed(self) -> None:
+    def test_refusal_names_machine_state_event_and_allowed_events(self) -> None:
         with pytest.raises(IllegalTransition) as caught:
             LIGHT.nodes[Light.GREEN].step("switch")
 
@@ -289,15 +289,15 @@ class TestCompiledMachine:
         )
         assert error.__suppress_context__
 
-    def test_a_refusal_in_a_terminal_state_says_that_nothing_is_allowed(self) -> None:
+    def test_refusal_in_a_final_state_says_that_nothing_is_allowed(self) -> None:
         with pytest.raises(IllegalTransition, match="allowed now: nothing"):
             LIGHT.nodes[Light.OFF].step("switch")
 
-    def test_an_event_is_not_the_message_of_its_name(self) -> None:
+    def test_internal_event_is_not_the_message_of_its_name(self) -> None:
         assert "timer" not in LIGHT.nodes[Light.RED].moves
         assert "switch" not in LIGHT.nodes[Light.GREEN].moves
 
-    def test_string_states_work_as_enum_states_do(self) -> None:
+    def test_string_states_work_like_enum_states(self) -> None:
         door = Machine(table())
 
         assert door.initial.step("push").step("remove").final
@@ -314,7 +314,7 @@ class TestCompiledMachine:
             lambda node: setattr(LIGHT, "nodes", {}),
         ],
     )
-    def test_nothing_of_it_can_be_changed(self, change: Any) -> None:
+    def test_machine_is_immutable(self, change: Any) -> None:
         with pytest.raises((AttributeError, TypeError)):
             change(LIGHT.initial)
 
@@ -322,7 +322,7 @@ class TestCompiledMachine:
 class TestTransitionsPackage:
     """The machine of the package `transitions` is the same machine."""
 
-    def test_it_has_the_same_states_events_and_terminal_states(self) -> None:
+    def test_transitions_machine_has_the_same_states_events_and_final_states(self) -> None:
         machine = LIGHT.transitions
 
         assert list(machine.states) == [state.name for state in LIGHT.table.states]
@@ -330,7 +330,7 @@ class TestTransitionsPackage:
         assert [s.name for s in machine.states.values() if s.final] == ["OFF"]
         assert machine.initial == "RED"
 
-    def test_a_table_that_it_reads_otherwise_is_refused(
+    def test_table_that_transitions_reads_differently_is_refused(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(transitions.Machine, "get_transitions", lambda *_: [])
@@ -338,12 +338,12 @@ class TestTransitionsPackage:
         with pytest.raises(TableError, match=r"row open --push--> shut: transitions declares it"):
             Machine(table())
 
-    def test_it_has_no_model_and_no_transition_of_its_own_making(self) -> None:
+    def test_transitions_machine_has_no_model_and_no_additional_transitions(self) -> None:
         assert LIGHT.transitions.models == []
         assert len(LIGHT.transitions.get_transitions()) == len(LIGHT.table.rows)
 
     @given(st.lists(st.sampled_from(["timer", "switch", "tick", "switch [fault]"]), max_size=12))
-    def test_driven_step_by_step_it_agrees(self, names: list[str]) -> None:
+    def test_transitions_machine_agrees_step_by_step(self, names: list[str]) -> None:
         events = {str(event): event for event in LIGHT.table.events}
         machine, node = LIGHT.transitions, LIGHT.initial
         model = type("Model", (), {"state": Light.RED})()
@@ -367,28 +367,28 @@ class TestCoupling:
         shown_as=Light.OFF,
     )
 
-    def test_a_bound_machine_takes_only_what_it_keeps(self) -> None:
+    def test_bound_machine_allows_only_the_events_of_its_coupling(self) -> None:
         bound = LIGHT.after(self.BLACKOUT)
 
         assert bound[LIGHT.nodes[Light.RED]].events == (TIMER, "switch")
         assert bound[LIGHT.nodes[Light.GREEN]].events == (TIMER,)
         assert bound[LIGHT.nodes[Light.OFF]].events == ()
 
-    def test_it_stays_bound(self) -> None:
+    def test_bound_machine_stays_bound(self) -> None:
         bound = LIGHT.after(self.BLACKOUT)
         green = bound[LIGHT.initial].step(TIMER)
 
         assert green is bound[LIGHT.nodes[Light.GREEN]]
         assert bound[green] is green
 
-    def test_it_shows_the_state_that_the_coupling_says_and_does_not_deliver(self) -> None:
+    def test_bound_node_shows_the_state_of_the_coupling_and_does_not_forward(self) -> None:
         red = LIGHT.after(self.BLACKOUT)[LIGHT.initial]
 
         assert red.state is Light.OFF
         assert not red.forwards
         assert LIGHT.initial.forwards
 
-    def test_without_a_state_to_show_it_shows_its_own(self) -> None:
+    def test_bound_node_without_shown_as_shows_its_own_state(self) -> None:
         own = attrs.evolve(self.BLACKOUT, shown_as=None)
 
         assert [node.state for node in LIGHT.after(own).values()] == [*Light, *Light]
@@ -403,7 +403,7 @@ class TestCoupling:
             ({"still_allows": [TIMER]}, "still_allows must be a tuple"),
         ],
     )
-    def test_a_coupling_that_does_not_fit_is_refused(
+    def test_coupling_that_does_not_fit_its_machines_is_refused(
         self, changes: dict[str, Any], text: str
     ) -> None:
         with pytest.raises(BadCoupling, match=text) as caught:

@@ -57,25 +57,25 @@ def two_states(name: str, first: Any, last: Any, outputs: tuple[Any, ...] = ()) 
 
 @pytest.mark.parametrize("kind", SHARED)
 class TestCopies:
-    def test_a_copy_is_the_thing_itself(self, kind: str) -> None:
+    def test_copy_is_the_same_object(self, kind: str) -> None:
         assert copy.copy(SHARED[kind]) is SHARED[kind]
 
-    def test_so_is_a_deep_copy(self, kind: str) -> None:
+    def test_deep_copy_is_the_same_object(self, kind: str) -> None:
         assert copy.deepcopy({"in": [SHARED[kind]]})["in"][0] is SHARED[kind]
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 class TestPickling:
     @pytest.mark.parametrize("kind", SHARED)
-    def test_it_is_equal_afterwards(self, kind: str, protocol: int) -> None:
+    def test_unpickled_object_is_equal(self, kind: str, protocol: int) -> None:
         assert pickle.loads(pickle.dumps(SHARED[kind], protocol)) == SHARED[kind]
 
     @pytest.mark.parametrize("kind", COMPARED_BY_IDENTITY)
-    def test_where_identity_counts_it_is_the_same(self, kind: str, protocol: int) -> None:
+    def test_unpickled_machine_or_node_is_the_same_object(self, kind: str, protocol: int) -> None:
         assert pickle.loads(pickle.dumps(SHARED[kind], protocol)) is SHARED[kind]
 
     @pytest.mark.parametrize("machine", [CLIENT, APPLICATION, SERVER])
-    def test_every_node_of_our_own_machines_is_the_same(
+    def test_unpickled_nodes_of_our_machines_are_the_same_objects(
         self, machine: Machine[Any], protocol: int
     ) -> None:
         nodes = list(machine.nodes.values())
@@ -83,28 +83,28 @@ class TestPickling:
         for node, before in zip(pickle.loads(pickle.dumps(nodes, protocol)), nodes, strict=True):
             assert node is before
 
-    def test_a_diagram_is_drawn_alike(self, protocol: int) -> None:
+    def test_copied_and_unpickled_diagrams_are_drawn_alike(self, protocol: int) -> None:
         for diagram in (DIAGRAMS["both"], Diagram([LAMP], merge_edges=True)):
             again = pickle.loads(pickle.dumps(diagram, protocol))
 
             assert dot(again) == dot(copy.deepcopy(diagram)) == dot(diagram)
 
 
-class TestHolders:
-    def test_a_deep_copy_of_an_object_with_a_machine_goes_its_own_way(self) -> None:
+class TestObjectsWithAMachine:
+    def test_deep_copy_of_an_object_with_a_machine_is_independent(self) -> None:
         door = Door(LAMP)
         twin = copy.deepcopy(door)
         twin.node = twin.node.step("off")
 
         assert (door.node, twin.node) == (LAMP.initial, OFF)
 
-    def test_an_object_with_a_machine_is_pickled_with_it(self) -> None:
+    def test_object_with_a_machine_is_pickled_with_its_machine(self) -> None:
         twin = pickle.loads(pickle.dumps(Door(LAMP)))
 
         assert twin.machine is LAMP
         assert LAMP.transitions_on("off")[twin.node] is STEP
 
-    def test_another_process_has_its_own_machine_and_the_nodes_of_that(self) -> None:
+    def test_unpickling_in_another_process_finds_its_machine_and_nodes(self) -> None:
         code = (
             "import pickle, sys\nfrom helpers import lamp\n"
             "machine, node, dark, step = pickle.load(sys.stdin.buffer)\n"
@@ -122,8 +122,8 @@ class TestHolders:
         assert done.stdout.split() == [b"True"] * 4
 
 
-class TestWhichMachine:
-    def test_where_none_is_left_it_is_compiled_from_its_table(self) -> None:
+class TestUnpickledMachine:
+    def test_unpickled_machine_is_compiled_anew_if_the_original_is_gone(self) -> None:
         door = Door(Machine(two_states("gone", "open", "shut")))
         pickled = pickle.dumps(door)
         del door
@@ -135,12 +135,12 @@ class TestWhichMachine:
         # and it is the one that the next is given
         assert pickle.loads(pickled).machine is twin.machine
 
-    def test_of_two_machines_of_one_table_it_is_the_first(self) -> None:
+    def test_unpickled_node_belongs_to_the_first_machine_of_an_equal_table(self) -> None:
         first, second = (Machine(two_states("twice", "open", "shut")) for _ in range(2))
 
         assert pickle.loads(pickle.dumps(second.initial)) is first.initial
 
-    def test_members_of_an_enum_are_not_taken_for_the_strings_that_they_equal(self) -> None:
+    def test_enum_members_are_not_unpickled_as_equal_strings(self) -> None:
         strings = Machine(two_states("sides", "left", "right"))
         members = Machine(two_states("sides", Side.LEFT, Side.RIGHT))
 
@@ -148,7 +148,7 @@ class TestWhichMachine:
         assert pickle.loads(pickle.dumps(members.initial)) is members.initial
         assert pickle.loads(pickle.dumps(strings.initial)) is strings.initial
 
-    def test_outputs_that_cannot_be_hashed_only_make_it_another_one(self) -> None:
+    def test_machine_with_unhashable_outputs_is_unpickled_as_another_machine(self) -> None:
         door = Door(Machine(two_states("list", "open", "shut", outputs=([],))))
         twin = pickle.loads(pickle.dumps(door))
 
@@ -163,12 +163,12 @@ class TestWhichMachine:
 
 
 class TestChangedCopies:
-    def test_an_event_a_row_and_a_coupling_are_values(self) -> None:
+    def test_evolved_events_rows_and_couplings_are_values(self) -> None:
         assert attrs.evolve(TIMER, guard="") == Event("timer", is_message=False)
         assert attrs.evolve(ROW, note="", outputs=()) == Row(Light.RED, "off", Light.OFF)
         assert attrs.evolve(BLACKOUT, event=Side.LEFT).event == "left"
 
-    def test_a_table_is_checked_anew_and_a_machine_compiled_anew(self) -> None:
+    def test_evolved_tables_are_checked_and_evolved_machines_compiled_anew(self) -> None:
         table = attrs.evolve(LAMP.table, name="torch")
         machine = attrs.evolve(LAMP, table=table)
 
@@ -177,7 +177,7 @@ class TestChangedCopies:
         with pytest.raises(ValueError, match="rows must be a tuple"):
             attrs.evolve(LAMP.table, rows=list[Any]())  # type: ignore[arg-type]
 
-    def test_a_node_that_no_machine_has_is_not_pickled_as_one_that_it_has(self) -> None:
+    def test_evolved_node_is_not_pickled_as_a_node_of_the_machine(self) -> None:
         with pytest.raises(TypeError, match="mappingproxy"):
             pickle.dumps(attrs.evolve(OFF, forwards=False))
         alone = pickle.loads(pickle.dumps(Node("lamp", Light.OFF, {})))
@@ -186,17 +186,17 @@ class TestChangedCopies:
         assert (alone.machine, alone.state, alone.moves) == ("lamp", Light.OFF, {})
 
 
-class TestJoints:
-    def test_how_a_connection_has_ended_is_kept(self) -> None:
+class TestJointStates:
+    def test_copies_of_an_end_keep_code_reason_and_side(self) -> None:
         end = End(4000, "enough", "client")
         for twin in (copy.copy(end), copy.deepcopy(end), pickle.loads(pickle.dumps(end))):
             assert (twin.code, twin.reason, twin.closed_by) == (4000, "enough", "client")
 
     @pytest.mark.parametrize("joint", [PRODUCT.initial, OPEN, OPEN_HOOKED])
-    def test_a_copy_of_a_joint_state_is_the_joint_state(self, joint: JointState) -> None:
+    def test_copy_of_a_joint_state_is_the_same_object(self, joint: JointState) -> None:
         for twin in (copy.copy(joint), copy.deepcopy(joint), pickle.loads(pickle.dumps(joint))):
             assert twin is joint
 
-    def test_a_joint_state_of_another_product_is_not_pickled_as_ours(self) -> None:
+    def test_joint_state_of_another_product_machine_is_not_pickled_as_ours(self) -> None:
         with pytest.raises(pickle.PicklingError, match="PRODUCT"):
             pickle.dumps(ProductMachine("PRODUCT").initial)

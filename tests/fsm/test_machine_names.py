@@ -95,8 +95,8 @@ def table(first: Any, event: Any, last: Any, **changes: Any) -> Table[Any]:
 
 
 @pytest.mark.parametrize("push", [Push.PUSH, Mixed.PUSH, Loud("push")])
-class TestEventsThatAreAnotherKindOfStr:
-    def test_they_are_the_str_that_they_equal(self, push: str) -> None:
+class TestEventsOfStrSubclasses:
+    def test_events_of_a_str_subclass_become_str(self, push: str) -> None:
         row = Row("open", push, "shut")
         tie: Coupling[str] = Coupling("wind", push, "door", (push,), True, None)
         event = Event(push, guard=push)
@@ -106,7 +106,7 @@ class TestEventsThatAreAnotherKindOfStr:
         assert str(row) == "open --push--> shut"
         assert str(event) == "push [push]"
 
-    def test_a_machine_takes_them_as_it_takes_the_str(self, push: str) -> None:
+    def test_machine_accepts_events_of_a_str_subclass(self, push: str) -> None:
         machine = Machine(table("open", push, "shut"))
 
         assert machine.table.events == ("push",)
@@ -114,14 +114,14 @@ class TestEventsThatAreAnotherKindOfStr:
         assert machine.transitions_on(push) is machine.transitions_on("push")
         assert list(machine.transitions.events) == ["push"]
 
-    def test_a_refusal_names_them_by_their_value(self, push: str) -> None:
+    def test_refusal_names_an_event_of_a_str_subclass_by_its_value(self, push: str) -> None:
         last = Machine(table("open", "pull", "shut")).nodes["shut"]
 
         with pytest.raises(IllegalTransition, match="refuses 'push' in state shut") as caught:
             last.step(push)
         assert type(caught.value.event) is str
 
-    def test_one_kind_beside_the_other_is_one_event(self, push: str) -> None:
+    def test_str_and_an_equal_str_subclass_are_one_event(self, push: str) -> None:
         rows = (Row("open", "push", "open"), Row("open", push, "shut"))
 
         with pytest.raises(DuplicateRow, match="has the same state and event"):
@@ -129,7 +129,7 @@ class TestEventsThatAreAnotherKindOfStr:
 
 
 @pytest.mark.parametrize("event", [5, One.FIRST, Door.OPEN, "", Event(""), None, b"push", Push])
-def test_what_is_not_a_str_with_a_character_is_refused_as_an_event(event: Any) -> None:
+def test_event_that_is_not_a_non_empty_str_is_refused(event: Any) -> None:
     with pytest.raises(TableError, match="a str of at least one character, got ") as caught:
         table("open", event, "shut")
 
@@ -137,7 +137,7 @@ def test_what_is_not_a_str_with_a_character_is_refused_as_an_event(event: Any) -
 
 
 class TestStates:
-    def test_two_of_one_name_are_both_shown(self) -> None:
+    def test_states_with_the_same_name_are_both_shown(self) -> None:
         with pytest.raises(DuplicateRow) as caught:
             table(Door.OPEN, "push", Gate.OPEN)
 
@@ -145,7 +145,7 @@ class TestStates:
             "table 'door': two states, <Door.OPEN: 1> and <Gate.OPEN: 1>, have the same name, OPEN"
         )
 
-    def test_a_str_and_a_member_of_its_name_are_two_of_one_name(self) -> None:
+    def test_str_and_enum_member_with_the_same_name_are_refused(self) -> None:
         with pytest.raises(
             DuplicateRow, match=r"'OPEN' and <Door\.OPEN: 1>, have the same name, OPEN"
         ):
@@ -154,13 +154,13 @@ class TestStates:
     @pytest.mark.parametrize(
         ("first", "last"), [("push", Push.PUSH), (One.FIRST, Another.START), (Push.PULL, "pull")]
     )
-    def test_two_that_are_equal_are_both_shown(self, first: Any, last: Any) -> None:
+    def test_equal_states_are_both_shown(self, first: Any, last: Any) -> None:
         with pytest.raises(DuplicateRow) as caught:
             table(first, "go", last)
 
         assert f"the states {first!r} and {last!r} are equal" in str(caught.value)
 
-    def test_one_that_is_listed_twice_is_called_so(self) -> None:
+    def test_state_listed_twice_is_reported_as_listed_twice(self) -> None:
         with pytest.raises(DuplicateRow, match=r"state OPEN is listed twice in OPEN, SHUT, OPEN$"):
             table(Door.OPEN, "push", Door.SHUT, states=(Door.OPEN, Door.SHUT, Door.OPEN))
 
@@ -177,7 +177,9 @@ class TestStates:
         ],
     )
     @pytest.mark.parametrize("event", ["state", "trigger", "to", "may_state", "name", "\n"])
-    def test_odd_ones_and_odd_events_are_compiled(self, first: Any, last: Any, event: str) -> None:
+    def test_unusual_states_and_events_are_compiled(
+        self, first: Any, last: Any, event: str
+    ) -> None:
         machine = Machine(table(first, event, last))
 
         assert machine.initial.step(event).state is last
@@ -185,7 +187,7 @@ class TestStates:
             last.name if isinstance(last, Enum) else last
         ]
 
-    def test_transitions_keeps_its_state_under_a_name_that_no_event_has(self) -> None:
+    def test_model_attribute_of_transitions_differs_from_every_event(self) -> None:
         rows = (Row("open", "state", "open"), Row("open", "state_", "shut"))
 
         assert Machine(table("open", "x", "shut")).transitions.model_attribute == "state"
@@ -199,17 +201,17 @@ class TestStates:
             (Unhashable.SMALL, "hashable, got Unhashable"),
         ],
     )
-    def test_one_without_a_name_or_a_hash_is_refused(self, state: Any, text: str) -> None:
+    def test_state_without_a_name_or_a_hash_is_refused(self, state: Any, text: str) -> None:
         with pytest.raises(TableError, match=text) as caught:
             table(state, "go", "end")
 
         assert caught.type is TableError
 
-    def test_one_that_cannot_be_hashed_is_not_one_of_the_states(self) -> None:
+    def test_unhashable_source_is_an_unknown_state(self) -> None:
         with pytest.raises(UnknownState, match=r"source \['open'\] is not one of"):
             table("open", "go", "shut", rows=(Row(cast("Any", ["open"]), "go", "shut"),))
 
-    def test_a_coupling_shows_no_state_that_only_equals_one(self) -> None:
+    def test_coupling_cannot_show_a_state_that_is_only_equal(self) -> None:
         machine = Machine(table("push", "go", "end"))
         tie: Coupling[Any] = Coupling("wind", "blows", "door", (), True, Push.PUSH)
 
@@ -217,11 +219,11 @@ class TestStates:
             machine.after(tie)
 
     @pytest.mark.parametrize("name", [5, None, b"door", Door.OPEN])
-    def test_the_name_of_a_table_is_a_str(self, name: Any) -> None:
+    def test_table_name_that_is_not_a_str_is_refused(self, name: Any) -> None:
         with pytest.raises(TableError, match="the name of a table must be a str, got "):
             table("open", "go", "shut", name=name)
 
-    def test_the_name_of_a_table_may_be_another_kind_of_str(self) -> None:
+    def test_table_name_of_a_str_subclass_becomes_str(self) -> None:
         assert type(table("open", "go", "shut", name=Mixed.PUSH).name) is str
 
 
@@ -255,17 +257,17 @@ class TestTextOfErrors:
             machine.after(tie)
         return [*found, str(refused.value)]
 
-    def test_what_cannot_be_printed_is_written_as_its_escape_sequence(self) -> None:
+    def test_error_shows_unprintable_characters_as_escape_sequences(self) -> None:
         for text in self.texts():
             assert self.SHOWN in text
             assert text.isprintable()
 
-    def test_a_refusal_says_what_was_meant_by_an_empty_name(self) -> None:
+    def test_refusal_shows_empty_names_in_quotes(self) -> None:
         assert str(Machine(table("", "x", "shut", name="")).initial.refusal("y")) == (
             'The "" machine refuses \'y\' in state ""; allowed now: x'
         )
 
-    def test_long_names_are_cut_and_of_many_the_first_are_shown(self) -> None:
+    def test_error_shortens_long_names_and_long_lists(self) -> None:
         events = [f"{number}{'x' * 1000}" for number in range(1000)]
         rows = tuple(Row("open", event, "shut") for event in events)
         refusal = Machine(table("open", "go", "shut", rows=rows)).initial.refusal("y" * 10**6)
@@ -276,7 +278,7 @@ class TestTextOfErrors:
         assert refusal.event == "y" * 10**6
         assert refusal.allowed == tuple(events)
 
-    def test_of_many_states_the_first_are_shown(self) -> None:
+    def test_error_shows_the_first_of_many_states(self) -> None:
         states = tuple(map(str, range(1000)))
         with pytest.raises(UnknownState, match=r" 0, 1, .* 38, 39 and 960 more$"):
             table("0", "go", "nowhere", states=states)

@@ -23,12 +23,12 @@ DOOR = Machine(
 )
 
 
-def test_a_node_has_what_each_of_its_events_gives_out() -> None:
+def test_node_has_the_outputs_of_each_event() -> None:
     assert DOOR.nodes["open"].outputs == {"push": ("bang", "lock"), NOTICE: ()}
     assert DOOR.nodes["gone"].outputs == {"push": ("laugh",), NOTICE: ()}
 
 
-def test_a_column_is_what_one_event_does_everywhere() -> None:
+def test_transitions_on_an_event_have_target_and_outputs() -> None:
     nodes = DOOR.nodes
 
     assert DOOR.transitions_on("push") == {
@@ -38,14 +38,14 @@ def test_a_column_is_what_one_event_does_everywhere() -> None:
     assert DOOR.transitions_on("no such event") == {}
 
 
-def test_what_is_given_out_cannot_be_changed() -> None:
+def test_outputs_are_immutable() -> None:
     with pytest.raises(TypeError):
         DOOR.nodes["open"].outputs["push"] = ()  # type: ignore[index]
     with pytest.raises(TypeError):
         DOOR.transitions_on("push")[DOOR.initial] = Transition(DOOR.initial, ())  # type: ignore[index]
 
 
-def test_a_terminal_state_may_have_rows_that_stay_in_it() -> None:
+def test_final_state_can_have_rows_that_stay_in_it() -> None:
     gone = DOOR.nodes["gone"]
 
     assert gone.final
@@ -54,7 +54,7 @@ def test_a_terminal_state_may_have_rows_that_stay_in_it() -> None:
     assert not DOOR.nodes["shut"].final
 
 
-def test_a_refusal_can_be_had_without_a_step() -> None:
+def test_refusal_is_available_without_a_step() -> None:
     refusal = DOOR.nodes["shut"].refusal(NOTICE)
 
     assert isinstance(refusal, IllegalTransition)
@@ -62,7 +62,7 @@ def test_a_refusal_can_be_had_without_a_step() -> None:
 
 
 @pytest.mark.parametrize("outputs", [["bang"], "bang", None])
-def test_what_a_row_gives_out_is_a_tuple(outputs: object) -> None:
+def test_outputs_that_are_not_a_tuple_are_refused(outputs: object) -> None:
     rows = (Row("open", "push", "gone", outputs=outputs),)  # type: ignore[arg-type]
 
     with pytest.raises(TableError, match=r"open --push--> gone: outputs must be a tuple"):

@@ -116,7 +116,7 @@ def seconds(work: Callable[[Any], object], given: Any) -> float:
     [case[:3] for case in CASES],
     ids=[f"{case[3]} of {case[0].__name__}" for case in CASES],
 )
-def test_it_costs_in_proportion_to_the_rows(
+def test_cost_grows_in_proportion_to_the_rows(
     shape: Callable[[int], Table[str]],
     prepare: Callable[[Table[str]], Any],
     work: Callable[[Any], object],
@@ -126,7 +126,7 @@ def test_it_costs_in_proportion_to_the_rows(
     assert large < MOST * small
 
 
-def test_a_chain_of_ten_thousand_states_works_to_its_end() -> None:
+def test_chain_of_ten_thousand_states_works_to_its_end() -> None:
     machine = Machine(chain(10_000))
     node = machine.initial
     while not node.final:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from wsfsm.conformance.cases import Case, Kind, Level
-from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+from wsfsm.conformance.verdicts import Report, Result, TraceEntry, Verdict
 
 WEIRD = "]]> </script><!-- & \x1b[31m \x00 \ud800 \u202e é 漢 `|*_ \"' \\ \x7f line\r\n  break"
 """A text that no format takes as it is."""
@@ -24,21 +24,26 @@ FACADE = case("facade.send", kind="facade")
 CASES = (CODE, REASON, ORDER, STATUS, WILD, DEAD, FACADE)
 
 BEGINNING = (
-    Entry(side="client", did="client request", saw={}, state="CONNECTING/CONNECTING"),
-    Entry(
-        side="app",
-        did="app receive",
-        saw={"message": {"type": "websocket.connect"}, "done": True},
-        state="CONNECTED/CONNECTING",
+    TraceEntry(
+        side="client", step="client request", observation={}, states="CONNECTING/CONNECTING"
     ),
-    Entry(side="wait", did="wait 0.1 s", saw={}, state="CONNECTED/CONNECTED"),
+    TraceEntry(
+        side="app",
+        step="app receive",
+        observation={"message": {"type": "websocket.connect"}, "done": True},
+        states="CONNECTED/CONNECTING",
+    ),
+    TraceEntry(side="wait", step="wait 0.1 s", observation={}, states="CONNECTED/CONNECTED"),
 )
-ENDING = Entry(
+ENDING = TraceEntry(
     side="app",
-    did="app receive",
-    saw={"message": {"type": "websocket.disconnect", "code": 1006}, "bytes": b"\xff\x00" * 200},
-    state="DISCONNECTED/CONNECTED",
-    wrong="message code: expected 1000, got 1006",
+    step="app receive",
+    observation={
+        "message": {"type": "websocket.disconnect", "code": 1006},
+        "bytes": b"\xff\x00" * 200,
+    },
+    states="DISCONNECTED/CONNECTED",
+    mismatch="message code: expected 1000, got 1006",
 )
 
 
@@ -81,7 +86,11 @@ BAD = report(
         reason=WEIRD,
         expected=WEIRD,
         observed=WEIRD,
-        trace=(Entry(side="server", did=WEIRD, saw={"text": WEIRD}, state=WEIRD, wrong=WEIRD),),
+        trace=(
+            TraceEntry(
+                side="server", step=WEIRD, observation={"text": WEIRD}, states=WEIRD, mismatch=WEIRD
+            ),
+        ),
     ),
     result(DEAD, Verdict.CRASH, reason="the server is gone", trace=BEGINNING),
 )

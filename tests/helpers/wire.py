@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import socket
 import struct
 from collections.abc import AsyncIterator
 
-from wsfsm.conformance.server._client import HEADERS, KEY, frame, request
+from wsfsm.conformance.server._client import HEADERS, KEY, RawClient, frame, request
 from wsfsm.server import Policies, ServerConnection
 
 __all__ = [
@@ -47,21 +46,22 @@ def opened(policies: Policies | None = None) -> ServerConnection:
     return connection
 
 
-class Client:
-    """A client over a real socket that does what it is told, right or wrong.
+class Client(RawClient):
+    """The raw client of the suite, which in tests reads only what is right.
 
-    Args:
+    Attributes:
         reader: Of `asyncio.open_connection`.
         writer: The same.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(reader, writer)
         self.reader = reader
         self.writer = writer
 
     def write(self, *data: bytes) -> None:
         """Send bytes."""
-        self.writer.write(b"".join(data))
+        super().write(b"".join(data))
 
     async def head(self) -> tuple[int, list[tuple[str, str]]]:
         """The head of the response: status, and headers with names in lower case."""
@@ -87,16 +87,6 @@ class Client:
         """All that comes until the server's FIN; ConnectionResetError: there was none."""
         return await self.reader.read()
 
-    def half_close(self) -> None:
-        """Send FIN, and go on reading."""
-        self.writer.write_eof()
-
-    def reset(self) -> None:
-        """Send RST."""
-        sock = self.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
 
 @contextlib.asynccontextmanager
 async def connecting(address: str) -> AsyncIterator[Client]:
@@ -106,7 +96,7 @@ async def connecting(address: str) -> AsyncIterator[Client]:
     try:
         yield client
     finally:
-        client.writer.transport.abort()
+        client.abort()
 
 
 @contextlib.asynccontextmanager

@@ -119,30 +119,30 @@ REFUSED: dict[str, tuple[list[bytes], int]] = {
 
 @pytest.mark.parametrize("name", READ)
 class TestReading:
-    def test_it_is_read(self, name: str) -> None:
+    def test_frame_is_read(self, name: str) -> None:
         frames, events = READ[name]
 
         assert read(b"".join(frames)) == events
 
-    def test_it_is_read_frame_by_frame(self, name: str) -> None:
+    def test_message_is_read_frame_by_frame(self, name: str) -> None:
         frames, events = READ[name]
 
         assert read(*frames) == events
 
-    def test_it_is_read_byte_by_byte(self, name: str) -> None:
+    def test_message_is_read_byte_by_byte(self, name: str) -> None:
         frames, events = READ[name]
 
         assert read(*(bytes([byte]) for byte in b"".join(frames))) == events
 
     @pytest.mark.parametrize("seed", range(5))
-    def test_it_is_read_in_any_pieces_after_others(self, name: str, seed: int) -> None:
+    def test_message_is_read_in_any_pieces_after_other_messages(self, name: str, seed: int) -> None:
         frames, events = READ[name]
         data = frame(TEXT, b"before") + frame(BINARY, b"x" * 300) + b"".join(frames)
         pieces = cuts(data, random.Random(seed), (1, 2, 3, 7, 64, 500, 70_000))  # noqa: S311
 
         assert read(*pieces) == ["before", b"x" * 300, *events]
 
-    def test_nothing_changes_where_compression_was_agreed_on(self, name: str) -> None:
+    def test_plain_message_is_read_where_compression_was_negotiated(self, name: str) -> None:
         frames, events = READ[name]
 
         assert read(b"".join(frames), **agreed()) == events
@@ -150,24 +150,24 @@ class TestReading:
 
 @pytest.mark.parametrize("name", REFUSED)
 class TestRefusing:
-    def test_it_is_refused_after_the_frames_before_it(self, name: str) -> None:
+    def test_invalid_frame_is_refused_after_the_frames_before_it(self, name: str) -> None:
         frames, code = REFUSED[name]
         data = b"".join([frame(TEXT, b"before"), frame(PING), *frames])
 
         assert outcome(read(data)) == ["before", Ping(b""), Failure(code, "")]
 
-    def test_it_is_refused_byte_by_byte(self, name: str) -> None:
+    def test_invalid_frame_is_refused_byte_by_byte(self, name: str) -> None:
         frames, code = REFUSED[name]
 
         assert outcome(read(*(bytes([byte]) for byte in b"".join(frames)))) == [Failure(code, "")]
 
-    def test_nothing_is_read_after_it(self, name: str) -> None:
+    def test_frames_after_an_invalid_frame_are_not_read(self, name: str) -> None:
         frames, code = REFUSED[name]
         after = frame(TEXT, b"after") + frame(CLOSE)
 
         assert outcome(read(b"".join(frames) + after, after)) == [Failure(code, "")]
 
-    def test_its_reason_fits_a_close_frame(self, name: str) -> None:
+    def test_reason_for_an_invalid_frame_fits_a_close_frame(self, name: str) -> None:
         frames, _ = REFUSED[name]
         [failure] = read(*frames)
 
@@ -175,7 +175,7 @@ class TestRefusing:
         assert 0 < len(failure.reason.encode()) <= 123
 
 
-def test_a_message_is_not_continued_after_its_end() -> None:
+def test_continuation_after_the_end_of_a_message_is_refused() -> None:
     frames = [frame(TEXT, fin=False), frame(CONT, b"x"), frame(CONT, b"x")]
 
     assert outcome(read(*frames)) == ["x", Failure(1002, "")]
@@ -185,9 +185,7 @@ def test_a_message_is_not_continued_after_its_end() -> None:
 class TestStopping:
     @pytest.mark.parametrize("last", [frame(CLOSE), frame(3), frame(TEXT, b"\xff")])
     @pytest.mark.parametrize("before", [b"", frame(TEXT, b"x"), frame(TEXT, b"x", fin=False)])
-    def test_a_reader_that_has_stopped_keeps_and_reads_nothing(
-        self, before: bytes, last: bytes
-    ) -> None:
+    def test_stopped_reader_keeps_and_reads_nothing(self, before: bytes, last: bytes) -> None:
         reader = FrameReader()
         assert not reader.stopped
 
@@ -197,7 +195,7 @@ class TestStopping:
         assert reader.read(frame(TEXT, b"late")) == []
         assert reader.read() == []
 
-    def test_a_reader_with_nothing_to_read_returns_nothing(self) -> None:
+    def test_reader_without_data_returns_nothing(self) -> None:
         reader = FrameReader()
 
         assert (reader.read(), reader.read(b""), reader.has_more) == ([], [], False)
@@ -221,11 +219,13 @@ BAD_UTF8 = [
 
 
 @pytest.mark.parametrize("bad", BAD_UTF8)
-class TestTextThatIsNotUtf8:
+class TestInvalidUtf8:
     """It is reported at the first byte from which it is known."""
 
     @pytest.mark.parametrize("good", [*range(9), 125, 70_000])
-    def test_before_the_rest_of_the_frame_has_arrived(self, bad: bytes, good: int) -> None:
+    def test_invalid_utf8_is_reported_before_the_rest_of_the_frame_arrives(
+        self, bad: bytes, good: int
+    ) -> None:
         data = frame(TEXT, b"x" * good + bad + b"x" * 70_000)
         known = len(data) - 70_000
 
@@ -233,7 +233,7 @@ class TestTextThatIsNotUtf8:
         assert outcome(read(data[: known - 1], data[known - 1 : known])) == [Failure(1007, "")]
         assert outcome(read(data[:known])) == [Failure(1007, "")]
 
-    def test_in_a_later_frame_of_the_message(self, bad: bytes) -> None:
+    def test_invalid_utf8_is_reported_in_a_later_frame_of_the_message(self, bad: bytes) -> None:
         head = frame(TEXT, b"\xc3", fin=False) + frame(CONT, b"\xa9" + bad[:-1], fin=False)
         last = frame(CONT, bad[-1:] + b"x" * 200)
 
@@ -241,7 +241,7 @@ class TestTextThatIsNotUtf8:
         assert outcome(read(head, last[:9])) == [Failure(1007, "")]
 
     @pytest.mark.parametrize("opcode", [BINARY, CONT])
-    def test_bytes_may_be_anything(self, bad: bytes, opcode: int) -> None:
+    def test_binary_message_can_have_invalid_utf8(self, bad: bytes, opcode: int) -> None:
         first = frame(BINARY, bad, fin=False) if opcode == CONT else b""
         data = frame(opcode, bad * 100)
 
@@ -249,7 +249,7 @@ class TestTextThatIsNotUtf8:
 
 
 @pytest.mark.parametrize("text", ["\ud7ff", "\ue000", "\U0010ffff", "\U00010000", "\u0800", "\x80"])
-def test_text_at_the_edges_of_utf8_is_read(text: str) -> None:
+def test_text_at_the_boundaries_of_utf8_is_read(text: str) -> None:
     payload = text.encode()
 
     assert read(*(frame(TEXT, payload * 3)[at : at + 1] for at in range(50))) == [text * 3]
@@ -260,46 +260,46 @@ class TestSizes:
     SIZES = pytest.mark.parametrize("size", [0, 1, 125, 126, 1000, 65535, 65536, 100_000])
 
     @SIZES
-    def test_a_message_has_at_most_that_size(self, size: int) -> None:
+    def test_message_of_the_maximal_size_is_read(self, size: int) -> None:
         assert read(frame(BINARY, b"x" * size), max_size=size) == [b"x" * size]
 
     @SIZES
-    def test_one_byte_more_is_too_much(self, size: int) -> None:
+    def test_message_one_byte_too_long_is_refused(self, size: int) -> None:
         too_much = frame(BINARY, b"x" * (size + 1))
 
         assert outcome(read(too_much, max_size=size)) == [Failure(1009, "")]
         # the length is enough: nothing is kept for the rest
         assert outcome(read(too_much[:10], max_size=size)) == [Failure(1009, "")]
 
-    def test_the_largest_length_is_waited_for_only_without_a_limit(self) -> None:
+    def test_largest_length_is_accepted_only_without_a_limit(self) -> None:
         head = b"\x82\xff\x7f" + b"\xff" * 7 + b"mask"
 
         assert read(head, b"x" * 1000) == []
         assert outcome(read(head, max_size=2**40)) == [Failure(1009, "")]
 
-    def test_all_frames_of_a_message_count_together(self) -> None:
+    def test_sizes_of_all_frames_of_a_message_are_added(self) -> None:
         parts = [frame(TEXT, b"x" * 4, fin=False), frame(PING, b"p" * 9), frame(CONT, b"x" * 6)]
 
         assert read(*parts, max_size=10) == [Ping(b"p" * 9), "x" * 10]
         assert outcome(read(*parts, max_size=9)) == [Ping(b"p" * 9), Failure(1009, "")]
 
-    def test_messages_count_each_for_itself(self) -> None:
+    def test_sizes_of_separate_messages_are_not_added(self) -> None:
         message = frame(TEXT, b"x" * 4, fin=False) + frame(CONT, b"x" * 4)
 
         assert read(message, message, max_size=8) == ["x" * 8] * 2
 
-    def test_control_frames_do_not_count(self) -> None:
+    def test_control_frames_do_not_count_towards_the_size(self) -> None:
         frames = [frame(BINARY, b"", fin=False), frame(PING, b"p" * 125), frame(CONT)]
 
         assert read(*frames, max_size=0) == [Ping(b"p" * 125), b""]
 
-    def test_bytes_count_not_characters(self) -> None:
+    def test_size_is_counted_in_bytes_and_not_in_characters(self) -> None:
         assert outcome(read(frame(TEXT, "é".encode() * 5), max_size=9)) == [Failure(1009, "")]
         assert read(frame(TEXT, "é".encode() * 5), max_size=10) == ["é" * 5]
 
 
-class TestExtensionsThatAreUnknown:
-    def test_they_are_refused_when_the_reader_is_made(self) -> None:
+class TestUnknownExtensions:
+    def test_unknown_extension_is_refused_by_the_constructor(self) -> None:
         with pytest.raises(TypeError, match="must be permessage-deflate"):
             FrameReader([Extension()])
 
@@ -307,7 +307,7 @@ class TestExtensionsThatAreUnknown:
 class TestWriting:
     @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 70_000])
     @pytest.mark.parametrize("text", [True, False])
-    def test_a_data_frame_is_as_the_library_writes_it(self, size: int, text: bool) -> None:
+    def test_data_frame_is_written_as_websockets_writes_it(self, size: int, text: bool) -> None:
         opcode = Opcode.TEXT if text else Opcode.BINARY
         whole = Frame(opcode, b"x" * size).serialize(mask=False)
 
@@ -324,12 +324,14 @@ class TestWriting:
             (SendClose(4000, "é"), b"\x88\x04\x0f\xa0\xc3\xa9"),
         ],
     )
-    def test_control_frames(self, command: SendPing | SendPong | SendClose, written: bytes) -> None:
+    def test_control_frame_is_written(
+        self, command: SendPing | SendPong | SendClose, written: bytes
+    ) -> None:
         assert control_frame(command) == written
 
 
 @pytest.mark.parametrize("command", [SendPing(b"p" * 126), SendClose(1000, "é" * 62)])
-def test_control_frames_that_would_be_too_long_are_not_made(
+def test_control_frame_that_is_too_long_is_refused(
     command: SendPing | SendClose,
 ) -> None:
     with pytest.raises(ValueError, match="must have at most 125 bytes"):

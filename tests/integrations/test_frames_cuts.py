@@ -127,7 +127,7 @@ class TestShortConversations:
     def conversation(self, name: str, offer: str) -> tuple[bytes, list[FrameEvent]]:
         return Conversation(SHORT[name], Close(4000, "é"), offer).stream()
 
-    def test_cut_at_every_byte(self, name: str, offer: str) -> None:
+    def test_conversation_cut_at_every_byte_is_read(self, name: str, offer: str) -> None:
         data, events = self.conversation(name, offer)
 
         assert read(data, **options(offer)) == events
@@ -135,21 +135,27 @@ class TestShortConversations:
         for at in range(len(data)):
             assert read(data[:at], data[at:], **options(offer)) == events, at
 
-    def test_cut_at_every_two_bytes_that_are_near(self, name: str, offer: str) -> None:
+    def test_conversation_cut_at_every_two_nearby_bytes_is_read(
+        self, name: str, offer: str
+    ) -> None:
         data, events = self.conversation(name, offer)
         for at in range(len(data)):
             for size in (1, 2, 5, 6, 9):
                 pieces = data[:at], data[at : at + size], data[at + size :]
                 assert read(*pieces, **options(offer)) == events, (at, size)
 
-    def test_broken_off_at_every_byte(self, name: str, offer: str) -> None:
+    def test_conversation_truncated_at_every_byte_is_read_up_to_there(
+        self, name: str, offer: str
+    ) -> None:
         data, events = self.conversation(name, offer)
         for at in range(len(data)):
             found = read(data[:at], **options(offer))
             assert found == events[: len(found)], at
             assert len(found) < len(events)
 
-    def test_with_every_byte_changed(self, name: str, offer: str) -> None:
+    def test_conversation_with_a_changed_byte_is_read_the_same_in_any_pieces(
+        self, name: str, offer: str
+    ) -> None:
         data, _ = self.conversation(name, offer)
         for at in range(len(data)):
             for bit in (1, 8, 64, 128):
@@ -161,7 +167,9 @@ class TestShortConversations:
 
 
 @given(conversation=CONVERSATIONS, chance=st.randoms(use_true_random=False))
-def test_any_conversation_in_any_pieces(conversation: Conversation, chance: random.Random) -> None:
+def test_any_conversation_is_read_the_same_in_any_pieces(
+    conversation: Conversation, chance: random.Random
+) -> None:
     data, events = conversation.stream()
 
     assert read(data, **options(conversation.offer)) == events
@@ -169,7 +177,7 @@ def test_any_conversation_in_any_pieces(conversation: Conversation, chance: rand
 
 
 @given(conversation=CONVERSATIONS, chance=st.randoms(use_true_random=False))
-def test_bytes_may_arrive_before_the_reader_is_done(
+def test_bytes_can_arrive_before_the_reader_is_done(
     conversation: Conversation, chance: random.Random
 ) -> None:
     data, events = conversation.stream()
@@ -192,7 +200,7 @@ def test_bytes_may_arrive_before_the_reader_is_done(
     ),
     chance=st.randoms(use_true_random=False),
 )
-def test_any_bytes_in_any_pieces(
+def test_any_changed_conversation_is_read_the_same_in_any_pieces(
     conversation: Conversation,
     size: int | None,
     changes: list[tuple[float, str, bytes]],
@@ -224,7 +232,7 @@ def test_any_bytes_in_any_pieces(
     size=st.integers(0, 50) | st.none(),
     chance=st.randoms(use_true_random=False),
 )
-def test_any_bytes_in_a_compressed_message(
+def test_any_compressed_payload_is_read_the_same_in_any_pieces(
     payload: bytes, offer: str, opcode: int, size: int | None, chance: random.Random
 ) -> None:
     data = frame(opcode, payload, rsv=4) * 2
@@ -235,7 +243,7 @@ def test_any_bytes_in_a_compressed_message(
 
 
 @given(data=st.binary(max_size=300), offer=st.sampled_from(sorted(OFFERS)))
-def test_any_bytes_at_all(data: bytes, offer: str) -> None:
+def test_any_bytes_are_read_the_same_in_any_pieces(data: bytes, offer: str) -> None:
     whole = outcome(read(data, **options(offer, 100)))
 
     assert outcome(read(*(bytes([byte]) for byte in data), **options(offer, 100))) == whole

@@ -51,13 +51,13 @@ def one_by_one(data: bytes) -> list[bytes]:
 @BOTH
 @pytest.mark.parametrize("name", EXAMPLES)
 class TestExamplesOfTheRfc:
-    def test_they_are_read_again_and_again(self, name: str, offer: bytes) -> None:
+    def test_example_of_rfc_7692_is_read_repeatedly(self, name: str, offer: bytes) -> None:
         data = frame(TEXT, example(name), rsv=4) * 3
 
         assert read(data, **agreed(offer)) == ["Hello"] * 3
         assert read(*one_by_one(data), **agreed(offer)) == ["Hello"] * 3
 
-    def test_they_are_read_in_fragments(self, name: str, offer: bytes) -> None:
+    def test_example_of_rfc_7692_is_read_in_fragments(self, name: str, offer: bytes) -> None:
         payload = example(name)
         for ends in itertools.combinations_with_replacement(range(len(payload) + 1), 2):
             data = b"".join(in_frames(TEXT, payload, ends, rsv=4)) * 2
@@ -65,7 +65,7 @@ class TestExamplesOfTheRfc:
             assert read(data, **agreed(offer)) == ["Hello"] * 2
             assert read(*one_by_one(data), **agreed(offer)) == ["Hello"] * 2
 
-    def test_they_may_follow_each_other(self, name: str, offer: bytes) -> None:
+    def test_examples_of_rfc_7692_are_read_in_any_order(self, name: str, offer: bytes) -> None:
         frames = [frame(TEXT, example(other), rsv=4) for other in EXAMPLES]
         data = b"".join(itertools.chain(*((frame(TEXT, example(name), rsv=4), f) for f in frames)))
 
@@ -73,7 +73,7 @@ class TestExamplesOfTheRfc:
 
 
 class TestContext:
-    def test_a_message_may_refer_to_the_one_before_it(self) -> None:
+    def test_message_can_refer_to_the_previous_one_with_context_takeover(self) -> None:
         # RFC 7692 7.2.3.2
         data = frame(TEXT, bytes.fromhex("f248cdc9c90700"), rsv=4)
         data += frame(TEXT, bytes.fromhex("f200110000"), rsv=4)
@@ -81,10 +81,10 @@ class TestContext:
         assert read(data, **agreed()) == ["Hello", "Hello"]
         assert outcome(read(data, **agreed(NO_TAKEOVER))) == ["Hello", Failure(1007, "")]
 
-    def test_a_client_may_forget_the_context_without_having_agreed_to(self) -> None:
+    def test_client_can_reset_its_context_without_having_negotiated_it(self) -> None:
         assert read(compressed(b"hello", b"hello", takeover=False), **agreed()) == [b"hello"] * 2
 
-    def test_other_messages_and_control_frames_do_not_change_it(self) -> None:
+    def test_plain_messages_and_control_frames_do_not_change_the_context(self) -> None:
         deflater = Deflater()
         messages = [b"hello" * count for count in range(1, 6)]
         frames = [frame(BINARY, deflater.message(message), rsv=4) for message in messages]
@@ -94,7 +94,7 @@ class TestContext:
         assert [event for event in events if event not in (b"plain", Ping(b""))] == messages
 
     @pytest.mark.parametrize("bits", range(8, 16))
-    def test_windows_of_all_sizes(self, bits: int) -> None:
+    def test_compressed_messages_are_read_with_a_window_of_any_size(self, bits: int) -> None:
         # zlib's deflate takes 9 bits for 8, and refers to the last 250 bytes then
         size = 2 ** max(9, bits) - 300
         block = random.Random(bits).randbytes(size)  # noqa: S311 - nothing secret
@@ -108,7 +108,7 @@ class TestContext:
         assert read(data, **agreed(offer)) == messages
 
     @BOTH
-    def test_a_stream_may_end_and_begin_anew_at_any_message(self, offer: bytes) -> None:
+    def test_deflate_stream_can_end_and_restart_at_any_message(self, offer: bytes) -> None:
         chance = random.Random(1)  # noqa: S311 - nothing secret
         deflater = Deflater(takeover=offer == TAKEOVER)
         data, messages = b"", []
@@ -125,7 +125,9 @@ class TestEmptyMessages:
     @pytest.mark.parametrize(
         "payload", ["00", "02 00", "03 00 00", "03 00", "01 00 00 ff ff 00", ""]
     )
-    def test_they_are_read_and_leave_the_stream_as_it_was(self, payload: str, offer: bytes) -> None:
+    def test_empty_message_is_read_and_does_not_change_the_stream(
+        self, payload: str, offer: bytes
+    ) -> None:
         # RFC 7692 7.2.3.6; nothing at all is zlib's flush of nothing, without a tail
         empty = frame(TEXT, bytes.fromhex(payload), rsv=4)
         hello = frame(TEXT, bytes.fromhex("f248cdc9c90700"), rsv=4)
@@ -133,7 +135,7 @@ class TestEmptyMessages:
         assert read(empty + hello + empty + empty, **agreed(offer)) == ["", "Hello", "", ""]
         assert read(*one_by_one(empty + hello), **agreed(offer)) == ["", "Hello"]
 
-    def test_empty_fragments(self) -> None:
+    def test_empty_compressed_fragments_are_read(self) -> None:
         payload = bytes.fromhex("f248cdc9c90700")
         for ends in ([0], [0, 0], [3, 3], [7], [0, 3, 3, 7, 7]):
             data = b"".join(in_frames(TEXT, payload, ends, rsv=4))
@@ -142,7 +144,7 @@ class TestEmptyMessages:
         data = b"".join(in_frames(BINARY, b"", [0, 0], rsv=4))
         assert read(data, **agreed()) == [b""]
 
-    def test_control_frames_between_fragments(self) -> None:
+    def test_control_frames_between_compressed_fragments_are_read(self) -> None:
         first, second = in_frames(TEXT, bytes.fromhex("f248cdc9c90700"), [3], rsv=4)
         data = first + frame(PING, b"p") + frame(PONG, b"q") + second
 
@@ -177,25 +179,27 @@ NOT_DEFLATE: dict[str, bytes] = {
 
 @BOTH
 @pytest.mark.parametrize("name", NOT_DEFLATE)
-class TestPayloadsThatAreNotDeflate:
-    def test_it_is_refused(self, name: str, offer: bytes) -> None:
+class TestInvalidPayloads:
+    def test_payload_that_is_not_deflate_is_refused(self, name: str, offer: bytes) -> None:
         data = frame(TEXT, b"before") + frame(BINARY, NOT_DEFLATE[name], rsv=4)
 
         assert outcome(read(data, **agreed(offer))) == ["before", Failure(1007, "")]
         assert outcome(read(*one_by_one(data), **agreed(offer))) == ["before", Failure(1007, "")]
 
-    def test_its_reason_fits_a_close_frame(self, name: str, offer: bytes) -> None:
+    def test_reason_for_an_invalid_payload_fits_a_close_frame(
+        self, name: str, offer: bytes
+    ) -> None:
         [failure] = read(frame(BINARY, NOT_DEFLATE[name], rsv=4), **agreed(offer))
 
         assert isinstance(failure, Failure)
         assert 0 < len(failure.reason.encode()) <= 123
 
 
-class TestMessagesThatAreCutOff:
+class TestTruncatedMessages:
     """The tail that a sender has removed completes a message, and nothing else."""
 
     @pytest.mark.parametrize("seed", range(20))
-    def test_they_are_refused_or_leave_the_stream_in_step(self, seed: int) -> None:
+    def test_truncated_message_is_refused_or_does_not_affect_the_next_one(self, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311 - nothing secret
         words = [chance.randbytes(chance.randrange(1, 5)) for _ in range(chance.randrange(1, 40))]
         message = b"".join(chance.choices(words, k=chance.randrange(1, 100)))
@@ -221,7 +225,7 @@ class TestMessagesThatAreCutOff:
 
 
 class TestFailingFast:
-    def test_text_that_is_not_utf8_is_reported_before_its_end(self) -> None:
+    def test_invalid_utf8_is_reported_before_the_end_of_the_message(self) -> None:
         payload = deflate(b"x" * 1000 + b"\xff") + deflate(b"x" * 5000)
         data = frame(TEXT, payload, rsv=4)
         places = [at for at in range(len(data)) if read(data[:at], **agreed())]
@@ -229,7 +233,7 @@ class TestFailingFast:
         assert places
         assert places[0] < len(data) - len(deflate(b"x" * 5000))
 
-    def test_text_in_fragments_that_are_cut_is_read(self) -> None:
+    def test_text_in_fragments_cut_anywhere_is_read(self) -> None:
         # RSV1 is not on continuations, which are compressed all the same (RFC 7692 6.1)
         text = "".join(random.Random(2).choices("abcdefgh ijklmnöß€😀", k=4000))  # noqa: S311
         payload = deflate(text.encode())
@@ -243,7 +247,7 @@ class TestSizes:
     @BOTH
     @pytest.mark.parametrize("size", [0, 1, 100, 65535, 65536, 65537, 200_000])
     @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-    def test_bytes_count_when_they_are_inflated(self, size: int, opcode: int, offer: bytes) -> None:
+    def test_size_is_counted_after_inflation(self, size: int, opcode: int, offer: bytes) -> None:
         message = b"x" * size
         event: FrameEvent = message.decode() if opcode == TEXT else message
         data = frame(opcode, deflate(message), rsv=4)
@@ -253,29 +257,29 @@ class TestSizes:
         data = frame(opcode, deflate(message + b"x"), rsv=4)
         assert outcome(read(data, max_size=size, **agreed(offer))) == [Failure(1009, "")]
 
-    def test_all_frames_count_together(self) -> None:
+    def test_sizes_of_all_compressed_frames_are_added(self) -> None:
         frames = in_frames(BINARY, deflate(bytes(range(200))), [50, 50, 100], rsv=4)
 
         assert read(*frames, max_size=200, **agreed()) == [bytes(range(200))]
         assert outcome(read(*frames, max_size=199, **agreed())) == [Failure(1009, "")]
 
-    def test_a_frame_may_be_longer_than_its_message(self) -> None:
+    def test_frame_can_be_longer_than_its_inflated_message(self) -> None:
         payload = b"\x00\x00\x00\xff\xff" * 1000 + deflate(b"x")
 
         assert read(frame(BINARY, payload, rsv=4), max_size=1, **agreed()) == [b"x"]
 
-    def test_it_is_reported_before_the_rest_arrives(self) -> None:
+    def test_excessive_size_is_reported_before_the_rest_arrives(self) -> None:
         data = frame(BINARY, deflate(bytes(10_000_000)), rsv=4)
 
         assert outcome(read(data[: len(data) // 2], max_size=1000, **agreed())) == [
             Failure(1009, "")
         ]
 
-    def test_plain_messages_count_too(self) -> None:
+    def test_size_of_plain_messages_is_limited(self) -> None:
         assert outcome(read(frame(TEXT, b"xx"), max_size=1, **agreed())) == [Failure(1009, "")]
 
 
-class TestWhichErrorCounts:
+class TestFirstError:
     """The first one does, in the order of the bytes, however they are cut."""
 
     @pytest.mark.parametrize(
@@ -288,14 +292,16 @@ class TestWhichErrorCounts:
             (b"x" * 9 + b"\xc3", 1007),
         ],
     )
-    def test_utf8_or_size(self, payload: bytes, code: int) -> None:
+    def test_first_of_invalid_utf8_and_excessive_size_is_reported(
+        self, payload: bytes, code: int
+    ) -> None:
         data = frame(TEXT, deflate(payload), rsv=4)
 
         assert outcome(read(data, max_size=10, **agreed())) == [Failure(code, "")]
         assert outcome(read(*one_by_one(data), max_size=10, **agreed())) == [Failure(code, "")]
 
     @pytest.mark.parametrize("size", range(1, 30))
-    def test_size_or_an_error_right_behind_it(self, size: int) -> None:
+    def test_first_of_excessive_size_and_invalid_deflate_is_reported(self, size: int) -> None:
         # literals of 8 bits, then a symbol that is none of them
         fields = [(0, 1), (1, 2), *[(0x1E, 8)] * size, (0b11, 8), (0xFF, 8)]
         data = frame(BINARY, bits(*fields), rsv=4)
@@ -310,7 +316,7 @@ class TestWhichErrorCounts:
 
 
 class TestWritten:
-    def test_a_compressed_message_can_be_read(self) -> None:
+    def test_written_compressed_message_can_be_read(self) -> None:
         options = agreed()
         client = PerMessageDeflate(False, False, 12, 12)
         written = data_frame(b"hello" * 50, True, options["extensions"])
@@ -319,7 +325,7 @@ class TestWritten:
         decoded = client.decode(Frame(Opcode.TEXT, written[2:], rsv1=True))
         assert decoded.data == b"hello" * 50
 
-    def test_empty_messages_can_be_read_again_and_again(self) -> None:
+    def test_written_empty_messages_can_be_read_repeatedly(self) -> None:
         extensions = agreed()["extensions"]
         inflater = zlib.decompressobj(-12)
         for _ in range(3):
@@ -328,7 +334,7 @@ class TestWritten:
             assert inflater.decompress(written[2:] + b"\x00\x00\xff\xff") == b""
 
 
-def test_the_client_of_the_library_is_understood() -> None:
+def test_messages_of_the_client_of_websockets_are_read() -> None:
     chance = random.Random(3)  # noqa: S311 - nothing secret
     client = PerMessageDeflate(False, False, 15, 12)
     messages = [chance.randbytes(chance.choice((0, 1, 50, 3000))) * 2 for _ in range(30)]
@@ -345,7 +351,7 @@ def test_the_client_of_the_library_is_understood() -> None:
     assert read(*cuts(data, chance), **agreed()) == messages
 
 
-def test_a_continuation_of_a_plain_message_is_not_inflated() -> None:
+def test_continuation_of_a_plain_message_is_not_inflated() -> None:
     data = frame(TEXT, b"a", fin=False) + frame(CONT, b"b") + compressed(b"c", opcode=TEXT)
 
     assert read(data, **agreed()) == ["ab", "c"]

@@ -104,14 +104,14 @@ def _nothing_is_remembered() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("offer", ACCEPTED)
-class TestOffersThatCanBeServed:
-    def test_they_are_answered(self, offer: str) -> None:
+class TestAcceptedOffers:
+    def test_supported_offer_is_answered(self, offer: str) -> None:
         header, extensions = negotiate([offer.encode()])
 
         assert header == ACCEPTED[offer]
         assert len(extensions) == 1
 
-    def test_both_sides_can_compress(self, offer: str) -> None:
+    def test_both_sides_can_compress_after_the_answer(self, offer: str) -> None:
         header, extensions = negotiate([offer.encode()])
         assert header is not None
         takeover = "client_no_context_takeover" not in header
@@ -124,7 +124,7 @@ class TestOffersThatCanBeServed:
             assert read(*frames, extensions=extensions) == messages
         assert all(len(data_frame(message, False, extensions)) < 60 for message in messages)
 
-    def test_each_connection_has_contexts_of_its_own(self, offer: str) -> None:
+    def test_connections_do_not_share_a_context(self, offer: str) -> None:
         (header, [first]), (again, [second]) = (negotiate([offer.encode()]) for _ in range(2))
 
         assert header == again
@@ -134,11 +134,11 @@ class TestOffersThatCanBeServed:
 
 
 @pytest.mark.parametrize("offer", DECLINED)
-class TestOffersThatCannotBeServed:
-    def test_they_are_declined(self, offer: str) -> None:
+class TestDeclinedOffers:
+    def test_unsupported_offer_is_declined(self, offer: str) -> None:
         assert negotiate([offer.encode()]) == (None, [])
 
-    def test_the_next_one_is_considered(self, offer: str) -> None:
+    def test_offer_after_a_declined_one_is_considered(self, offer: str) -> None:
         offers = [offer.encode(), b"permessage-deflate; client_max_window_bits"]
 
         assert negotiate([b", ".join(offers)])[0] == WHOLE
@@ -146,16 +146,16 @@ class TestOffersThatCannotBeServed:
 
 
 @pytest.mark.parametrize("value", MALFORMED)
-class TestValuesThatAreNotLists:
+class TestMalformedHeaders:
     """RFC 6455 9.1: the connection fails."""
 
-    def test_it_is_refused(self, value: bytes) -> None:
+    def test_malformed_extensions_header_is_refused(self, value: bytes) -> None:
         with pytest.raises(BadHandshake) as caught:
             negotiate([value])
 
         assert caught.value.status == 400
 
-    def test_it_is_refused_behind_a_good_offer(self, value: bytes) -> None:
+    def test_malformed_extensions_header_after_a_good_offer_is_refused(self, value: bytes) -> None:
         for offers in ([b"permessage-deflate", value], [b"permessage-deflate, " + value]):
             with pytest.raises(BadHandshake):
                 negotiate(offers)
@@ -164,12 +164,12 @@ class TestValuesThatAreNotLists:
 @pytest.mark.parametrize(
     "offers", [[], [b""], [b" ,\t,"], [b"", b"foo"], [b", foo ,, bar ,"], [b" foo\t"]]
 )
-def test_elements_that_are_empty_do_not_count(offers: list[bytes]) -> None:
+def test_empty_list_elements_are_ignored(offers: list[bytes]) -> None:
     assert negotiate(offers) == (None, [])
 
 
 class TestLongOffers:
-    def test_4096_bytes_of_them_are_read(self) -> None:
+    def test_offers_of_4096_bytes_are_read(self) -> None:
         offer = b"permessage-deflate"
         values = [b"foo, " * 500, b"a" * (4096 - 2500 - len(offer)), offer]
 
@@ -184,13 +184,13 @@ class TestLongOffers:
             [b"permessage-deflate" + b";a" * 2**20],
         ],
     )
-    def test_more_are_refused(self, offers: list[bytes]) -> None:
+    def test_offers_above_4096_bytes_are_refused(self, offers: list[bytes]) -> None:
         with pytest.raises(BadHandshake) as caught:
             negotiate(offers)
 
         assert caught.value.status == 431
 
-    def test_the_worst_of_them_cost_little(self) -> None:
+    def test_longest_offers_are_parsed_quickly(self) -> None:
         worst = [
             b"a" + b";a" * 2047,
             b"a," * 2047 + b"a",
@@ -207,11 +207,11 @@ class TestLongOffers:
             assert time.thread_time() - begin < 0.25
 
 
-class TestLibraries:
+class TestVersionsOfLibraries:
     """Versions of the library agree on parameters which zlib then refuses, early or late."""
 
     @pytest.mark.parametrize("error", [ValueError, AssertionError, TypeError, RuntimeError])
-    def test_an_exception_declines_an_offer(
+    def test_exception_in_the_negotiation_declines_the_offer(
         self, error: type[Exception], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         process = ServerPerMessageDeflateFactory.process_request_params
@@ -227,7 +227,7 @@ class TestLibraries:
         offers = b"permessage-deflate; client_max_window_bits, permessage-deflate"
         assert negotiate([offers])[0] == PLAIN
 
-    def test_an_offer_whose_codecs_fail_is_declined(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_offer_whose_codecs_fail_is_declined(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class Broken(PerMessageDeflate):
             def encode(self, frame: Any) -> Any:
                 if self.local_no_context_takeover:
@@ -242,7 +242,9 @@ class TestLibraries:
         assert negotiate([b"permessage-deflate; server_no_context_takeover"]) == (None, [])
         assert negotiate([b"permessage-deflate; x, permessage-deflate"])[0] == "permessage-deflate"
 
-    def test_trying_out_costs_a_connection_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_known_offer_is_answered_without_another_trial_of_the_codecs(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         offer = [b"permessage-deflate; client_max_window_bits"]
         header, _ = negotiate(offer)
         monkeypatch.setattr(deflate, "parse_extension", None)
@@ -262,7 +264,9 @@ OFFERS = st.lists(st.tuples(NAMES, VALUES).map("".join), max_size=4).map(
 
 
 @given(offers=st.lists(OFFERS | st.text('a;,=" \\\xe4', max_size=12), max_size=4))
-def test_any_offer_is_answered_as_each_alone_or_refused(offers: list[str]) -> None:
+def test_any_list_of_offers_is_answered_like_its_first_supported_offer_or_refused(
+    offers: list[str],
+) -> None:
     try:
         header, extensions = negotiate([offer.encode("latin-1") for offer in offers])
     except BadHandshake as error:

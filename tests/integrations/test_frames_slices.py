@@ -40,7 +40,7 @@ class TestManyFrames:
 
     @pytest.mark.parametrize("name", FLOODS)
     @pytest.mark.parametrize("offer", [b"permessage-deflate", NO_TAKEOVER])
-    def test_a_call_reads_about_64(self, name: str, offer: bytes) -> None:
+    def test_call_reads_about_64_short_frames(self, name: str, offer: bytes) -> None:
         before, flood = self.FLOODS[name]
         reader = FrameReader(**agreed(offer))
         calls = list(slices(reader, before + flood * 5000 + frame(CLOSE)))
@@ -50,7 +50,7 @@ class TestManyFrames:
         assert max(map(len, calls)) <= FRAMES + 1
         assert reader.stopped
 
-    def test_others_may_be_few(self) -> None:
+    def test_call_reads_many_frames_of_100_bytes(self) -> None:
         reader = FrameReader()
         calls = list(slices(reader, frame(TEXT, b"x" * 100) * FRAMES))
 
@@ -60,7 +60,7 @@ class TestManyFrames:
 class TestMuchData:
     @pytest.mark.parametrize("size", [1000, 5000, 60_000, 70_000])
     @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-    def test_a_call_returns_messages_of_about_16384_bytes(self, size: int, opcode: int) -> None:
+    def test_call_returns_messages_of_about_16384_bytes(self, size: int, opcode: int) -> None:
         message = frame(opcode, b"x" * size)
         calls = list(slices(FrameReader(), message * 50))
 
@@ -69,7 +69,7 @@ class TestMuchData:
 
     @pytest.mark.parametrize("parts", [1, 7, 1000])
     @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-    def test_a_call_reads_about_a_quarter_of_a_mebibyte(self, parts: int, opcode: int) -> None:
+    def test_call_reads_about_a_quarter_of_a_mebibyte(self, parts: int, opcode: int) -> None:
         size = 8 * MIB // parts
         frames = in_frames(opcode, b"x" * size * parts, range(size, size * parts, size))
         calls = list(slices(FrameReader(), b"".join(frames)))
@@ -79,7 +79,7 @@ class TestMuchData:
         assert sizes(calls[-1]) == [size * parts]
 
     @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-    def test_a_call_inflates_about_a_quarter_of_a_mebibyte(self, opcode: int) -> None:
+    def test_call_inflates_about_a_quarter_of_a_mebibyte(self, opcode: int) -> None:
         data = compressed(bytes(16 * MIB), opcode=opcode)
         calls = list(slices(FrameReader(**agreed()), data))
 
@@ -108,7 +108,7 @@ class TestMuchData:
         ],
         ids=["blocks", "blocks without room", "streams", "streams without room", "tables"],
     )
-    def test_input_without_output_counts(self, payload: bytes, size: int | None) -> None:
+    def test_input_of_zlib_without_output_counts(self, payload: bytes, size: int | None) -> None:
         count = 200_000 // len(payload)
         data = frame(BINARY, payload * count + b"\x00", rsv=4)
         calls = list(slices(FrameReader(max_size=size, **agreed()), data))
@@ -139,7 +139,7 @@ class TestMuchData:
 
 class TestHasMore:
     @given(data=st.binary(max_size=30), count=st.integers(60, 70))
-    def test_it_says_whether_a_call_makes_progress(self, data: bytes, count: int) -> None:
+    def test_has_more_is_true_only_if_a_call_makes_progress(self, data: bytes, count: int) -> None:
         reader = FrameReader(max_size=100)
         events = reader.read(frame(TEXT, b"x") * count + data)
         while reader.has_more:
@@ -152,20 +152,20 @@ class TestHasMore:
         assert events[:count] == ["x"] * count
 
     @pytest.mark.parametrize("size", range(1, 7))
-    def test_the_beginning_of_a_frame_is_not_progress(self, size: int) -> None:
+    def test_has_more_is_false_for_an_incomplete_frame(self, size: int) -> None:
         reader = FrameReader()
         events = reader.read(frame(TEXT) * FRAMES + frame(TEXT, b"x" * 200)[:size])
 
         assert (len(events), reader.has_more) == (FRAMES, False)
 
-    def test_an_error_is_progress(self) -> None:
+    def test_has_more_is_true_for_an_error(self) -> None:
         reader = FrameReader()
         calls = list(slices(reader, frame(TEXT) * FRAMES + frame(3)[:2]))
 
         assert isinstance(calls[-1][-1], Failure)
         assert (reader.stopped, reader.has_more) == (True, False)
 
-    def test_output_within_zlib_is_progress(self) -> None:
+    def test_has_more_is_true_for_pending_output_of_zlib(self) -> None:
         reader = FrameReader(**agreed())
         data = compressed(bytes(MIB))
         assert reader.read(data[:-1]) == []
@@ -175,8 +175,8 @@ class TestHasMore:
         assert reader.read(data[-1:]) == [bytes(MIB)]
 
 
-class TestArrivingBeforeTheReaderIsDone:
-    def test_all_of_it_is_read_in_order(self) -> None:
+class TestArrivalsDuringSlices:
+    def test_data_that_arrives_between_slices_is_read_in_order(self) -> None:
         reader = FrameReader()
         events = []
         for number in range(2000):
@@ -187,7 +187,7 @@ class TestArrivingBeforeTheReaderIsDone:
         assert [event for event in events if event != Ping(b"")] == list(map(str, range(2000)))
         assert len(events) == 202_000
 
-    def test_no_bytes_change_nothing(self) -> None:
+    def test_empty_data_between_slices_changes_nothing(self) -> None:
         reader = FrameReader()
         events = reader.read(frame(PING) * 500)
         events += reader.read(b"")
@@ -214,18 +214,18 @@ def seconds(*chunks: bytes) -> float:
 
 
 class TestCostsAreLinear:
-    def test_many_frames_in_one_chunk(self) -> None:
+    def test_cost_of_many_frames_in_one_chunk_is_linear(self) -> None:
         small, large = (seconds(frame(TEXT) * (size // 6)) for size in (MIB // 4, 4 * MIB))
 
         assert large < 16 * small * 3 + 0.05
 
-    def test_many_chunks_before_the_reader_is_done(self) -> None:
+    def test_cost_of_many_chunks_before_the_reader_is_done_is_linear(self) -> None:
         chunk = frame(PING) * 100
         small, large = (seconds(*[chunk] * count) for count in (100, 1600))
 
         assert large < 16 * small * 3 + 0.05
 
-    def test_a_long_message_in_small_pieces(self) -> None:
+    def test_cost_of_a_long_message_in_small_pieces_is_linear(self) -> None:
         def pieces(size: int) -> Iterator[bytes]:
             data = frame(TEXT, b"x" * size)
             return (data[at : at + 100] for at in range(0, len(data), 100))
@@ -249,7 +249,7 @@ def measured(limit: int) -> Iterator[None]:
 
 
 class TestMemory:
-    def test_fragments_take_no_more_than_they_hold(self) -> None:
+    def test_memory_of_fragments_is_bounded_by_their_payload(self) -> None:
         reader = FrameReader()
         reader.read(frame(BINARY, b"x", fin=False))
         with measured(200_000):
@@ -257,7 +257,7 @@ class TestMemory:
                 for _ in slices(reader, frame(CONT, part, fin=False) * 20_000):
                     pass
 
-    def test_bytes_that_were_read_are_not_held_for_those_that_were_not(self) -> None:
+    def test_bytes_that_were_read_are_released_before_the_rest(self) -> None:
         reader = FrameReader()
         with measured(10_000):
             data = frame(PING) * 100 + frame(BINARY, bytes(MIB)) + frame(PING) * 100
@@ -267,26 +267,26 @@ class TestMemory:
 
         assert reader.read(frame(TEXT, b"x")[3:]) == ["x"]
 
-    def test_compressed_bytes_stay_so_until_it_is_their_turn(self) -> None:
+    def test_compressed_messages_are_inflated_one_at_a_time(self) -> None:
         data = compressed(*[bytes(MIB)] * 16)
         reader = FrameReader(**agreed())
         with measured(3 * MIB):
             assert reader.read(data) == []
         assert [len(event) for call in slices(reader) for event in call] == [MIB] * 16  # type: ignore[arg-type]
 
-    def test_nothing_is_kept_of_a_message_that_is_too_big(self) -> None:
+    def test_message_that_is_too_big_is_released(self) -> None:
         reader = FrameReader(max_size=2 * MIB, **agreed())
         with measured(10_000):
             for _ in slices(reader, compressed(bytes(3 * MIB))):
                 pass
         assert reader.stopped
 
-    def test_no_memory_is_spent_on_a_length(self) -> None:
+    def test_announced_length_allocates_no_memory(self) -> None:
         reader = FrameReader()
         with measured(10_000):
             assert reader.read(b"\x82\xff" + (2**62).to_bytes(8, "big") + b"mask" + b"x") == []
 
-    def test_a_bomb_that_is_too_big_is_not_inflated(self) -> None:
+    def test_zip_bomb_is_not_inflated(self) -> None:
         payload = deflate(bytes(64 * MIB))
         reader = FrameReader(max_size=1000, **agreed())
         tracemalloc.start()

@@ -49,9 +49,10 @@ async def talk(path: str) -> str:
     ):
         try:
             await websocket.send_text("hello")
-            return await websocket.receive_text()
+            text: str = await websocket.receive_text()
         except ClientDisconnect as end:
             return f"closed with {end.code} {end.reason}"
+        return text
 
 
 @pytest.mark.parametrize("path", ["/annotated", "/installed"])

@@ -13,8 +13,8 @@ def with_header(name: bytes, *values: bytes) -> list[Pair]:
     return [*(pair for pair in HEADERS if pair[0] != name), *((name, value) for value in values)]
 
 
-class TestGood:
-    def test_a_good_handshake_is_read(self) -> None:
+class TestValidHandshake:
+    def test_valid_handshake_is_read(self) -> None:
         assert read_handshake(b"GET", HEADERS) == Handshake(KEY, ())
 
     @pytest.mark.parametrize(
@@ -31,14 +31,16 @@ class TestGood:
             (b"content-length", [b"0"]),
         ],
     )
-    def test_headers_are_read_as_http_has_it(self, name: bytes, values: list[bytes]) -> None:
+    def test_handshake_headers_are_read_by_the_rules_of_http(
+        self, name: bytes, values: list[bytes]
+    ) -> None:
         kept = [pair for pair in HEADERS if pair[0] != name.lower()]
         headers = [*kept, *((name, value) for value in values)]
 
         assert read_handshake("GET", headers).key == KEY
 
     @pytest.mark.parametrize("version", ["1.1", "1.2", "2", "2.0", "3"])
-    def test_every_version_from_1_1_on_will_do(self, version: str) -> None:
+    def test_http_versions_from_1_1_on_are_accepted(self, version: str) -> None:
         assert read_handshake("GET", HEADERS, version).key == KEY
 
     @pytest.mark.parametrize(
@@ -59,21 +61,21 @@ class TestGood:
         assert read_handshake("GET", headers).subprotocols == offered
 
 
-class TestBad:
+class TestInvalidHandshake:
     def refused(self, *args: object) -> BadHandshake:
         with pytest.raises(BadHandshake) as caught:
             read_handshake(*args)  # type: ignore[arg-type]
         return caught.value
 
     @pytest.mark.parametrize("method", ["POST", b"POST", "get", b"HEAD", b""])
-    def test_another_method(self, method: str | bytes) -> None:
+    def test_method_other_than_get_is_refused_with_405(self, method: str | bytes) -> None:
         error = self.refused(method, HEADERS)
 
         assert error.status == 405
         assert error.headers == ((b"allow", b"GET"),)
 
     @pytest.mark.parametrize("version", ["1.0", "0.9", "", "1", "11", "nonsense"])
-    def test_an_old_version_of_http(self, version: str) -> None:
+    def test_http_version_before_1_1_is_refused_with_400(self, version: str) -> None:
         error = self.refused("GET", HEADERS, version)
 
         assert error.status == 400
@@ -99,7 +101,9 @@ class TestBad:
             (b"sec-websocket-version", [b"13", b"13"], "Version, 13"),
         ],
     )
-    def test_a_header_that_is_wrong(self, name: bytes, values: list[bytes], text: str) -> None:
+    def test_wrong_header_is_refused_with_400(
+        self, name: bytes, values: list[bytes], text: str
+    ) -> None:
         error = self.refused("GET", with_header(name, *values))
 
         assert error.status == 400
@@ -115,14 +119,14 @@ class TestBad:
             (b"connection", [b"close"]),
         ],
     )
-    def test_no_upgrade(self, name: bytes, values: list[bytes]) -> None:
+    def test_missing_upgrade_is_refused(self, name: bytes, values: list[bytes]) -> None:
         error = self.refused("GET", with_header(name, *values))
 
         assert error.status == 426
         assert error.headers == ((b"upgrade", b"websocket"), (b"connection", b"upgrade"))
 
     @pytest.mark.parametrize("version", [b"8", b"0", b"", b"013", b"13, 8"])
-    def test_another_version_is_told_the_right_one(self, version: bytes) -> None:
+    def test_another_websocket_version_is_refused_with_426(self, version: bytes) -> None:
         error = self.refused("GET", with_header(b"sec-websocket-version", version))
 
         assert error.status == 426

@@ -29,7 +29,7 @@ from wsfsm.server import Policies
         ("low_water", [0, 2**16]),
     ],
 )
-def test_what_a_policy_can_be(name: str, values: list[Any]) -> None:
+def test_policy_accepts_valid_values(name: str, values: list[Any]) -> None:
     for value in values:
         assert getattr(Policies(**{name: value}), name) == value
 
@@ -55,22 +55,22 @@ def test_what_a_policy_can_be(name: str, values: list[Any]) -> None:
         ("low_water", [None, -1, 0.5]),
     ],
 )
-def test_what_it_cannot_be(name: str, values: list[Any]) -> None:
+def test_policy_refuses_invalid_values(name: str, values: list[Any]) -> None:
     for value in values:
         with pytest.raises(ValueError, match=name):
             Policies(**{name: value})
 
 
-def test_every_policy_was_tried() -> None:
+def test_every_policy_has_valid_and_invalid_values_here() -> None:
     assert len(attrs.fields(Policies)) == 16
 
 
-def test_reading_goes_on_before_it_stops() -> None:
+def test_low_water_above_high_water_is_refused() -> None:
     with pytest.raises(ValueError, match="low_water must not be above high_water, got 2 and 1"):
         Policies(high_water=1, low_water=2)
 
 
-class TestTheEnvironment:
+class TestEnvironment:
     @pytest.mark.parametrize(
         ("name", "text", "value"),
         [
@@ -86,7 +86,7 @@ class TestTheEnvironment:
             ("WRONG_ACCEPT", "mend", "mend"),
         ],
     )
-    def test_a_variable_sets_a_policy(self, name: str, text: str, value: Any) -> None:
+    def test_variable_sets_its_policy(self, name: str, text: str, value: Any) -> None:
         policies = Policies().with_environment({f"WSFSM_SERVER_{name}": text, "HOME": "/"})
 
         assert policies == attrs.evolve(Policies(), **{name.lower(): value})
@@ -109,23 +109,23 @@ class TestTheEnvironment:
             ("LOW_WATER", "100000"),
         ],
     )
-    def test_a_value_that_a_policy_cannot_have_is_named(self, name: str, text: str) -> None:
+    def test_invalid_value_is_named_with_its_variable(self, name: str, text: str) -> None:
         with pytest.raises(ValueError, match=name.lower()) as caught:
             Policies().with_environment({f"WSFSM_SERVER_{name}": text})
         assert f"(set by WSFSM_SERVER_{name}={text})" in str(caught.value)
 
     @pytest.mark.parametrize("name", ["CLOSE_TIMEOUTS", "close_timeout", "", "POLICIES"])
-    def test_a_name_that_is_none_is_refused_with_those_that_are(self, name: str) -> None:
+    def test_unknown_variable_is_refused_with_the_valid_names(self, name: str) -> None:
         with pytest.raises(ValueError, match=f" WSFSM_SERVER_{name}, must be one of ") as caught:
             Policies().with_environment({f"WSFSM_SERVER_{name}": "5"})
         assert "WSFSM_SERVER_CLOSE_TIMEOUT" in str(caught.value)
 
-    def test_others_may_have_another_prefix(self) -> None:
+    def test_prefix_of_variables_can_be_changed(self) -> None:
         environ = {"X_CLOSE_TIMEOUT": "5", "WSFSM_SERVER_NO": "1"}
 
         assert Policies().with_environment(environ, prefix="X_").close_timeout == 5
 
-    def test_all_others_stay(self) -> None:
+    def test_policies_without_a_variable_are_unchanged(self) -> None:
         policies = Policies(on_return="drop", high_water=2**20)
 
         assert policies.with_environment({}) == policies

@@ -62,7 +62,7 @@ def body(part: bytes, *, more: bool = False) -> dict[str, Any]:
 
 
 class TestRequest:
-    def test_a_good_one_starts_the_application(self) -> None:
+    def test_valid_request_starts_the_application(self) -> None:
         connection = ServerConnection()
 
         assert connection.handshake is None
@@ -73,7 +73,7 @@ class TestRequest:
         assert connection.next_message() == {"type": "websocket.connect"}
         assert connection.next_message() is None
 
-    def test_a_bad_one_is_refused_with_what_the_client_can_do_better(self) -> None:
+    def test_invalid_request_is_refused_with_an_explanation(self) -> None:
         connection = ServerConnection()
         refusal, *rest = connection.receive_request(b"POST", HEADERS)
 
@@ -84,11 +84,11 @@ class TestRequest:
         assert rest == LINGER
         assert not connection.has_message
 
-    def test_one_is_enough(self) -> None:
+    def test_second_request_is_illegal(self) -> None:
         with pytest.raises(IllegalTransition, match="refuses 'handshake request' in state CONN"):
             asked().receive_request("GET", HEADERS)
 
-    def test_the_application_has_so_much_time_to_answer(self) -> None:
+    def test_handshake_timeout_limits_the_time_of_the_application(self) -> None:
         connection = ServerConnection(Policies(handshake_timeout=3))
 
         assert StartTimer(Timer.HANDSHAKE, 3) in connection.receive_request("GET", HEADERS)
@@ -100,14 +100,14 @@ class TestRequest:
 
 
 class TestEarlyData:
-    def test_it_is_given_back_when_frames_are_read(self) -> None:
+    def test_early_data_is_returned_with_read_frames(self) -> None:
         connection = asked()
 
         assert connection.receive_early_data(b"ab") == []
         assert connection.receive_early_data(b"c") == []
         assert ReadFrames(b"abc") in connection.send(ACCEPT)
 
-    def test_too_much_of_it_is_no_handshake(self) -> None:
+    def test_too_much_early_data_refuses_the_handshake(self) -> None:
         connection = asked(max_early_data=3)
         connection.receive_early_data(b"abc")
         commands = connection.receive_early_data(b"d")
@@ -120,7 +120,7 @@ class TestEarlyData:
 
 
 class TestAccept:
-    def test_it_completes_the_handshake_and_keeps_alive(self) -> None:
+    def test_accept_completes_the_handshake_and_starts_pings(self) -> None:
         connection = asked(ping_interval=7)
         headers = ((b"x-a", b"1"),)
 
@@ -131,7 +131,7 @@ class TestAccept:
             ReadFrames(b""),
         ]
 
-    def test_a_subprotocol_is_one_that_was_offered(self) -> None:
+    def test_accepted_subprotocol_must_be_offered(self) -> None:
         connection = ServerConnection()
         connection.receive_request("GET", [*HEADERS, (b"sec-websocket-protocol", b"a, b")])
 
@@ -141,13 +141,13 @@ class TestAccept:
 
 
 class TestDenial:
-    def test_a_close_is_a_403(self) -> None:
+    def test_close_before_the_accept_is_a_403(self) -> None:
         connection = asked()
 
         assert connection.send(CLOSE) == [ANSWERED, SendResponse(403, (), b""), *LINGER]
         assert left(connection) == {"type": "websocket.disconnect", "code": 1006}
 
-    def test_a_held_head_goes_out_with_a_body_that_is_whole(self) -> None:
+    def test_held_head_is_sent_with_a_complete_body(self) -> None:
         connection = asked()
 
         assert connection.send(start(404, (b"x-a", b"1"))) == [ANSWERED]
@@ -157,7 +157,7 @@ class TestDenial:
             *LINGER,
         ]
 
-    def test_or_with_its_first_part(self) -> None:
+    def test_held_head_is_sent_with_the_first_part_of_the_body(self) -> None:
         connection = asked()
         connection.send(start())
 
@@ -168,14 +168,14 @@ class TestDenial:
         assert connection.state is ServerState.DENIAL_STREAMING
         assert connection.send(body(b"b")) == [SendBody(b"b", more_body=False), *LINGER]
 
-    def test_a_head_that_is_flushed_goes_out_at_once(self) -> None:
+    def test_flushed_head_is_sent_at_once(self) -> None:
         connection = asked(denial="flush")
 
         assert connection.send(start()) == [ANSWERED, StartResponse(404, ())]
         assert connection.send(body(b"no")) == [SendBody(b"no", more_body=False), *LINGER]
 
     @pytest.mark.parametrize("denial", ["hold", "flush"])
-    def test_a_body_has_the_length_that_its_head_says(self, denial: str) -> None:
+    def test_body_must_have_the_content_length_of_its_head(self, denial: str) -> None:
         connection = asked(denial=denial)
         connection.send(start(404, (b"content-length", b"3")))
 
@@ -193,14 +193,14 @@ class TestDenial:
         assert connection.send(body(b"")) == [SendBody(b"", more_body=False), *LINGER]
 
     @pytest.mark.parametrize("status", [204, 205, 304])
-    def test_some_responses_have_no_body(self, status: int) -> None:
+    def test_body_of_a_204_205_or_304_is_dropped(self, status: int) -> None:
         connection = asked()
         connection.send(start(status, (b"content-length", b"3"), (b"x-a", b"1")))
 
         response = connection.send(body(b"abc"))[0]
         assert response == SendResponse(status, ((b"x-a", b"1"),), b"")
 
-    def test_one_that_is_left_half_done_is_not_made_to_look_whole(self) -> None:
+    def test_incomplete_denial_response_aborts_the_transport(self) -> None:
         connection = asked()
         connection.send(start())
         connection.send(body(b"a", more=True))
@@ -211,7 +211,7 @@ class TestDenial:
 
 
 class TestData:
-    def test_what_the_application_sends_is_written(self) -> None:
+    def test_sent_data_is_written(self) -> None:
         connection = opened()
 
         assert connection.send({"type": "websocket.send", "text": "é"}) == [SendText(b"\xc3\xa9")]
@@ -219,7 +219,7 @@ class TestData:
             SendBytes(b"b")
         ]
 
-    def test_a_message_may_be_any_mapping_and_a_text_any_str(self) -> None:
+    def test_message_can_be_any_mapping_and_text_any_str(self) -> None:
         class Text(str):
             __slots__ = ()
 
@@ -234,7 +234,7 @@ class TestData:
             SendBytes(b"b")
         ]
 
-    def test_what_comes_is_delivered_in_order(self) -> None:
+    def test_received_data_is_delivered_in_order(self) -> None:
         connection = opened()
 
         assert connection.receive_message("a") == connection.receive_message(b"b") == []
@@ -242,7 +242,7 @@ class TestData:
         assert connection.next_message() == {"type": "websocket.receive", "bytes": b"b"}
         assert connection.next_message() is None
 
-    def test_what_cannot_be_sent_changes_nothing(self) -> None:
+    def test_refused_send_changes_nothing(self) -> None:
         connection = opened()
 
         with pytest.raises(MalformedMessage, match="UTF-8"):
@@ -255,7 +255,7 @@ class TestData:
 
 
 class TestBackPressure:
-    def test_reading_stops_and_goes_on(self) -> None:
+    def test_reading_stops_above_the_high_water_mark_and_resumes(self) -> None:
         connection = opened(Policies(high_water=1000, low_water=400))
 
         connection.receive_message(b"x" * 800)
@@ -265,7 +265,7 @@ class TestBackPressure:
         connection.next_message()
         assert connection.should_read
 
-    def test_it_goes_on_only_below_the_low_mark(self) -> None:
+    def test_reading_resumes_only_below_the_low_water_mark(self) -> None:
         connection = opened(Policies(high_water=300, low_water=100))
 
         for _ in range(3):
@@ -278,7 +278,7 @@ class TestBackPressure:
         assert connection.should_read
 
     @pytest.mark.parametrize("end", ["send", "shutdown", "application_returned"])
-    def test_the_answer_to_a_close_is_read(self, end: str) -> None:
+    def test_answer_to_a_close_is_read_above_the_high_water_mark(self, end: str) -> None:
         connection = opened(Policies(high_water=0, low_water=0))
         connection.receive_message("x")
         assert not connection.should_read
@@ -288,7 +288,7 @@ class TestBackPressure:
 
 
 class TestKeepAlive:
-    def test_a_pong_puts_off_the_next_ping(self) -> None:
+    def test_pong_restarts_the_ping_timer(self) -> None:
         connection = opened(Policies(ping_interval=7, ping_timeout=5))
         ping, timer = connection.timeout(Timer.PING)
 
@@ -302,7 +302,7 @@ class TestKeepAlive:
         assert connection.receive_pong(ping.payload) == []  # once more: nobody waits for it
         assert connection.timeout(Timer.PING)[0] != ping
 
-    def test_a_missing_pong_is_the_end(self) -> None:
+    def test_missing_pong_closes_the_connection(self) -> None:
         connection = opened()
         connection.timeout(Timer.PING)
         reason = "keepalive ping timeout"
@@ -311,7 +311,9 @@ class TestKeepAlive:
         assert left(connection)["code"] == 1011
 
     @pytest.mark.parametrize("progress", ["sending", "receiving"])
-    def test_unless_the_peer_makes_progress(self, progress: str) -> None:
+    def test_missing_pong_of_a_peer_that_makes_progress_sends_another_ping(
+        self, progress: str
+    ) -> None:
         connection = opened(Policies(ping_timeout=5))
         first, _ = connection.timeout(Timer.PING)
         ping, timer = connection.timeout(Timer.PONG, **{progress: True})
@@ -321,7 +323,7 @@ class TestKeepAlive:
         assert ping != first
         assert connection.timeout(Timer.PONG)[2] == SendClose(1011, "keepalive ping timeout")
 
-    def test_only_the_last_ping_is_to_be_answered(self) -> None:
+    def test_pong_must_answer_the_last_ping(self) -> None:
         connection = opened()
         first, _ = connection.timeout(Timer.PING)
         last, _ = connection.timeout(Timer.PONG, sending=True)
@@ -331,7 +333,7 @@ class TestKeepAlive:
         assert connection.receive_pong(first.payload) == []
         assert connection.receive_pong(last.payload)
 
-    def test_without_a_timeout_no_pong_is_awaited(self) -> None:
+    def test_pong_is_not_awaited_without_a_timeout(self) -> None:
         connection = opened(Policies(ping_interval=7, ping_timeout=None))
         ping, timer = connection.timeout(Timer.PING)
 
@@ -339,7 +341,7 @@ class TestKeepAlive:
         assert timer == StartTimer(Timer.PING, 7)
         assert connection.receive_pong(ping.payload) == []
 
-    def test_pings_are_answered(self) -> None:
+    def test_pings_of_the_peer_are_answered(self) -> None:
         assert opened().receive_ping(b"p") == [SendPong(b"p")]
 
 
@@ -357,7 +359,7 @@ class TestEnds:
             ("send", (CLOSE | {"code": 3000, "reason": "r"},), {"code": 3000, "reason": "r"}),
         ],
     )
-    def test_the_disconnect_is_the_last_message_for_ever(
+    def test_disconnect_is_repeated_for_every_later_receive(
         self, call: str, args: tuple[Any, ...], told: dict[str, Any]
     ) -> None:
         connection = opened()
@@ -373,14 +375,14 @@ class TestEnds:
             connection.connection_lost()
         assert connection.next_message() == message
 
-    def test_the_first_close_frame_decides(self) -> None:
+    def test_first_close_frame_decides_the_code(self) -> None:
         connection = opened()
         connection.send(CLOSE | {"code": 4000})
 
         assert connection.receive_close(4001) == [StopTimer(Timer.CLOSE), *LINGER]
         assert left(connection)["code"] == 4000
 
-    def test_what_is_sent_then_raises_with_how_it_ended(self) -> None:
+    def test_send_after_the_end_raises_client_disconnected_with_code_and_reason(self) -> None:
         connection = opened()
         connection.receive_close(4000, "bye")
 
@@ -390,14 +392,14 @@ class TestEnds:
             assert (caught.value.code, caught.value.reason) == (4000, "bye")
 
     @pytest.mark.parametrize("close", [CLOSE, CLOSE | {"code": 0}, CLOSE | {"reason": ["no", 1]}])
-    def test_there_is_nothing_left_to_close_then(self, close: dict[str, Any]) -> None:
+    def test_close_after_the_end_does_nothing(self, close: dict[str, Any]) -> None:
         connection = opened()
         connection.receive_close(4000, "bye")
 
         assert connection.send(close) == []
         assert left(connection) == {"type": "websocket.disconnect", "code": 4000, "reason": "bye"}
 
-    def test_a_peer_that_does_not_answer_is_waited_for_only_so_long(self) -> None:
+    def test_peer_that_does_not_answer_a_close_is_aborted_at_the_timeout(self) -> None:
         connection = opened(Policies(close_timeout=3))
 
         assert connection.send(CLOSE)[-1] == StartTimer(Timer.CLOSE, 3)
@@ -405,7 +407,7 @@ class TestEnds:
         assert connection.connection_lost() == [StopTimer(Timer.CLOSE), StopTimer(Timer.SHUTDOWN)]
 
     @pytest.mark.parametrize("progress", ["sending", "receiving"])
-    def test_one_that_makes_progress_is_waited_for_longer(self, progress: str) -> None:
+    def test_progress_of_the_peer_restarts_the_close_timer(self, progress: str) -> None:
         connection = opened(Policies(close_timeout=3))
         connection.send(CLOSE)
 
@@ -415,7 +417,7 @@ class TestEnds:
             ]
         assert connection.timeout(Timer.CLOSE) == [AbortTransport()]
 
-    def test_one_that_takes_the_last_data_is_waited_for_longer(self) -> None:
+    def test_draining_to_the_peer_restarts_the_close_timer(self) -> None:
         connection = opened(Policies(close_timeout=3))
         connection.receive_close(1000)
 
@@ -423,7 +425,7 @@ class TestEnds:
         # nothing of what it could still say matters
         assert connection.timeout(Timer.CLOSE, receiving=True) == [AbortTransport()]
 
-    def test_a_server_stops_as_often_as_it_likes(self) -> None:
+    def test_shutdown_can_be_repeated(self) -> None:
         connection = opened(Policies(shutdown_code=1001, shutdown_timeout=2))
         soon = [StopTimer(Timer.SHUTDOWN), StartTimer(Timer.SHUTDOWN, 2)]
 
@@ -435,7 +437,7 @@ class TestEnds:
         connection.connection_lost()
         assert connection.shutdown() == []
 
-    def test_a_peer_is_waited_for_only_so_long_by_a_server_that_stops(self) -> None:
+    def test_shutdown_timeout_aborts_the_transport(self) -> None:
         connection = opened(Policies(shutdown_timeout=2))
         connection.shutdown()
 
@@ -445,7 +447,7 @@ class TestEnds:
             AbortTransport(),
         ]
 
-    def test_so_is_the_rest_of_a_denial(self) -> None:
+    def test_shutdown_timeout_aborts_an_unfinished_denial_response(self) -> None:
         held = asked(shutdown_timeout=2)
         held.send(start())
         half = asked(shutdown_timeout=2)
@@ -462,7 +464,7 @@ class TestEnds:
         for connection in (held, half):
             assert left(connection) == {"type": "websocket.disconnect", "code": 1006}
 
-    def test_a_handshake_that_is_not_answered_then_has_a_status(self) -> None:
+    def test_shutdown_answers_a_pending_handshake_with_the_policys_status(self) -> None:
         for status in range(400, 600):
             connection = asked(shutdown_status=status)
             answer = connection.shutdown()[1]
@@ -473,14 +475,14 @@ class TestEnds:
             assert left(connection)
 
 
-class TestEndsOfTheApplication:
-    def test_it_returns(self) -> None:
+class TestEndOfApplication:
+    def test_application_that_returns_closes_with_1000_or_drops(self) -> None:
         assert opened().application_returned() == [
             *QUIET, SendClose(1000), StartTimer(Timer.CLOSE, 10.0),
         ]  # fmt: skip
         assert opened(Policies(on_return="drop")).application_returned() == [*QUIET, *LINGER]
 
-    def test_it_raises(self) -> None:
+    def test_application_that_raises_is_logged_and_closes_with_1011_or_drops(self) -> None:
         error = ValueError()
         log = LogException("Exception in ASGI application", error)
 
@@ -497,18 +499,18 @@ class TestEndsOfTheApplication:
             connection.send(TEXT)
         return connection, caught.value
 
-    def test_what_it_was_told_and_lets_through_is_no_error(self) -> None:
+    def test_propagated_client_disconnected_is_not_logged(self) -> None:
         connection, gone = self.gone()
 
         assert connection.application_raised(gone) == []
 
-    def test_nor_is_it_out_of_task_groups(self) -> None:
+    def test_client_disconnected_in_an_exception_group_is_not_logged(self) -> None:
         connection, gone = self.gone()
         group = BaseExceptionGroup("", [gone, ExceptionGroup("", [gone])])
 
         assert connection.application_raised(group) == []
 
-    def test_what_comes_with_it_is(self) -> None:
+    def test_exception_group_with_another_error_is_logged(self) -> None:
         connection, gone = self.gone()
         group = ExceptionGroup("", [gone, ValueError()])
 
@@ -516,7 +518,7 @@ class TestEndsOfTheApplication:
             LogException("Exception in ASGI application", group)
         ]
 
-    def test_a_group_that_cannot_be_divided_is_looked_into_as_well(self) -> None:
+    def test_exception_group_without_derive_is_examined(self) -> None:
         class Whole(ExceptionGroup[Exception]):
             def derive(self, _: Any) -> Any:
                 raise AssertionError("it is divided")
@@ -529,7 +531,7 @@ class TestEndsOfTheApplication:
             LogException("Exception in ASGI application", group)
         ]
 
-    def test_and_so_is_that_of_another_connection(self) -> None:
+    def test_client_disconnected_of_another_connection_is_logged(self) -> None:
         connection, _ = self.gone()
         _, other = self.gone()
 
@@ -537,14 +539,14 @@ class TestEndsOfTheApplication:
             LogException("Exception in ASGI application", other)
         ]
 
-    def test_an_error_of_its_own_is_one_after_the_end_too(self) -> None:
+    def test_oserror_of_the_application_after_the_end_is_logged(self) -> None:
         connection, _ = self.gone()
 
         (log,) = connection.application_raised(OSError("disk full"))
         assert isinstance(log, LogException)
 
 
-def test_what_a_server_does_wrong_is_told() -> None:
+def test_illegal_event_of_the_server_raises() -> None:
     connection = ServerConnection()
 
     with pytest.raises(IllegalTransition, match="refuses 'data message' in state IDLE"):

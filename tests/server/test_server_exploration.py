@@ -46,7 +46,7 @@ def explore(choices: dict[str, Any]) -> Taken:
     return taken
 
 
-def test_whatever_happens_is_right_and_every_row_is_reached() -> None:
+def test_exploration_finds_no_fault_and_reaches_every_row() -> None:
     rows = {(row.source, str(row.event)) for row in SERVER.table.rows}
     taken = set[tuple[ServerState, str]]().union(*map(explore, CHOICES.values()))
 
@@ -110,7 +110,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_broken_table_is_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_table_is_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SERVER", BROKEN[text])
     columns = {event: server._Column(event) for event in SERVER.table.events}
     monkeypatch.setattr(server, "_COLUMNS", columns)

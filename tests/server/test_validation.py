@@ -34,7 +34,9 @@ class TestTypes:
             ({"type": "websocket.http.response.body"}, ResponseBody()),
         ],
     )
-    def test_what_an_application_sends_becomes_a_record(self, message: Any, record: object) -> None:
+    def test_message_of_the_application_becomes_a_record(
+        self, message: Any, record: object
+    ) -> None:
         assert outgoing(message, ()) == record
 
     @pytest.mark.parametrize(
@@ -51,12 +53,12 @@ class TestTypes:
             None,
         ],
     )
-    def test_nothing_else_can_be_sent(self, message: Any) -> None:
+    def test_message_of_another_type_is_refused(self, message: Any) -> None:
         assert refused(message).key == "type"
 
 
 class TestAccept:
-    def test_a_subprotocol_is_one_of_the_client_s(self) -> None:
+    def test_offered_subprotocol_is_accepted(self) -> None:
         assert outgoing({"type": ACCEPT, "subprotocol": "b"}, ("a", "b")) == Accept("b")
 
     @pytest.mark.parametrize(
@@ -64,14 +66,16 @@ class TestAccept:
         [((), "client offers (none), got"), (("a", "b"), "client offers (a, b), got")],
     )
     @pytest.mark.parametrize("chosen", ["c", "A", "", "a, b"])
-    def test_any_other_is_refused(self, chosen: str, offered: tuple[str, ...], text: str) -> None:
+    def test_subprotocol_that_is_not_offered_is_refused(
+        self, chosen: str, offered: tuple[str, ...], text: str
+    ) -> None:
         error = refused({"type": ACCEPT, "subprotocol": chosen}, *offered)
 
         assert error.key == "subprotocol"
         assert text in str(error)
 
     @pytest.mark.parametrize(("chosen", "written"), [("c", "c"), ("", None), (None, None)])
-    def test_where_it_is_mended_it_is_any_token_or_none(
+    def test_mended_subprotocol_is_any_token_or_none(
         self, chosen: str | None, written: str | None
     ) -> None:
         message = {"type": ACCEPT, "subprotocol": chosen}
@@ -87,7 +91,7 @@ class TestAccept:
             (None, [b""], None),
         ],
     )
-    def test_where_it_is_mended_it_may_stand_in_the_headers(
+    def test_mended_subprotocol_is_taken_from_the_headers(
         self, chosen: str | None, in_headers: list[bytes], written: str | None
     ) -> None:
         headers = [(b"x-a", b"1"), *((b"Sec-WebSocket-Protocol", value) for value in in_headers)]
@@ -95,13 +99,13 @@ class TestAccept:
         assert outgoing(message, (), mend=True) == Accept(written, ((b"x-a", b"1"),))
 
     @pytest.mark.parametrize("chosen", ["a b", "a, b", "é", "a\r\nx: y", "\ud800"])
-    def test_what_a_header_cannot_hold_is_refused_in_any_case(self, chosen: str) -> None:
+    def test_subprotocol_that_is_not_a_token_is_refused_in_both_modes(self, chosen: str) -> None:
         with pytest.raises(MalformedMessage, match="must be a token") as caught:
             outgoing({"type": ACCEPT, "subprotocol": chosen}, (), mend=True)
         assert caught.value.key == "subprotocol"
         assert refused({"type": ACCEPT, "subprotocol": chosen}, chosen).key == "subprotocol"
 
-    def test_headers_are_written_in_lower_case_and_without_outer_blanks(self) -> None:
+    def test_headers_are_lower_case_and_stripped(self) -> None:
         headers = [(b"X-A", b" 1\t"), (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2; c")]
 
         assert outgoing({"type": ACCEPT, "headers": headers}, ()) == Accept(
@@ -121,13 +125,13 @@ class TestAccept:
             b"content-length",
         ],
     )
-    def test_what_the_handshake_owns_is_refused(self, name: bytes) -> None:
+    def test_header_of_the_handshake_is_refused(self, name: bytes) -> None:
         error = refused({"type": ACCEPT, "headers": [(name, b"x")]})
 
         assert error.key == "headers"
         assert "which the server writes" in str(error)
 
-    def test_what_the_handshake_owns_is_left_out_where_it_is_mended(self) -> None:
+    def test_headers_of_the_handshake_are_dropped_when_mending(self) -> None:
         headers = [(b"Content-Length", b"0"), (b"x-a", b"1"), (b"upgrade", b"h2c")]
         message = {"type": ACCEPT, "headers": headers}
         assert outgoing(message, (), mend=True) == Accept(headers=((b"x-a", b"1"),))
@@ -138,7 +142,9 @@ class TestHeaders:
     @pytest.mark.parametrize(
         "name", [b"", b" ", b":status", b"a b", b"a:", b"a\r\nb", b"a\0", b"\xff", b"a(b)", b"a\n"]
     )
-    def test_a_name_is_a_token(self, message: dict[str, Any], name: bytes) -> None:
+    def test_header_name_that_is_not_a_token_is_refused(
+        self, message: dict[str, Any], name: bytes
+    ) -> None:
         error = refused(message | {"headers": [(name, b"x")]})
 
         assert error.key == "headers"
@@ -147,21 +153,25 @@ class TestHeaders:
     @pytest.mark.parametrize(
         "value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"\0", b"a\x7f", b"a\x1fb", b"a\n"]
     )
-    def test_a_value_has_no_control_characters(self, message: dict[str, Any], value: bytes) -> None:
+    def test_header_value_with_control_characters_is_refused(
+        self, message: dict[str, Any], value: bytes
+    ) -> None:
         error = refused(message | {"headers": [(b"x-a", value)]})
 
         assert error.key == "headers"
         assert "control characters" in str(error)
 
     @pytest.mark.parametrize("value", [b"", b"a b", b"a\tb", b"\xe9", b'a, b; c="d"'])
-    def test_a_value_may_hold_the_rest(self, message: dict[str, Any], value: bytes) -> None:
+    def test_header_value_can_have_all_other_characters(
+        self, message: dict[str, Any], value: bytes
+    ) -> None:
         record = outgoing(message | {"headers": [(b"x-a", value)]}, ())
 
         assert isinstance(record, (Accept, ResponseStart))
         assert record.headers == ((b"x-a", value),)
 
     @given(pair=st.tuples(st.binary(max_size=8), st.binary(max_size=8)))
-    def test_what_passes_is_one_line(
+    def test_accepted_header_is_one_line(
         self, message: dict[str, Any], pair: tuple[bytes, bytes]
     ) -> None:
         try:
@@ -185,7 +195,9 @@ class TestBytesLike:
             ("websocket.http.response.body", "body", ResponseBody(b"abc")),
         ],
     )
-    def test_they_are_copied(self, made: Any, type_: str, key: str, record: object) -> None:
+    def test_bytes_like_data_is_copied(
+        self, made: Any, type_: str, key: str, record: object
+    ) -> None:
         data = bytearray(b"abc")
         message = {"type": type_, key: made(data)}
         given = message[key]
@@ -195,7 +207,7 @@ class TestBytesLike:
         assert taken == record
         assert message[key] is given
 
-    def test_nothing_else_is(self) -> None:
+    def test_data_that_is_not_bytes_like_is_refused(self) -> None:
         for wrong in ([1, 2], "abc", 3):
             assert refused({"type": "websocket.send", "bytes": wrong}).key == "bytes"
         assert refused({"type": "websocket.send", "text": bytearray(b"abc")}).key == "text"
@@ -203,13 +215,13 @@ class TestBytesLike:
     @pytest.mark.parametrize(
         ("type_", "key"), [("websocket.send", "bytes"), ("websocket.http.response.body", "body")]
     )
-    def test_a_view_that_was_released_is_refused(self, type_: str, key: str) -> None:
+    def test_released_memoryview_is_refused(self, type_: str, key: str) -> None:
         view = memoryview(b"abc")
         view.release()
 
         assert refused({"type": type_, key: view}).key == key
 
-    def test_of_many_dimensions_all_bytes_count(self) -> None:
+    def test_memoryview_with_several_dimensions_is_flattened(self) -> None:
         view = memoryview(bytes(range(6))).cast("B", (2, 3))
 
         assert outgoing({"type": "websocket.send", "bytes": view}, ()) == Send(
@@ -233,7 +245,7 @@ class TestCleanHeader:
             (b"x", b"\0", None),
         ],
     )
-    def test_a_header_of_the_server(
+    def test_clean_header_strips_or_drops_a_default_header(
         self, name: bytes, value: bytes, written: tuple[bytes, bytes] | None
     ) -> None:
         assert clean_header(name, value) == written
@@ -241,7 +253,7 @@ class TestCleanHeader:
 
 class TestSend:
     @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
-    def test_a_text_has_a_form_in_utf_8(self, text: str) -> None:
+    def test_text_with_a_lone_surrogate_is_refused(self, text: str) -> None:
         assert refused({"type": "websocket.send", "text": text}).key == "text"
 
 
@@ -249,34 +261,34 @@ class TestClose:
     @pytest.mark.parametrize(
         "code", [1000, 1001, 1002, 1003, *range(1007, 1015), 3000, 3999, 4000, 4999]
     )
-    def test_codes_that_can_be_on_the_wire(self, code: int) -> None:
+    def test_close_code_allowed_on_the_wire_is_accepted(self, code: int) -> None:
         assert outgoing({"type": CLOSE, "code": code}, ()) == Close(code)
 
     @pytest.mark.parametrize(
         "code", [-1, 0, 999, 1004, 1005, 1006, 1015, 1016, 1999, 2000, 2999, 5000, 65536]
     )
-    def test_codes_that_cannot(self, code: int) -> None:
+    def test_close_code_not_allowed_on_the_wire_is_refused(self, code: int) -> None:
         assert refused({"type": CLOSE, "code": code}).key == "code"
 
     @pytest.mark.parametrize("reason", ["r" * 123, "é" * 61 + "r", ""])
-    def test_reasons_that_fit(self, reason: str) -> None:
+    def test_close_reason_of_at_most_123_bytes_is_accepted(self, reason: str) -> None:
         assert outgoing({"type": CLOSE, "reason": reason}, ()) == Close(reason=reason)
 
     @pytest.mark.parametrize("reason", ["r" * 124, "é" * 62, "\ud800"])
-    def test_reasons_that_do_not(self, reason: str) -> None:
+    def test_close_reason_that_does_not_fit_is_refused(self, reason: str) -> None:
         assert refused({"type": CLOSE, "reason": reason}).key == "reason"
 
 
-class TestStart:
+class TestResponseStart:
     @pytest.mark.parametrize("status", [200, 204, 403, 599])
-    def test_statuses(self, status: int) -> None:
+    def test_final_status_is_accepted(self, status: int) -> None:
         assert outgoing({"type": START, "status": status}, ()) == ResponseStart(status)
 
     @pytest.mark.parametrize("status", [-1, 0, 100, 101, 199, 600, 700])
-    def test_no_response_has_these(self, status: int) -> None:
+    def test_invalid_status_is_refused(self, status: int) -> None:
         assert refused({"type": START, "status": status}).key == "status"
 
-    def test_what_the_server_writes_is_left_out(self) -> None:
+    def test_headers_of_the_server_are_dropped(self) -> None:
         headers = [(b"Connection", b"x"), (b"Transfer-Encoding", b"chunked"), (b"x-a", b"1")]
         record = outgoing({"type": START, "status": 404, "headers": headers}, ())
 
@@ -285,7 +297,7 @@ class TestStart:
     @pytest.mark.parametrize(
         "lengths", [[b"1", b"1"], [b"-1"], [b"x"], [b""], [b"1 2"], [b"1" * 5000]]
     )
-    def test_there_is_at_most_one_content_length(self, lengths: list[bytes]) -> None:
+    def test_wrong_or_repeated_content_length_is_refused(self, lengths: list[bytes]) -> None:
         headers = [(b"content-length", length) for length in lengths]
 
         assert refused({"type": START, "status": 404, "headers": headers}).key == "headers"

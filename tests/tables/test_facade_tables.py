@@ -71,21 +71,21 @@ MUTANTS = [
 
 @pytest.mark.parametrize("name", MACHINES)
 class TestAgainstTheSpecification:
-    def test_every_cell_agrees_both_ways(self, name: str) -> None:
+    def test_every_cell_agrees_with_the_specification_both_ways(self, name: str) -> None:
         assert declared(MACHINES[name], MACHINES[name].table.rows) == specified(name)
 
-    def test_the_specification_has_every_cell(self, name: str) -> None:
+    def test_specification_has_every_cell(self, name: str) -> None:
         text = spec(name)
 
         assert set(specified(name)) == {(s, e) for s in text["states"] for e in text["events"]}
 
-    def test_the_specification_has_nothing_but_machine_events_and_cells(self, name: str) -> None:
+    def test_specification_has_nothing_but_machine_events_and_cells(self, name: str) -> None:
         text = spec(name)
         rest = set(text) - set(text["states"])
 
         assert rest == {"machine", "states", "initial", "final", "events"}
 
-    def test_the_frame_of_the_machine_agrees(self, name: str) -> None:
+    def test_name_states_initial_and_final_agree_with_the_specification(self, name: str) -> None:
         text, table = spec(name), MACHINES[name].table
 
         assert table.name == text["machine"]
@@ -93,7 +93,7 @@ class TestAgainstTheSpecification:
         assert table.initial.name == text["initial"]
         assert [state.name for state in table.final] == text["final"]
 
-    def test_the_compiled_rows_agree_cell_by_cell(self, name: str) -> None:
+    def test_compiled_rows_agree_with_the_table(self, name: str) -> None:
         machine = MACHINES[name]
         compiled = {
             (state.name, str(event)): after.state.name if (after := node.moves.get(event)) else None
@@ -103,7 +103,7 @@ class TestAgainstTheSpecification:
 
         assert compiled == specified(name)
 
-    def test_the_transitions_machine_agrees_cell_by_cell(self, name: str) -> None:
+    def test_transitions_machine_agrees_with_the_specification(self, name: str) -> None:
         machine = MACHINES[name].transitions
         cells: Cells = dict.fromkeys(specified(name))
         cells |= {
@@ -122,7 +122,7 @@ class TestAgainstTheSpecification:
                 assert cell["section"] in SECTIONS, (state, event)
                 assert ("next" in cell) != (cell.get("refused") is True), (state, event)
 
-    def test_every_row_notes_the_section_that_its_cell_cites(self, name: str) -> None:
+    def test_every_row_notes_the_section_cited_in_the_specification(self, name: str) -> None:
         text = spec(name)
 
         for row in MACHINES[name].table.rows:
@@ -130,11 +130,13 @@ class TestAgainstTheSpecification:
 
 
 @pytest.mark.parametrize(("machine", "rows"), MUTANTS)
-def test_the_comparison_notices_every_mutant(machine: Machine[WebSocketState], rows: Rows) -> None:
+def test_comparison_with_the_specification_notices_the_mutant(
+    machine: Machine[WebSocketState], rows: Rows
+) -> None:
     assert declared(machine, rows) != specified(machine.name)
 
 
-def test_there_is_a_mutant_for_every_single_row_change() -> None:
+def test_mutants_cover_every_change_of_a_single_row() -> None:
     for machine in MACHINES.values():
         states, rows = len(machine.table.states), len(machine.table.rows)
         refused = states * len(machine.table.events) - rows
@@ -148,7 +150,7 @@ class TestCouplings:
         coupling = COUPLINGS[name]
         return coupling, spec("couplings")[name], MACHINES[coupling.target].after(coupling)
 
-    def test_every_cell_agrees_both_ways(self, name: str) -> None:
+    def test_every_coupled_cell_agrees_with_the_specification_both_ways(self, name: str) -> None:
         coupling, text, swap = self.bound(name)
         machine = MACHINES[coupling.target]
         names = {swap[node]: state.name for state, node in machine.nodes.items()}
@@ -161,7 +163,9 @@ class TestCouplings:
 
         assert cells == spec_cells(states)
 
-    def test_what_it_binds_shows_and_delivers_agrees(self, name: str) -> None:
+    def test_target_state_shown_and_forwarding_agree_with_the_specification(
+        self, name: str
+    ) -> None:
         coupling, text, swap = self.bound(name)
 
         assert coupling.machine == text["machine"]
@@ -171,12 +175,12 @@ class TestCouplings:
             assert swap[node].state.name == text.get("shown_as", state.name)
             assert swap[node].forwards is text["forwards"]
 
-    def test_its_event_is_one_of_its_machine(self, name: str) -> None:
+    def test_event_of_the_coupling_is_in_its_machine(self, name: str) -> None:
         coupling = COUPLINGS[name]
 
         assert coupling.event in MACHINES[coupling.machine].table.events
 
-    def test_it_allows_nothing_that_its_machine_refuses(self, name: str) -> None:
+    def test_coupling_allows_nothing_that_its_machine_refuses(self, name: str) -> None:
         coupling, _, swap = self.bound(name)
 
         for node in MACHINES[coupling.target].nodes.values():
@@ -196,10 +200,12 @@ class TestEvents:
             ({"type": "transport lost"}, "transport lost"),
         ],
     )
-    def test_a_message_is_an_event(self, message: dict[str, Any], event: AnyEvent) -> None:
+    def test_message_is_classified_as_an_event(
+        self, message: dict[str, Any], event: AnyEvent
+    ) -> None:
         assert event_of(message) == event
 
-    def test_nobody_can_send_the_loss_of_the_transport(self) -> None:
+    def test_transport_loss_is_not_a_message_that_can_be_sent(self) -> None:
         connected = APPLICATION.nodes[WebSocketState.CONNECTED]
         assert event_of({"type": str(LOST)}) not in connected.moves
         assert LOST in connected.moves
@@ -208,7 +214,7 @@ class TestEvents:
     @pytest.mark.parametrize(
         "junk", [{}, {"type": None}, {"type": 5}, {"type": ["websocket.send"]}, None, "text", 5]
     )
-    def test_what_is_not_a_message_is_refused(self, junk: Any) -> None:
+    def test_value_that_is_not_a_message_is_refused(self, junk: Any) -> None:
         with pytest.raises(MalformedMessage, match="a str as its 'type'") as caught:
             event_of(junk)
 
@@ -216,7 +222,7 @@ class TestEvents:
         assert caught.value.message is junk
 
 
-def test_data_is_passed_where_the_application_may_send_it() -> None:
+def test_data_is_allowed_only_in_the_connected_state() -> None:
     passing = [node for node in APPLICATION.nodes.values() if "websocket.send" in node.moves]
 
     assert passing == [APPLICATION.nodes[WebSocketState.CONNECTED]]

@@ -82,24 +82,24 @@ def mutants() -> Iterator[Rows]:
                 yield (*rows, Row(source, event, state))
 
 
-def test_every_cell_agrees_both_ways() -> None:
+def test_every_cell_agrees_with_the_specification_both_ways() -> None:
     assert declared(TABLE.rows) == specified()
 
 
-def test_the_specification_has_every_cell() -> None:
+def test_specification_has_every_cell() -> None:
     assert set(specified()) == {(s, e) for s in SPEC["states"] for e in SPEC["events"]}
     assert set(SPEC["events"]) == set(map(str, TABLE.events))
     assert set(SPEC) - set(SPEC["states"]) == {"machine", "states", "initial", "final", "events"}
 
 
-def test_the_frame_of_the_machine_agrees() -> None:
+def test_name_states_initial_and_final_agree_with_the_specification() -> None:
     assert TABLE.name == SPEC["machine"]
     assert [state.name for state in TABLE.states] == SPEC["states"]
     assert TABLE.initial.name == SPEC["initial"]
     assert [state.name for state in TABLE.final] == SPEC["final"]
 
 
-def test_the_compiled_rows_agree_cell_by_cell() -> None:
+def test_compiled_rows_agree_with_the_specification() -> None:
     columns = {event: SERVER.transitions_on(event) for event in TABLE.events}
     compiled: Cells = {
         (state.name, str(event)): (
@@ -122,18 +122,18 @@ def test_every_cell_cites_a_section() -> None:
             assert ("next" in cell) != (cell.get("refused") is True), (state, event)
 
 
-def test_every_row_notes_the_section_that_its_cell_cites() -> None:
+def test_every_row_notes_the_section_cited_in_the_specification() -> None:
     for row in TABLE.rows:
         assert SPEC[row.source.name][str(row.event)]["section"] in row.note, str(row)
 
 
-def test_the_comparison_notices_every_mutant() -> None:
+def test_comparison_with_the_specification_notices_every_mutant() -> None:
     right = specified()
 
     assert all(declared(rows) != right for rows in mutants())
 
 
-def test_there_is_a_mutant_for_every_single_row_change() -> None:
+def test_mutants_cover_every_change_of_a_single_row() -> None:
     count, states, rows = Counter(map(len, mutants())), len(TABLE.states), len(TABLE.rows)
     refused = states * len(TABLE.events) - rows
     outputs = [len(row.outputs) for row in TABLE.rows]
@@ -145,12 +145,12 @@ def test_there_is_a_mutant_for_every_single_row_change() -> None:
     }
 
 
-def test_every_output_is_given_by_a_row_and_made_by_somebody() -> None:
+def test_every_output_is_in_a_row_and_has_a_handler() -> None:
     given = {output for row in TABLE.rows for output in row.outputs}
 
     assert given == set(Output) == set(ConnectionData.HANDLERS)
     assert list(ConnectionData.HANDLERS) == list(Output)
 
 
-def test_only_the_state_in_which_nothing_happens_any_more_is_terminal() -> None:
+def test_closed_is_the_only_final_state() -> None:
     assert [node.state for node in SERVER.nodes.values() if node.final] == [ServerState.CLOSED]

@@ -16,8 +16,8 @@ def result(behaviour: str = "OK", closing: str = "OK", code: int | None = 1000) 
     return {"behavior": behaviour, "behaviorClose": closing, "remoteCloseCode": code}
 
 
-class TestTheJudge:
-    def test_what_is_good_is_not_complained_of(self) -> None:
+class TestComplaints:
+    def test_good_results_have_no_complaints(self) -> None:
         results = {
             "1.1": result(),
             "1.2": result("INFORMATIONAL", "INFORMATIONAL"),
@@ -28,21 +28,21 @@ class TestTheJudge:
         assert suite.summary(results) == "1 INFORMATIONAL, 7 NON-STRICT, 1 OK"
 
     @pytest.mark.parametrize("behaviour", ["FAILED", "WRONG CODE", "UNCLEAN", "UNIMPLEMENTED", ""])
-    def test_every_other_behaviour_is(self, behaviour: str) -> None:
+    def test_other_behaviour_is_a_complaint(self, behaviour: str) -> None:
         assert suite.complaints({"1.1": result(behaviour)}) == [f"case 1.1: {behaviour}"]
 
     @pytest.mark.parametrize("closing", ["FAILED", "WRONG CODE", "UNCLEAN", "FAILED BY CLIENT"])
-    def test_so_is_every_other_way_to_close(self, closing: str) -> None:
+    def test_other_closing_behaviour_is_a_complaint(self, closing: str) -> None:
         assert suite.complaints({"7.1": result("OK", closing, 1005)}) == [
             f"case 7.1: closing was {closing}, with code 1005"
         ]
 
-    def test_so_are_too_many_that_are_not_strict(self) -> None:
+    def test_too_many_non_strict_results_are_a_complaint(self) -> None:
         found = suite.complaints({f"3.{number}": result("NON-STRICT") for number in range(8)})
 
         assert found[0].startswith("8 cases are NON-STRICT: 3.0, 3.1")
 
-    def test_so_is_nothing_at_all(self) -> None:
+    def test_empty_result_is_a_complaint(self) -> None:
         assert suite.complaints({}) == ["no case was run"]
 
 
@@ -68,7 +68,7 @@ pathlib.Path(spec["outdir"], "index.json").write_text(json.dumps(index))
 
 
 class TestRunning:
-    def test_it_runs_all_cases_against_servers_of_their_own(
+    def test_suite_runs_all_cases_against_separate_servers(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         fake(tmp_path, "OK")
@@ -76,7 +76,7 @@ class TestRunning:
         assert suite.main(["--install", str(tmp_path)]) == 0
         assert capsys.readouterr().out == "11 cases: 11 OK\n"
 
-    def test_it_tells_what_is_wrong(
+    def test_suite_reports_failed_cases(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         fake(tmp_path, "FAILED")
@@ -84,7 +84,7 @@ class TestRunning:
         assert suite.main(["--install", str(tmp_path), "--quick"]) == 1
         assert "case 12.*: FAILED\n" in capsys.readouterr().out
 
-    def test_a_suite_that_fails_is_an_error(self, tmp_path: Path) -> None:
+    def test_failure_of_wstest_is_an_error(self, tmp_path: Path) -> None:
         fake(tmp_path, "OK")
         (tmp_path / "py27" / "bin" / "wstest").write_text("#!/bin/sh\necho broken; exit 3\n")
 
@@ -92,12 +92,12 @@ class TestRunning:
             suite.main(["--install", str(tmp_path)])
 
     @pytest.mark.parametrize("python", ["no-such-python", sys.executable])
-    def test_it_needs_python_27(self, python: str, tmp_path: Path) -> None:
+    def test_suite_needs_python_27(self, python: str, tmp_path: Path) -> None:
         with pytest.raises(SystemExit, match=r"needs Python 2\.7, not .*; specify"):
             suite.python27(python)
 
 
-def test_the_longest_cases_are_some_of_those_there_are() -> None:
+def test_longest_cases_are_among_the_groups() -> None:
     cases = json.dumps(suite.GROUPS)
 
     assert all(f'"{case.split(".")[0]}.*"' in cases for case in suite.LONG)

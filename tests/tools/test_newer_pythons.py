@@ -110,22 +110,22 @@ def sentence(output: str) -> str:
     return output.splitlines()[-1].removeprefix("newer Pythons: ")
 
 
-class TestWhereItCannotBe:
-    def test_it_is_skipped_without_root(self, machine: Machine) -> None:
+class TestSkipping:
+    def test_script_is_skipped_without_root(self, machine: Machine) -> None:
         machine.install("id", "echo 1000")
         machine.install("sudo", "exit 1")
         status, output = machine.run()
 
         assert (status, sentence(output)) == (77, "skipped, because chroot needs root")
 
-    def test_root_is_asked_for_where_that_needs_no_password(self, machine: Machine) -> None:
+    def test_script_uses_sudo_where_it_needs_no_password(self, machine: Machine) -> None:
         machine.install("id", "echo 1000")
         machine.install("sudo", "")
 
         assert machine.run("-x") == (0, "")
         assert machine.calls("sudo")[1] == f"--non-interactive --preserve-env {SCRIPT} -x"
 
-    def test_it_is_skipped_where_namespaces_are_not_allowed(self, machine: Machine) -> None:
+    def test_script_is_skipped_where_namespaces_are_not_allowed(self, machine: Machine) -> None:
         machine.install("unshare", "exit 1")
         status, output = machine.run()
 
@@ -134,7 +134,9 @@ class TestWhereItCannotBe:
             "skipped, because it cannot create namespaces",
         )
 
-    def test_it_is_skipped_where_debootstrap_cannot_be_installed(self, machine: Machine) -> None:
+    def test_script_is_skipped_where_debootstrap_cannot_be_installed(
+        self, machine: Machine
+    ) -> None:
         (machine.programs / "debootstrap").unlink()
         status, output = machine.run()
 
@@ -144,7 +146,7 @@ class TestWhereItCannotBe:
         )
         assert machine.calls("apt-get") == ["update -qq", "install -qq -y debootstrap"]
 
-    def test_it_is_skipped_where_apt_has_no_mirror_of_debian(self, machine: Machine) -> None:
+    def test_script_is_skipped_where_apt_has_no_mirror_of_debian(self, machine: Machine) -> None:
         machine.state["mirrors"] = "cdrom:[a disc]/\n"
         status, output = machine.run()
 
@@ -155,7 +157,7 @@ class TestWhereItCannotBe:
         assert "update -qq" in machine.calls("apt-get")
         assert not machine.calls("debootstrap")
 
-    def test_it_is_skipped_where_nothing_can_be_mounted(self, machine: Machine) -> None:
+    def test_script_is_skipped_where_nothing_can_be_mounted(self, machine: Machine) -> None:
         machine.install("mount", "exit 32")
         status, output = machine.run()
 
@@ -163,7 +165,7 @@ class TestWhereItCannotBe:
 
 
 class TestInstalling:
-    def test_the_pythons_come_from_the_mirror_of_apt(self, machine: Machine) -> None:
+    def test_pythons_are_installed_from_the_mirror_of_apt(self, machine: Machine) -> None:
         assert machine.run()[0] == 0
         assert machine.calls("debootstrap") == [
             (
@@ -174,7 +176,7 @@ class TestInstalling:
             )
         ]
 
-    def test_they_are_used_again_for_a_week(self, machine: Machine) -> None:
+    def test_pythons_are_reused_for_a_week(self, machine: Machine) -> None:
         assert machine.run()[0] == 0
         assert machine.run()[0] == 0
         assert len(machine.calls("debootstrap")) == 1
@@ -183,13 +185,13 @@ class TestInstalling:
         assert machine.run()[0] == 0
         assert len(machine.calls("debootstrap")) == 2
 
-    def test_they_are_not_used_for_another_python(self, machine: Machine) -> None:
+    def test_pythons_are_not_reused_for_another_version(self, machine: Machine) -> None:
         assert machine.run()[0] == 0
 
         machine.run(NEWER_PYTHONS="3.16")
         assert "--include=python3.16,python3.16-venv," in machine.calls("debootstrap")[1]
 
-    def test_one_that_fails_leaves_nothing_to_be_used(self, machine: Machine) -> None:
+    def test_failed_installation_leaves_nothing_to_reuse(self, machine: Machine) -> None:
         machine.state["debootstraps"] = "1"
         status, output = machine.run()
 
@@ -201,7 +203,7 @@ class TestInstalling:
         machine.state["debootstraps"] = "0"
         assert machine.run()[0] == 0
 
-    def test_two_runs_do_not_disturb_each_other(self, machine: Machine) -> None:
+    def test_concurrent_runs_do_not_disturb_each_other(self, machine: Machine) -> None:
         machine.pythons.mkdir()
         with (machine.pythons / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -211,9 +213,7 @@ class TestInstalling:
 
 
 class TestRunning:
-    def test_the_installed_package_is_tested_in_a_copy_of_the_checkout(
-        self, machine: Machine
-    ) -> None:
+    def test_installed_package_is_tested_in_a_copy_of_the_checkout(self, machine: Machine) -> None:
         status, output = machine.run("-x", "tests/test_cli.py")
         calls = [
             call.partition(""" sh -c cd /srv/wsfsm/checkout && exec "$@" sh """)
@@ -243,7 +243,7 @@ class TestRunning:
             )
         }
 
-    def test_failing_tests_fail_it_after_all_pythons(self, machine: Machine) -> None:
+    def test_failing_tests_fail_the_script_after_all_pythons(self, machine: Machine) -> None:
         machine.state["pytests"] = "1"
         status, output = machine.run(NEWER_PYTHONS_LIMIT="1000")
 
@@ -253,14 +253,12 @@ class TestRunning:
             for python in ("3.14", "3.15")
         ]
 
-    def test_tests_that_take_too_long_fail_it(self, machine: Machine) -> None:
+    def test_tests_that_take_too_long_fail_the_script(self, machine: Machine) -> None:
         machine.install("chroot", 'case "$*" in *" -m pytest "*) exec sleep 60 ;; esac')
 
         assert machine.run(NEWER_PYTHONS="3.15", NEWER_PYTHONS_LIMIT="0.2")[0] == 1
 
-    def test_packages_that_cannot_be_installed_are_not_a_failure_of_the_tests(
-        self, machine: Machine
-    ) -> None:
+    def test_failed_installation_of_packages_is_not_a_test_failure(self, machine: Machine) -> None:
         machine.state["pips"] = "1"
         status, output = machine.run()
 
@@ -269,7 +267,7 @@ class TestRunning:
             "the packages that the tests need cannot be installed on 3.14",
         )
 
-    def test_what_it_has_started_ends_with_it(self, machine: Machine) -> None:
+    def test_processes_of_the_script_end_with_it(self, machine: Machine) -> None:
         machine.install("chroot", 'echo $PPID $$ >"$FAKES/pids"; exec sleep 60')
         with machine.start() as process:
             pids = machine.programs / "pids"

@@ -23,7 +23,7 @@ from wsfsm.conformance import (
 )
 
 CASES = [*load_folder("server"), *load_folder("facade")]
-WEIGHED = baseline.read(publish_results.WEIGHED, CASES)
+REVIEWED = baseline.read(publish_results.REVIEWED, CASES)
 PUBLISHED = (ROOT / "specs" / "RESULTS.md").read_text(encoding="utf-8")
 
 Run = Callable[..., int]
@@ -69,33 +69,37 @@ def test_results_are_written(run: Run, tmp_path: Path) -> None:
     assert "granian" in (tmp_path / "RESULTS.html").read_text(encoding="utf-8")
 
 
-def test_a_check_writes_nothing(run: Run, tmp_path: Path) -> None:
+def test_check_option_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert run(GOOD, WELL, "--check") == 0
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_that_is_not_weighed_is_not_published(
+def test_failure_that_is_not_reviewed_is_not_published(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(failing("granian", "server", Verdict.FAIL, "connect.first"), WELL) == 1
     assert list(tmp_path.iterdir()) == []
-    assert "granian: connect.first (fail) is not weighed: it is so" in capsys.readouterr().err
+    assert "granian: connect.first (fail) is not reviewed: it is so" in capsys.readouterr().err
 
 
-def test_a_check_only_tells_what_is_news_of_others(
+def test_check_option_only_reports_new_failures_of_other_servers(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(failing("granian", "server", Verdict.FAIL, "connect.first"), WELL, "--check") == 0
-    assert "granian: connect.first (fail) is not weighed: it is so" in capsys.readouterr().err
+    assert "granian: connect.first (fail) is not reviewed: it is so" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.NON_STRICT])
-def test_our_own_pass_all(run: Run, verdict: Verdict, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failure_of_wsfsm_is_not_published(
+    run: Run, verdict: Verdict, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(failing("wsfsm in uvicorn", "server", verdict, "connect.first"), WELL) == 1
     assert "wsfsm in uvicorn does not pass connect.first" in capsys.readouterr().err
 
 
-def test_a_server_that_does_not_start_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_server_that_does_not_start_is_reported(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(TargetError("it does not start"), WELL) == 2
     assert capsys.readouterr().err.endswith("it does not start\n")
 
@@ -107,7 +111,7 @@ def test_a_server_that_does_not_start_is_told(run: Run, capsys: pytest.CaptureFi
         ("facade_target", FacadeError("it is not there")),
     ],
 )
-def test_what_is_not_installed_is_not_passed_over(
+def test_target_that_is_not_installed_is_an_error(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception
 ) -> None:
     def missing(*_: Any) -> Any:
@@ -118,14 +122,14 @@ def test_what_is_not_installed_is_not_passed_over(
     assert run(GOOD, WELL, "--check") == 2
 
 
-def test_what_is_weighed_and_does_not_fail_any_more_is_told(
+def test_reviewed_failure_that_passes_is_reported(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(failing("granian", "server", Verdict.PASS, "accept.headers"), WELL) == 1
     assert "granian: accept.headers does not fail any more" in capsys.readouterr().err
 
 
-def test_verdicts_that_change_from_time_to_time_are_told(
+def test_unstable_verdict_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verdicts = iter([Verdict.PASS, Verdict.UNSUPPORTED])
@@ -153,13 +157,13 @@ def test_all_facades_are_played_by_default(monkeypatch: pytest.MonkeyPatch) -> N
     assert played == [facade_target(name).name for name in FACADES]
 
 
-class TestPublished:
-    def test_it_has_all_cases_at_their_levels(self) -> None:
+class TestPublishedResults:
+    def test_published_results_have_all_cases_at_their_levels(self) -> None:
         rows = re.findall(r"^\| (\S+) \| (must|should|may) \|", PUBLISHED, re.MULTILINE)
 
         assert sorted(rows) == sorted((case.id, case.level.value) for case in CASES)
 
-    def test_it_claims_what_is_weighed_and_nothing_else(self) -> None:
+    def test_published_failures_are_the_reviewed_ones(self) -> None:
         listed = PUBLISHED.split("\n## Failures\n")[1].split("\n### ")[1:]
         claimed = [
             (text.split(": ")[0], *found)
@@ -167,15 +171,15 @@ class TestPublished:
             for found in re.findall(r"^- \*\*(\S+)\*\* \((?:\w+, )?(\w+)\)", text, re.MULTILINE)
         ]
 
-        weighed = [(known.target, known.case, str(known.verdict)) for known in WEIGHED.known]
-        assert sorted(claimed) == sorted(weighed)
+        reviewed = [(known.target, known.case, str(known.verdict)) for known in REVIEWED.known]
+        assert sorted(claimed) == sorted(reviewed)
 
     @pytest.mark.parametrize("target", sorted(publish_results.OURS))
-    def test_our_own_fail_nothing(self, target: str) -> None:
+    def test_published_failures_do_not_include_wsfsm(self, target: str) -> None:
         assert f"\n### {target}: none\n" in PUBLISHED
 
-    def test_nothing_is_weighed_without_a_reason(self) -> None:
-        assert all(len(known.reason) > len(baseline.NO_REASON) for known in WEIGHED.known)
+    def test_reviewed_failures_have_a_reason(self) -> None:
+        assert all(len(known.reason) > len(baseline.NO_REASON) for known in REVIEWED.known)
 
-    def test_no_folder_of_a_machine_is_in_it(self) -> None:
+    def test_published_results_have_no_local_path(self) -> None:
         assert not re.search(r"/(root|home|tmp|work|Users|usr)/", PUBLISHED)

@@ -62,9 +62,9 @@ EXAMPLES = [
 ]
 
 
-class TestEveryDeliberateDifference:
+class TestDeliberateDifferences:
     @pytest.mark.parametrize(("row", "example"), EXAMPLES)
-    def test_its_example_shows_it_on_both_classes(
+    def test_example_shows_the_difference_on_both_classes(
         self, row: dict[str, Any], example: dict[str, Any]
     ) -> None:
         *before, last = calls(example)
@@ -82,12 +82,14 @@ class TestEveryDeliberateDifference:
 
     @pytest.mark.parametrize("library", LIBRARIES)
     @pytest.mark.parametrize("row", SCRIPTS, ids=[row["id"] for row in SCRIPTS])
-    def test_its_script_shows_it_on_both_classes(self, row: dict[str, Any], library: str) -> None:
+    def test_script_shows_the_difference_on_both_classes(
+        self, row: dict[str, Any], library: str
+    ) -> None:
         names = {k: v for module in reversed(LIBRARIES[library]) for k, v in vars(module).items()}
 
         assert re.fullmatch(row[library], script(row["code"], names))
 
-    def test_each_has_an_id_of_its_own_and_a_reason(self) -> None:
+    def test_differences_have_unique_ids_and_reasons(self) -> None:
         ids = [row["id"] for row in DIFFERENCES + SCRIPTS]
 
         assert len(set(ids)) == len(ids)
@@ -187,7 +189,7 @@ def scripts(draw: st.DrawFn) -> list[Call]:
 
 @settings(max_examples=3000, deadline=None)
 @given(scripts())
-def test_any_calls_agree_but_for_the_deliberate_differences(made: list[Call]) -> None:
+def test_any_calls_agree_except_for_deliberate_differences(made: list[Call]) -> None:
     different = first_difference(made)
     if different is None:
         return

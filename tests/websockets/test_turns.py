@@ -43,14 +43,14 @@ async def turns_beside(call: Callable[[], Awaitable[Any]]) -> int:
 
 class TestTurn:
     @pytest.mark.parametrize("factory", FACTORIES)
-    def test_asyncio_gives_it(self, factory: Any) -> None:
+    def test_turn_is_given_in_asyncio(self, factory: Any) -> None:
         async def main() -> int:
             asyncio.get_running_loop().set_task_factory(factory)
             return await asyncio.create_task(turns_beside(give_turn))
 
         assert asyncio.run(main()) >= TURNS // 2
 
-    def test_trio_gives_it(self) -> None:
+    def test_turn_is_given_in_trio(self) -> None:
         turns: list[None] = []
 
         async def neighbour() -> None:
@@ -68,7 +68,7 @@ class TestTurn:
 
         assert len(turns) >= TURNS // 2
 
-    def test_trio_as_a_guest_of_asyncio_gives_it(self) -> None:
+    def test_turn_is_given_in_trio_as_a_guest_of_asyncio(self) -> None:
         async def main() -> str:
             done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -85,10 +85,10 @@ class TestTurn:
 
         assert asyncio.run(main()) == "done"
 
-    def test_where_there_is_no_loop_it_goes_on_at_once(self) -> None:
+    def test_turn_without_a_loop_returns_at_once(self) -> None:
         run(give_turn())  # which fails if it waits
 
-    def test_it_imports_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_turn_imports_neither_asyncio_nor_trio(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for library in ("asyncio", "trio"):
             monkeypatch.delitem(sys.modules, library)
 
@@ -144,7 +144,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("place", "method", "args"), MISTAKES)
-def test_a_mistake_that_is_made_for_ever_stops_nobody(
+def test_endless_illegal_call_leaves_turns_to_others(
     place: Callable[[], WebSocket[Any]], method: str, args: tuple[Any, ...]
 ) -> None:
     websocket = place()
@@ -159,7 +159,7 @@ def test_a_mistake_that_is_made_for_ever_stops_nobody(
 
 @pytest.mark.parametrize("method", ["iter_text", "iter_bytes", "iter_json"])
 @pytest.mark.parametrize("place", [NEW, GONE, CLOSED])
-def test_an_iteration_that_is_begun_for_ever_stops_nobody(
+def test_endless_start_of_an_iteration_leaves_turns_to_others(
     place: Callable[[], WebSocket[Any]], method: str
 ) -> None:
     websocket = place()

@@ -64,7 +64,7 @@ def receivable() -> Iterator[Any]:
 
 class TestEveryCellThroughSend:
     @pytest.mark.parametrize(("state", "event", "after"), list(sendable()))
-    def test_a_message_is_sent_or_refused_as_the_specification_says(
+    def test_message_is_sent_or_refused_as_specified(
         self, state: str, event: str, after: str | None
     ) -> None:
         websocket, server = connection()
@@ -87,7 +87,7 @@ class TestEveryCellThroughSend:
         assert isinstance(caught.value, ConnectionClosed) == (state == "DISCONNECTED")
 
     @pytest.mark.parametrize("state", WAYS)
-    def test_an_unknown_message_is_refused_in_every_state(self, state: str) -> None:
+    def test_unknown_message_is_refused_in_every_state(self, state: str) -> None:
         websocket, server = connection()
         for step in WAYS[state]:
             run(websocket.send(step))
@@ -100,7 +100,7 @@ class TestEveryCellThroughSend:
         assert (websocket.application_state.name, server.sent) == (state, [])
 
     @pytest.mark.parametrize("state", ["CONNECTING", "CONNECTED", "RESPONSE"])
-    def test_an_oserror_is_the_loss_of_the_transport_in_every_state(self, state: str) -> None:
+    def test_oserror_is_the_loss_of_the_transport_in_every_state(self, state: str) -> None:
         websocket, server = connection()
         for step in WAYS[state]:
             run(websocket.send(step))
@@ -132,7 +132,7 @@ class TestEveryCellThroughSend:
             ("DISCONNECTED", AFTER_CLOSE),
         ],
     )
-    def test_the_first_line_is_starlettes_and_the_second_tells_the_state(
+    def test_refused_send_has_starlettes_text_then_the_state(
         self, state: str, sentence: str
     ) -> None:
         websocket, _ = connection()
@@ -146,7 +146,7 @@ class TestEveryCellThroughSend:
         assert first == sentence
         assert second.startswith(f"The client is CONNECTING and the application is {state}; ")
 
-    def test_the_second_line_tells_what_is_allowed(self) -> None:
+    def test_refused_send_names_the_allowed_messages_in_its_second_line(self) -> None:
         websocket, _ = accepted()
 
         with pytest.raises(IllegalTransition) as caught:
@@ -167,7 +167,7 @@ class TestEveryCellThroughReceive:
     }
 
     @pytest.mark.parametrize(("state", "event", "after"), list(receivable()))
-    def test_a_message_is_received_or_refused_as_the_specification_says(
+    def test_message_is_received_or_refused_as_specified(
         self, state: str, event: str, after: str | None
     ) -> None:
         websocket, server = connection(*self.WAYS[state], message(event))
@@ -203,7 +203,9 @@ class TestEveryCellThroughReceive:
             ),
         ],
     )
-    def test_the_first_line_is_starlettes(self, incoming: list[Message], sentence: str) -> None:
+    def test_refused_receive_has_starlettes_text_in_its_first_line(
+        self, incoming: list[Message], sentence: str
+    ) -> None:
         websocket, _ = connection(*incoming, {"type": "x"})
         for _ in incoming:
             run(websocket.receive())
@@ -213,7 +215,7 @@ class TestEveryCellThroughReceive:
 
         assert first_line(caught.value) == sentence
 
-    def test_an_error_of_the_server_passes_and_changes_nothing(self) -> None:
+    def test_error_of_the_server_propagates_and_changes_nothing(self) -> None:
         websocket, _ = accepted(OSError("broken"), TEXT)
 
         with pytest.raises(OSError, match="broken"):

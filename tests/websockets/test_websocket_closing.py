@@ -64,10 +64,10 @@ UNSENDABLE: list[tuple[tuple[Any, ...], type[Exception], str]] = [
 ]  # fmt: skip
 
 
-class TestBeforeTheAccept:
+class TestCloseBeforeAccept:
     @pytest.mark.parametrize("incoming", [[], [CONNECT]])
     @pytest.mark.parametrize("arguments", [*ANY, *SENDABLE])
-    def test_anything_is_passed_on_as_starlette_does(
+    def test_close_before_the_accept_passes_any_arguments_on(
         self, arguments: tuple[Any, ...], incoming: list[Any]
     ) -> None:
         sent = []
@@ -83,7 +83,7 @@ class TestBeforeTheAccept:
         assert sent[0] == sent[1]
         assert len(sent[1]) == 1
 
-    def test_its_code_and_reason_are_those_with_which_it_ended(self) -> None:
+    def test_close_before_the_accept_decides_code_and_reason(self) -> None:
         websocket, _ = connection()
         run(websocket.close(401, "who are you?"))
 
@@ -92,9 +92,9 @@ class TestBeforeTheAccept:
         assert (caught.value.code, caught.value.reason) == (401, "who are you?")
 
 
-class TestAfterTheAccept:
+class TestCloseAfterAccept:
     @pytest.mark.parametrize("arguments", SENDABLE)
-    def test_what_can_be_sent_is(self, arguments: tuple[Any, ...]) -> None:
+    def test_close_with_valid_code_and_reason_is_sent(self, arguments: tuple[Any, ...]) -> None:
         websocket, server = accepted()
 
         run(websocket.close(*arguments))
@@ -104,7 +104,7 @@ class TestAfterTheAccept:
         assert server.sent == [{"type": "websocket.close", "code": code, "reason": reason or ""}]
 
     @pytest.mark.parametrize(("arguments", "kind", "text"), UNSENDABLE)
-    def test_what_never_can_be_is_refused_at_the_call(
+    def test_close_with_invalid_code_or_reason_is_refused(
         self, arguments: tuple[Any, ...], kind: type[Exception], text: str
     ) -> None:
         websocket, server = accepted()
@@ -121,7 +121,7 @@ class TestAfterTheAccept:
         run(websocket.close(1011))
         assert [message["code"] for message in server.sent] == [1011]
 
-    def test_a_reason_is_cut_where_the_caller_asks_for_it(self) -> None:
+    def test_close_takes_a_truncated_reason(self) -> None:
         websocket, server = accepted()
 
         run(websocket.close(1011, truncate_reason("é" * 100)))
@@ -129,11 +129,11 @@ class TestAfterTheAccept:
         assert server.sent[0]["reason"] == "é" * 61
 
 
-class TestWhereNothingIsClosed:
+class TestCloseAfterTheEnd:
     """No frame carries the code and the reason, so that any will do."""
 
     @pytest.mark.parametrize("arguments", ANY)
-    def test_after_the_client_has_left_it_is_quiet_once(self, arguments: tuple[Any, ...]) -> None:
+    def test_close_after_the_disconnect_is_silent_once(self, arguments: tuple[Any, ...]) -> None:
         # as in `except WebSocketDisconnect as error: await websocket.close(error.code)`
         websocket, server = left(code=1006)
 
@@ -145,7 +145,7 @@ class TestWhereNothingIsClosed:
         assert (caught.value.code, caught.value.closed_by) == (1006, "client")
 
     @pytest.mark.parametrize("arguments", ANY)
-    def test_after_an_own_close_it_is_over(self, arguments: tuple[Any, ...]) -> None:
+    def test_close_after_a_close_is_refused(self, arguments: tuple[Any, ...]) -> None:
         websocket, server = accepted(BYE)
         run(websocket.close(4000))
 
@@ -155,7 +155,7 @@ class TestWhereNothingIsClosed:
         assert len(server.sent) == 1
 
     @pytest.mark.parametrize("arguments", ANY)
-    def test_during_a_denial_there_is_none(self, arguments: tuple[Any, ...]) -> None:
+    def test_close_during_a_denial_response_is_refused(self, arguments: tuple[Any, ...]) -> None:
         websocket, server = connection()
         run(websocket.send(START))
 
@@ -169,7 +169,7 @@ class TestDenialResponse:
         await send(START)
         await send(BODY)
 
-    def test_it_is_sent_through_the_machine(self) -> None:
+    def test_denial_response_is_sent_through_the_machine(self) -> None:
         websocket, server = connection()
 
         run(websocket.send_denial_response(self.denial))
@@ -177,7 +177,7 @@ class TestDenialResponse:
         assert server.sent == [START, BODY]
         assert websocket.application_state is WebSocketState.DISCONNECTED
 
-    def test_after_the_accept_it_is_refused(self) -> None:
+    def test_denial_response_after_the_accept_is_refused(self) -> None:
         websocket, server = accepted()
 
         with pytest.raises(IllegalTransition):
@@ -185,7 +185,7 @@ class TestDenialResponse:
         assert server.sent == []
 
     @pytest.mark.parametrize("extensions", [{}, None, {"tls": {}}])
-    def test_without_the_extension_it_is_refused(self, extensions: Any) -> None:
+    def test_denial_response_without_the_extension_is_refused(self, extensions: Any) -> None:
         websocket, server = connection(extensions=extensions)
 
         with pytest.raises(RuntimeError) as caught:
@@ -202,7 +202,7 @@ class TestWebSocketClose:
         ("arguments", "code", "reason"),
         [((), 1000, ""), ((4000,), 4000, ""), ((4000, "no"), 4000, "no"), ((4000, None), 4000, "")],
     )
-    def test_it_is_an_application_that_closes(
+    def test_websocket_close_is_an_application_that_closes(
         self, arguments: tuple[Any, ...], code: int, reason: str
     ) -> None:
         server = Server()

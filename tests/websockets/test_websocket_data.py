@@ -49,7 +49,7 @@ class Gate:
 
 
 class TestAccept:
-    def test_it_waits_for_the_connect_message(self) -> None:
+    def test_accept_waits_for_the_connect_message(self) -> None:
         websocket, server = connection(CONNECT)
 
         run(websocket.accept("chat", [(b"x-a", b"1")]))
@@ -59,7 +59,7 @@ class TestAccept:
         ]
         assert states(websocket) == ("CONNECTED", "CONNECTED")
 
-    def test_it_does_not_wait_for_a_connect_that_has_come(self) -> None:
+    def test_accept_does_not_wait_for_a_connect_that_was_received(self) -> None:
         websocket, server = connection(CONNECT)
         run(websocket.receive())
 
@@ -67,14 +67,14 @@ class TestAccept:
 
         assert server.sent == [ACCEPT]
 
-    def test_headers_may_come_from_an_iterator(self) -> None:
+    def test_accept_takes_an_iterator_of_headers(self) -> None:
         websocket, server = connection(CONNECT)
 
         run(websocket.accept(headers=iter([(b"a", b"b")])))
 
         assert server.sent[0]["headers"] == [(b"a", b"b")]
 
-    def test_after_the_client_has_left_nothing_is_sent(self) -> None:
+    def test_accept_after_the_disconnect_sends_nothing(self) -> None:
         websocket, server = connection(CONNECT, {"type": "websocket.disconnect", "code": 1006})
         run(websocket.receive())
         run(websocket.receive())
@@ -85,7 +85,7 @@ class TestAccept:
         assert (caught.value.code, caught.value.closed_by) == (1006, "client")
         assert server.sent == []
 
-    def test_the_client_can_be_gone_when_it_is_sent(self) -> None:
+    def test_accept_to_a_lost_client_raises_disconnect(self) -> None:
         websocket, server = connection(CONNECT)
         server.failing = OSError()
 
@@ -94,7 +94,7 @@ class TestAccept:
 
         assert states(websocket) == ("DISCONNECTED", "DISCONNECTED")
 
-    def test_where_it_is_illegal_it_does_not_wait_for_the_connect(self) -> None:
+    def test_illegal_accept_does_not_wait_for_the_connect(self) -> None:
         websocket, server = connection(CONNECT)
         run(websocket.close())
 
@@ -103,14 +103,14 @@ class TestAccept:
         assert websocket.client_state.name == "CONNECTING"
         assert server.incoming == [CONNECT]
 
-    def test_headers_may_be_any_pairs_of_bytes(self) -> None:
+    def test_accept_takes_any_pairs_of_bytes_as_headers(self) -> None:
         websocket, server = connection(CONNECT)
 
         run(websocket.accept(headers=[[b"a", b"b"], iter([b"c", b"d"])]))  # type: ignore[list-item]  # legal in ASGI
 
         assert server.sent[0]["headers"] == [(b"a", b"b"), (b"c", b"d")]
 
-    def test_a_message_that_another_task_should_have_is_not_taken_for_the_connect(self) -> None:
+    def test_accept_does_not_take_the_message_of_another_task_for_the_connect(self) -> None:
         websocket, server = connection(CONNECT)
         accepting = websocket.accept()
         gate = Gate()
@@ -137,7 +137,7 @@ class TestAccept:
             (None, {b"a": b"b"}),
         ],
     )
-    def test_a_wrong_argument_is_refused_before_anything_happens(self, arguments: Any) -> None:
+    def test_accept_refuses_wrong_arguments_before_it_waits(self, arguments: Any) -> None:
         websocket, server = connection(CONNECT)
 
         with pytest.raises(TypeError, match=r"accept\(\): "):
@@ -160,7 +160,7 @@ class TestData:
             ("receive_json", {**TEXT, "text": '{"a": 1}'}, {"a": 1}),
         ],
     )
-    def test_it_is_received(self, method: str, incoming: Message, data: Any) -> None:
+    def test_data_is_received(self, method: str, incoming: Message, data: Any) -> None:
         websocket, _ = accepted(incoming)
 
         assert run(getattr(websocket, method)()) == data
@@ -181,14 +181,14 @@ class TestData:
             (("send_json", {"ä": 1}, "binary"), "bytes", '{"ä":1}'.encode()),
         ],
     )
-    def test_it_is_sent(self, call: tuple[Any, ...], key: str, data: Any) -> None:
+    def test_data_is_sent(self, call: tuple[Any, ...], key: str, data: Any) -> None:
         websocket, server = accepted()
 
         assert run(getattr(websocket, call[0])(*call[1:])) is None
         assert server.sent == [{"type": "websocket.send", key: data}]
 
     @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-    def test_a_server_is_sent_bytes_whatever_they_were(self, kind: Any) -> None:
+    def test_bytes_like_data_is_sent_as_bytes(self, kind: Any) -> None:
         websocket, server = accepted()
         data = kind(b"\x00\xff")
 
@@ -196,7 +196,7 @@ class TestData:
 
         assert type(server.sent[0]["bytes"]) is bytes
 
-    def test_bytes_that_change_after_they_were_sent_are_sent_as_they_were(self) -> None:
+    def test_bytes_changed_after_the_send_are_sent_unchanged(self) -> None:
         websocket, server = accepted()
         data = bytearray(b"ab")
 
@@ -206,7 +206,7 @@ class TestData:
         assert server.sent[0]["bytes"] == b"ba"
 
     @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-    def test_an_application_is_given_bytes_whatever_they_were(self, kind: Any) -> None:
+    def test_bytes_like_data_is_received_as_bytes(self, kind: Any) -> None:
         messages = [{**BINARY, "bytes": kind(data)} for data in (b"\x00\xff", b'["x"]', b"\x00")]
         websocket, _ = accepted(*messages)
 
@@ -217,7 +217,7 @@ class TestData:
         assert type(run(websocket.receive_bytes())) is bytes
 
     @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-    def test_binary_json_that_is_not_utf_8_is_told_as_such(self, kind: Any) -> None:
+    def test_binary_json_that_is_not_utf8_raises_unicode_decode_error(self, kind: Any) -> None:
         websocket, _ = accepted({**BINARY, "bytes": kind(b"\xff")}, TEXT)
 
         with pytest.raises(UnicodeDecodeError):
@@ -232,7 +232,7 @@ class TestData:
         async for given in websocket.iter_bytes():
             assert_type(given, bytes)
 
-    def test_a_subclass_of_str_is_a_str(self) -> None:
+    def test_subclass_of_str_is_sent_as_str(self) -> None:
         websocket, server = accepted()
 
         run(websocket.send_text(type("Text", (str,), {})("x")))
@@ -252,7 +252,7 @@ class TestData:
             ("receive_bytes", {**TEXT, **BINARY}, "text of length 5 and binary data", None),
         ],
     )
-    def test_another_kind_of_message_is_a_readable_key_error_that_keeps_it(
+    def test_message_of_the_other_type_raises_unexpected_frame_with_the_message(
         self, method: str, incoming: Message, came: str, data: Any
     ) -> None:
         websocket, _ = accepted(dict(incoming), TEXT)
@@ -274,7 +274,7 @@ class TestData:
 
         assert caught.value.expected == "bytes"
 
-    def test_what_is_not_json_leaves_the_connection_usable(self) -> None:
+    def test_invalid_json_leaves_the_connection_usable(self) -> None:
         websocket, _ = accepted(TEXT, TEXT)
 
         with pytest.raises(json.JSONDecodeError):
@@ -282,7 +282,9 @@ class TestData:
         assert run(websocket.receive_text()) == "hello"
 
     @pytest.mark.parametrize("method", ["receive_json", "send_json"])
-    def test_an_unknown_mode_is_refused_before_anything_happens(self, method: str) -> None:
+    def test_unknown_json_mode_is_refused_before_anything_is_received_or_sent(
+        self, method: str
+    ) -> None:
         websocket, server = accepted(TEXT)
         arguments: tuple[Any, ...] = ({},) if method == "send_json" else ()
 
@@ -306,7 +308,7 @@ class TestData:
             (("send_json", object()), "not JSON serializable"),
         ],
     )
-    def test_a_wrong_argument_is_refused_before_anything_happens(
+    def test_wrong_data_is_refused_before_anything_is_received_or_sent(
         self, call: tuple[Any, ...], text: str
     ) -> None:
         websocket, server = accepted()
@@ -319,7 +321,7 @@ class TestData:
         assert server.sent == []
 
     @pytest.mark.parametrize("method", ["receive_text", "receive_bytes", "receive_json"])
-    def test_before_the_accept_there_is_none(self, method: str) -> None:
+    def test_data_before_the_accept_is_not_received(self, method: str) -> None:
         websocket, server = connection(CONNECT)
 
         with pytest.raises(WebSocketDisconnected) as caught:
@@ -337,7 +339,7 @@ class TestData:
         assert server.incoming == [CONNECT]
 
     @pytest.mark.parametrize("method", ["send_text", "send_bytes", "send_json"])
-    def test_before_the_accept_none_is_sent(self, method: str) -> None:
+    def test_data_before_the_accept_is_not_sent(self, method: str) -> None:
         websocket, server = connection(CONNECT)
 
         with pytest.raises(IllegalTransition, match=r"^Expected ASGI message") as caught:
@@ -347,7 +349,7 @@ class TestData:
         assert server.sent == []
 
     @pytest.mark.parametrize("method", ["send_text", "send_bytes", "send_json", "close"])
-    def test_an_oserror_is_the_loss_of_the_transport(self, method: str) -> None:
+    def test_oserror_of_a_send_is_the_loss_of_the_transport(self, method: str) -> None:
         websocket, server = accepted()
         server.failing = ConnectionResetError("gone")
         arguments = {"send_text": ("x",), "send_bytes": (b"x",), "send_json": ("x",), "close": ()}
@@ -362,14 +364,14 @@ class TestData:
 
     @pytest.mark.parametrize("method", ["receive_text", "receive_bytes"])
     @pytest.mark.parametrize("junk", [None, {}, {"type": None}, {"type": []}])
-    def test_what_is_not_a_message_is_refused(self, method: str, junk: Any) -> None:
+    def test_received_value_that_is_not_a_message_is_refused(self, method: str, junk: Any) -> None:
         websocket, _ = accepted(junk, TEXT)
 
         with pytest.raises(MalformedMessage):
             run(getattr(websocket, method)())
         assert run(websocket.receive_text()) == "hello"
 
-    def test_an_event_of_the_tables_is_not_a_message(self) -> None:
+    def test_internal_event_of_the_tables_is_not_a_message(self) -> None:
         websocket, server = accepted()
 
         for event in (LOST, BODY_LAST):
@@ -378,7 +380,7 @@ class TestData:
         assert states(websocket) == ("CONNECTED", "CONNECTED")
         assert server.sent == []
 
-    def test_a_message_out_of_order_is_refused(self) -> None:
+    def test_message_out_of_order_is_refused(self) -> None:
         websocket, _ = accepted(CONNECT, TEXT)
 
         with pytest.raises(IllegalTransition, match=r"but got 'websocket\.connect'"):

@@ -44,7 +44,7 @@ class TestDisconnect:
         ],
     )
     @pytest.mark.parametrize("method", ["receive_text", "receive_bytes", "receive_json"])
-    def test_it_brings_code_and_reason(
+    def test_disconnect_has_code_and_reason(
         self, method: str, keys: dict[str, Any], code: int, reason: str
     ) -> None:
         websocket, _ = accepted({"type": "websocket.disconnect", **keys})
@@ -61,7 +61,7 @@ class TestDisconnect:
     @pytest.mark.parametrize(
         "call", [("send_text", "x"), ("send_bytes", b"x"), ("send_json", 1), ("accept",)]
     )
-    def test_a_send_after_it_raises_one_exception_of_both_families(
+    def test_send_after_the_disconnect_raises_connection_closed(
         self, call: tuple[Any, ...]
     ) -> None:
         websocket, server = left()
@@ -84,7 +84,7 @@ class TestDisconnect:
         assert (server.incoming, server.sent) == ([], [])
 
     @pytest.mark.parametrize("method", ["receive", "receive_text", "receive_bytes", "receive_json"])
-    def test_a_receive_after_it_is_not_caught_as_a_disconnect(self, method: str) -> None:
+    def test_receive_after_the_disconnect_raises_websocket_disconnected(self, method: str) -> None:
         # a loop that catches the disconnect and forgets to leave must end here, as with Starlette
         websocket, server = left()
 
@@ -104,7 +104,7 @@ class TestDisconnect:
         )
         assert (server.incoming, server.sent) == ([], [])
 
-    def test_a_close_after_it_is_quiet_once(self) -> None:
+    def test_close_after_the_disconnect_is_silent_once(self) -> None:
         websocket, server = left()
 
         run(websocket.close())
@@ -115,7 +115,7 @@ class TestDisconnect:
             run(websocket.close())
         assert (caught.value.code, caught.value.closed_by) == (4001, "client")
 
-    def test_data_is_not_said_to_need_an_accept_that_came_too_late(self) -> None:
+    def test_receive_after_a_disconnect_before_the_accept_does_not_ask_for_an_accept(self) -> None:
         websocket, _ = connection(CONNECT, BYE)
         run(websocket.receive())
         run(websocket.receive())
@@ -125,7 +125,7 @@ class TestDisconnect:
 
         assert first_line(caught.value) == "WebSocket is not connected."
 
-    def test_a_denial_that_it_interrupts_is_over(self) -> None:
+    def test_denial_response_interrupted_by_the_disconnect_is_over(self) -> None:
         websocket, server = connection(CONNECT, BYE)
         run(websocket.receive())
         run(websocket.send(START))
@@ -136,7 +136,7 @@ class TestDisconnect:
         assert server.sent == [START]
 
 
-class TestOwnClose:
+class TestApplicationClose:
     @pytest.mark.parametrize(
         ("arguments", "code", "reason"),
         [
@@ -146,7 +146,7 @@ class TestOwnClose:
             ((1001, None), 1001, ""),
         ],
     )
-    def test_it_sends_code_and_reason(
+    def test_close_sends_code_and_reason(
         self, arguments: tuple[Any, ...], code: int, reason: str
     ) -> None:
         websocket, server = accepted()
@@ -165,7 +165,7 @@ class TestOwnClose:
             (("accept",), AFTER_CLOSE),
         ],
     )
-    def test_a_send_after_it_tells_that_the_application_closed(
+    def test_send_after_a_close_says_that_the_application_closed(
         self, call: tuple[Any, ...], sentence: str
     ) -> None:
         websocket, _ = accepted()
@@ -179,7 +179,7 @@ class TestOwnClose:
         assert (caught.value.code, caught.value.reason) == (4000, "done")
 
     @pytest.mark.parametrize("method", ["receive_text", "receive_bytes", "receive_json"])
-    def test_data_after_it_is_not_to_be_had(self, method: str) -> None:
+    def test_data_after_a_close_is_not_received(self, method: str) -> None:
         websocket, _ = accepted()
         run(websocket.close(4000, "done"))
 
@@ -191,7 +191,7 @@ class TestOwnClose:
         assert caught.value.closed_by == "application"
         assert (caught.value.code, caught.value.reason) == (4000, "done")
 
-    def test_the_disconnect_that_answers_it_can_be_received(self) -> None:
+    def test_disconnect_that_answers_a_close_can_be_received(self) -> None:
         websocket, _ = accepted({"type": "websocket.disconnect", "code": 1000})
         run(websocket.close(4000, "done"))
 
@@ -201,7 +201,7 @@ class TestOwnClose:
         assert (caught.value.code, caught.value.closed_by) == (4000, "application")
 
     @pytest.mark.parametrize("keys", [{}, {"code": None, "reason": None}])
-    def test_a_raw_close_has_the_code_1000(self, keys: dict[str, Any]) -> None:
+    def test_raw_close_without_a_code_has_code_1000(self, keys: dict[str, Any]) -> None:
         websocket, _ = accepted()
         run(websocket.send({"type": "websocket.close", **keys}))
 
@@ -209,7 +209,7 @@ class TestOwnClose:
             run(websocket.send_text("x"))
         assert (caught.value.code, caught.value.reason) == (1000, "")
 
-    def test_a_denial_response_ends_with_1006(self) -> None:
+    def test_denial_response_ends_with_1006(self) -> None:
         websocket, _ = connection()
         run(websocket.send(START))
         run(websocket.send(MORE))
@@ -219,8 +219,15 @@ class TestOwnClose:
             run(websocket.close())
         assert (caught.value.code, caught.value.closed_by) == (1006, "application")
 
+    def test_an_error_about_a_second_connect_says_how_the_connection_ended(self) -> None:
+        websocket, _ = accepted(CONNECT)
+        run(websocket.close())
 
-class TestLoss:
+        with pytest.raises(IllegalTransition, match="ended by the application with code 1000"):
+            run(websocket.receive())
+
+
+class TestTransportLoss:
     def lost(self, *incoming: Message) -> tuple[WebSocket, Server]:
         websocket, server = accepted(*incoming)
         server.failing = OSError()
@@ -238,7 +245,7 @@ class TestLoss:
             (("receive_json",), WebSocketDisconnected),
         ],
     )
-    def test_whatever_comes_after_it_tells_of_the_transport(
+    def test_call_after_the_transport_loss_reports_the_transport(
         self, call: tuple[Any, ...], kind: type[WebSocketDisconnected]
     ) -> None:
         websocket, _ = self.lost()
@@ -250,7 +257,9 @@ class TestLoss:
         assert (caught.value.code, caught.value.closed_by) == (1006, "transport")
         assert "Need to call" not in str(caught.value)
 
-    def test_receive_still_gives_what_the_server_has_queued_and_the_real_code(self) -> None:
+    def test_receive_after_the_transport_loss_returns_queued_messages_and_the_real_code(
+        self,
+    ) -> None:
         websocket, _ = self.lost(TEXT, BYE)
 
         assert run(websocket.receive()) == TEXT
@@ -260,7 +269,7 @@ class TestLoss:
         assert (caught.value.code, caught.value.reason) == (4001, "bye")
         assert caught.value.closed_by == "client"
 
-    def test_a_disconnect_that_knows_no_more_leaves_it_the_transports(self) -> None:
+    def test_disconnect_1006_after_the_transport_loss_keeps_the_transport_as_closer(self) -> None:
         websocket, _ = self.lost({"type": "websocket.disconnect", "code": 1006})
         run(websocket.receive())
 
@@ -268,7 +277,7 @@ class TestLoss:
             run(websocket.receive())
         assert (caught.value.code, caught.value.closed_by) == (1006, "transport")
 
-    def test_a_failing_close_is_still_the_applications_close(self) -> None:
+    def test_close_that_fails_is_still_the_applications_close(self) -> None:
         websocket, server = accepted()
         server.failing = OSError()
         with pytest.raises(WebSocketDisconnect):
@@ -278,7 +287,7 @@ class TestLoss:
             run(websocket.close())
         assert (caught.value.code, caught.value.closed_by) == (4000, "application")
 
-    def test_another_error_of_the_server_passes_unchanged(self) -> None:
+    def test_other_error_of_the_server_propagates_unchanged(self) -> None:
         websocket, server = accepted()
         server.failing = RuntimeError("the server's own")
 
@@ -302,7 +311,7 @@ class TestConcurrency:
 
         asyncio.run(bounded())
 
-    def test_a_pending_receive_gets_the_real_code_after_a_failed_send(self) -> None:
+    def test_pending_receive_gets_the_real_code_after_a_failed_send(self) -> None:
         async def scenario(websocket: WebSocket, queue: Any, server: Server) -> None:
             reader = asyncio.create_task(websocket.receive_text())
             await asyncio.sleep(0)
@@ -316,7 +325,7 @@ class TestConcurrency:
 
         self.play(scenario)
 
-    def test_a_pending_receive_gets_data_that_was_under_way_to_a_failed_send(self) -> None:
+    def test_pending_receive_gets_data_that_arrives_after_a_failed_send(self) -> None:
         async def scenario(websocket: WebSocket, queue: Any, server: Server) -> None:
             reader = asyncio.create_task(websocket.receive_text())
             await asyncio.sleep(0)
@@ -328,7 +337,7 @@ class TestConcurrency:
 
         self.play(scenario)
 
-    def test_a_second_receiver_is_told_when_the_first_got_the_disconnect(self) -> None:
+    def test_second_receiver_raises_after_the_first_got_the_disconnect(self) -> None:
         async def scenario(websocket: WebSocket, queue: Any, server: Server) -> None:
             readers = [asyncio.create_task(websocket.receive_text()) for _ in range(2)]
             await asyncio.sleep(0)
@@ -341,7 +350,7 @@ class TestConcurrency:
 
         self.play(scenario)
 
-    def test_a_cancelled_receive_loses_nothing(self) -> None:
+    def test_cancelled_receive_loses_no_message(self) -> None:
         async def scenario(websocket: WebSocket, queue: Any, server: Server) -> None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0):
@@ -351,7 +360,7 @@ class TestConcurrency:
 
         self.play(scenario)
 
-    def test_a_send_under_way_when_the_disconnect_comes_may_still_fail(self) -> None:
+    def test_pending_send_can_fail_after_the_disconnect(self) -> None:
         async def scenario(websocket: WebSocket, queue: Any, server: Server) -> None:
             gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

@@ -178,7 +178,7 @@ LATER_ON_A_CLASS: list[Way] = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_method_sends_through_it(base: Any, way: Way) -> None:
+def test_every_method_sends_through_a_replaced_send(base: Any, way: Way) -> None:
     seen: list[str] = []
     send = base.send
 
@@ -223,7 +223,7 @@ SEEN = [*["websocket.receive"] * 7, "websocket.disconnect"]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_method_receives_through_it(base: Any, way: Way) -> None:
+def test_every_method_receives_through_a_replaced_receive(base: Any, way: Way) -> None:
     seen: list[str] = []
     receive = base.receive
 
@@ -256,17 +256,19 @@ def watched_disconnects(base: Any, way: Way) -> list[str]:
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in LATER_ON_A_CLASS])
-def test_every_message_is_checked_for_a_disconnect_by_it(base: Any, way: Way) -> None:
+def test_every_message_is_checked_by_a_replaced_raise_on_disconnect(base: Any, way: Way) -> None:
     assert watched_disconnects(base, way) == SEEN
 
 
 @pytest.mark.parametrize("way", LATER_ON_A_CLASS)
-def test_a_disconnect_is_checked_by_it_whenever_it_is_put_there(base: Any, way: Way) -> None:
+def test_disconnect_is_checked_by_a_raise_on_disconnect_replaced_at_any_time(
+    base: Any, way: Way
+) -> None:
     assert watched_disconnects(base, way)[-1] == "websocket.disconnect"
 
 
-class TestOneRule:
-    def test_what_is_hooked_does_not_matter_to_other_connections(self) -> None:
+class TestHooks:
+    def test_hook_does_not_affect_other_connections(self) -> None:
         class Other(wsfsm.WebSocket[Any]):
             pass
 
@@ -277,7 +279,7 @@ class TestOneRule:
             assert websocket._joint is joint
             assert accepted(wsfsm.WebSocket)._joint is joint
 
-    def test_a_mock_of_an_open_connection_catches_what_it_sends_and_no_longer(self) -> None:
+    def test_mock_of_an_open_connection_catches_sends_until_it_is_removed(self) -> None:
         server = Server([CONNECT])
         websocket = wsfsm.WebSocket[Any](scope(), server.receive, server.send)
         run(websocket.accept())
@@ -289,7 +291,7 @@ class TestOneRule:
         assert send.await_args_list == [mock.call({"type": "websocket.send", "text": "x"})]
         assert [message.get("text") for message in server.sent] == [None, "again"]
 
-    def test_a_hook_set_while_a_receive_waits_is_asked_about_what_it_gets(self) -> None:
+    def test_hook_set_during_a_receive_is_called_with_its_message(self) -> None:
         seen: list[Message] = []
 
         async def scenario() -> str:
@@ -307,9 +309,7 @@ class TestOneRule:
         assert seen == [TEXT]
 
     @pytest.mark.parametrize("accepted_before", [False, True])
-    def test_the_send_of_another_connection_sends_there(
-        self, base: Any, accepted_before: bool
-    ) -> None:
+    def test_send_of_another_connection_sends_there(self, base: Any, accepted_before: bool) -> None:
         mine, theirs = Server([CONNECT]), Server([CONNECT])
         websocket, other = (base(scope(), s.receive, s.send) for s in (mine, theirs))
         run(other.accept())
@@ -325,7 +325,7 @@ class TestOneRule:
 
         assert (mine.sent, theirs.sent) == ([], [{"type": "websocket.send", "text": "x"}])
 
-    def test_a_copy_has_the_hooks_of_the_original(self) -> None:
+    def test_copy_has_the_hooks_of_the_original(self) -> None:
         server = Server([CONNECT])
         websocket = wsfsm.WebSocket[Any](scope(), server.receive, server.send)
         run(websocket.accept())
@@ -335,7 +335,7 @@ class TestOneRule:
 
         assert send.await_count == 1
 
-    def test_applications_can_call_what_raises_on_a_disconnect(self, base: Any) -> None:
+    def test_raise_on_disconnect_can_be_called_by_applications(self, base: Any) -> None:
         websocket = accepted(base)
         websocket._raise_on_disconnect(TEXT)
 
@@ -347,11 +347,11 @@ class TestOneRule:
 class TestBases:
     """The class has the metaclass of Starlette's, so that it can be combined with as much."""
 
-    def test_its_metaclass_is_that_of_starlettes(self) -> None:
+    def test_metaclass_is_that_of_starlettes_class(self) -> None:
         assert type(starlette.websockets.WebSocket) is ABCMeta
         assert type(wsfsm.WebSocket) is ABCMeta
 
-    def test_a_protocol_may_be_a_base(self, base: Any) -> None:
+    def test_protocol_can_be_a_base(self, base: Any) -> None:
         class Channel(Protocol):
             async def send_text(self, data: str) -> None: ...
 
@@ -360,7 +360,7 @@ class TestBases:
             websocket = cls(scope(), None, None)
             assert isinstance(websocket, base)
 
-    def test_a_base_may_have_a_metaclass_under_abcmeta(self, base: Any) -> None:
+    def test_base_can_have_a_metaclass_derived_from_abcmeta(self, base: Any) -> None:
         class Registry(ABCMeta):
             pass
 
@@ -369,7 +369,7 @@ class TestBases:
 
         assert type(new_class("Mine", (base, Plugin))) is Registry
 
-    def test_an_abstract_method_is_to_be_defined(self, base: Any) -> None:
+    def test_abstract_method_must_be_defined(self, base: Any) -> None:
         class Handler(ABC):
             @abstractmethod
             async def handle(self) -> None: ...

@@ -20,7 +20,7 @@ class TestIteration:
             ("iter_json", {**TEXT, "text": "[]"}, []),
         ],
     )
-    def test_it_gives_messages_until_the_connection_ends(
+    def test_iteration_yields_messages_until_the_connection_ends(
         self, method: str, incoming: Message, data: Any
     ) -> None:
         websocket, _ = accepted(incoming, incoming, BYE)
@@ -40,7 +40,7 @@ class TestIteration:
             ("iter_json", {**TEXT, "text": "[]"}, []),
         ],
     )
-    def test_it_ends_when_its_body_closes_the_connection(
+    def test_iteration_ends_when_its_body_closes_the_connection(
         self, method: str, incoming: Message, data: Any
     ) -> None:
         websocket, _ = accepted(incoming, incoming)
@@ -57,7 +57,7 @@ class TestIteration:
             run(first())
         assert not isinstance(caught.value, WebSocketDisconnect)
 
-    def test_before_the_accept_it_is_refused(self) -> None:
+    def test_iteration_before_the_accept_is_refused(self) -> None:
         websocket, _ = connection(CONNECT)
 
         async def first(iterator: AsyncIterator[str]) -> str:

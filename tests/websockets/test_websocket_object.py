@@ -24,7 +24,7 @@ from wsfsm.websockets import WebSocket
 
 
 class TestStates:
-    def test_they_start_connecting(self) -> None:
+    def test_states_are_connecting_at_first(self) -> None:
         assert states(connection()[0]) == ("CONNECTING", "CONNECTING")
 
     @pytest.mark.parametrize("state", WebSocketState)
@@ -35,12 +35,12 @@ class TestStates:
         assert websocket.allowed == APPLICATION.nodes[state].allowed
         assert "transport lost" not in websocket.allowed  # it is not a message
 
-    def test_after_the_disconnect_only_a_close_is_allowed(self) -> None:
+    def test_allowed_has_only_close_after_the_disconnect(self) -> None:
         websocket, _ = left()
 
         assert websocket.allowed == ("websocket.close",)
 
-    def test_their_values_are_starlettes(self) -> None:
+    def test_states_have_starlettes_values(self) -> None:
         theirs = starlette.websockets.WebSocketState
 
         assert {s.name: s.value for s in WebSocketState} == {s.name: s.value for s in theirs}
@@ -65,7 +65,7 @@ class TestStates:
         assert websocket.application_state is state
         assert websocket.client_state is WebSocketState.CONNECTED
 
-    def test_a_state_that_was_set_is_the_one_that_counts(self) -> None:
+    def test_state_that_was_set_decides(self) -> None:
         websocket, server = connection(TEXT)
         websocket.client_state = websocket.application_state = WebSocketState.CONNECTED
 
@@ -79,7 +79,7 @@ class TestStates:
         ("attribute", "closed_by"),
         [("client_state", "client"), ("application_state", "application")],
     )
-    def test_set_to_disconnected_it_is_over(self, attribute: str, closed_by: str) -> None:
+    def test_connection_set_to_disconnected_is_over(self, attribute: str, closed_by: str) -> None:
         websocket, server = accepted()
         setattr(websocket, attribute, WebSocketState.DISCONNECTED)
 
@@ -89,7 +89,7 @@ class TestStates:
         assert server.sent == []
 
     @pytest.mark.parametrize("attribute", ["client_state", "application_state"])
-    def test_a_mock_takes_back_what_it_has_set(self, attribute: str) -> None:
+    def test_mock_of_a_state_is_undone(self, attribute: str) -> None:
         websocket, server = accepted()
 
         with (
@@ -103,7 +103,7 @@ class TestStates:
         with pytest.raises(AttributeError, match="was not set on this instance"):
             delattr(websocket, attribute)
 
-    def test_a_mock_takes_back_the_end_of_the_connection(self) -> None:
+    def test_mock_of_a_state_is_undone_after_the_end_of_the_connection(self) -> None:
         websocket, _ = left(code=4001)
 
         with mock.patch.object(websocket, "client_state", WebSocketState.DISCONNECTED):
@@ -113,7 +113,7 @@ class TestStates:
             run(websocket.send_text("x"))
         assert (caught.value.code, caught.value.closed_by) == (4001, "client")
 
-    def test_a_double_may_set_them_without_the_classes_own_init(self) -> None:
+    def test_subclass_can_set_the_states_without_calling_init(self) -> None:
         class Double(WebSocket):
             def __init__(self) -> None:
                 self.client_state = WebSocketState.CONNECTED
@@ -136,7 +136,7 @@ class TestStates:
             ("application_state", 1),
         ],
     )
-    def test_what_is_not_a_state_is_refused(self, attribute: str, junk: Any) -> None:
+    def test_value_that_is_not_a_state_is_refused(self, attribute: str, junk: Any) -> None:
         websocket, _ = accepted()
 
         with pytest.raises(ValueError, match=f"{attribute} must be one of .*, got {junk!r}"):
@@ -145,7 +145,7 @@ class TestStates:
 
 
 class TestSubclass:
-    def test_a_method_that_calls_the_original_still_goes_through_the_override(self) -> None:
+    def test_method_of_the_class_calls_an_overridden_send(self) -> None:
         seen: list[str] = []
 
         class Hooked(WebSocket):
@@ -185,14 +185,14 @@ class TestSubclass:
 
 class TestObject:
     @pytest.mark.parametrize("kind", [{"type": "http"}, {"type": "lifespan"}, {"type": None}, {}])
-    def test_a_scope_of_another_type_is_refused(self, kind: Any) -> None:
+    def test_scope_of_another_type_is_refused(self, kind: Any) -> None:
         server = Server()
         expected = f"needs a scope of type 'websocket', got {kind.get('type')!r}"
 
         with pytest.raises(ValueError, match=expected):
             WebSocket(kind, server.receive, server.send)
 
-    def test_it_is_a_mapping_over_the_scope_and_equal_to_itself_only(self) -> None:
+    def test_websocket_is_a_mapping_over_its_scope_and_equals_only_itself(self) -> None:
         (one, _), (other, _) = connection(), connection()
 
         assert isinstance(one, HTTPConnection)
@@ -201,14 +201,14 @@ class TestObject:
         assert one != other
         assert len({one, other}) == 2
 
-    def test_it_takes_attributes_and_weak_references(self) -> None:
+    def test_websocket_takes_attributes_and_weak_references(self) -> None:
         websocket, _ = connection()
         websocket.user_id = 5  # type: ignore[attr-defined]  # what applications do
 
         assert websocket.user_id == 5  # type: ignore[attr-defined]  # as above
         assert weakref.ref(websocket)() is websocket
 
-    def test_a_copy_goes_its_own_way(self) -> None:
+    def test_copy_is_independent(self) -> None:
         websocket, _ = accepted()
         twin = copy.copy(websocket)
 
@@ -216,12 +216,12 @@ class TestObject:
 
         assert websocket.application_state is WebSocketState.CONNECTED
 
-    def test_a_deep_copy_stands_at_the_same_place(self) -> None:
+    def test_deep_copy_has_the_same_state(self) -> None:
         websocket, _ = accepted()
 
         assert states(copy.deepcopy(websocket)) == ("CONNECTED", "CONNECTED")
 
-    def test_it_is_smaller_than_starlettes(self) -> None:
+    def test_websocket_is_smaller_than_starlettes(self) -> None:
         server = Server()
         ours = WebSocket(scope(), server.receive, server.send)
         theirs = starlette.websockets.WebSocket(scope(), server.receive, server.send)

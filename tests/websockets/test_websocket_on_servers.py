@@ -31,7 +31,7 @@ def application(handler: Handler) -> Any:
     return app
 
 
-def test_an_echo_of_text_binary_and_json() -> None:
+def test_text_binary_and_json_are_echoed() -> None:
     async def handler(websocket: WebSocket) -> None:
         await websocket.accept(subprotocol="chat", headers=[(b"x-here", b"yes")])
         await websocket.send_text(await websocket.receive_text())
@@ -55,7 +55,7 @@ def test_an_echo_of_text_binary_and_json() -> None:
     in_time(main)
 
 
-def test_the_close_of_the_client_arrives_with_code_and_reason() -> None:
+def test_close_of_the_client_arrives_with_code_and_reason() -> None:
     ended: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
 
     async def handler(websocket: WebSocket) -> None:
@@ -76,7 +76,7 @@ def test_the_close_of_the_client_arrives_with_code_and_reason() -> None:
     in_time(main)
 
 
-def test_a_client_that_is_gone_is_noticed_by_sending() -> None:
+def test_lost_client_is_noticed_by_a_send() -> None:
     ended: asyncio.Queue[WebSocketDisconnect] = asyncio.Queue()
 
     async def handler(websocket: WebSocket) -> None:
@@ -116,7 +116,7 @@ def test_a_client_that_is_gone_is_noticed_by_sending() -> None:
     ],
     ids=["close before the accept", "denial response"],
 )
-def test_a_rejected_client_sees_an_http_response(
+def test_rejected_client_receives_an_http_response(
     handler: Handler, status: int, body: bytes
 ) -> None:
     async def main() -> None:
@@ -129,7 +129,7 @@ def test_a_rejected_client_sees_an_http_response(
     in_time(main)
 
 
-def test_a_refused_message_does_not_reach_the_client() -> None:
+def test_refused_message_does_not_reach_the_client() -> None:
     async def handler(websocket: WebSocket) -> None:
         await websocket.accept()
         with pytest.raises(IllegalTransition):
@@ -182,7 +182,7 @@ def in_fastapi() -> Any:
 
 
 @pytest.mark.parametrize("framework", [in_starlette, in_fastapi])
-def test_it_reads_what_a_framework_leaves_in_the_scope(framework: Callable[[], Any]) -> None:
+def test_websocket_reads_the_keys_of_a_framework_in_the_scope(framework: Callable[[], Any]) -> None:
     async def main() -> None:
         async with serving(framework()) as address:
             url = f"ws://{address}/rooms/hall?a=1"

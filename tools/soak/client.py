@@ -75,7 +75,7 @@ class _Player:
         try:
             await self._open()
         finally:
-            self.peer.leave()
+            self.peer.abort()
 
     # The handshake
 

@@ -59,7 +59,7 @@ class Leftovers:
         if not self._peers:
             return
         close, response = await asyncio.gather(
-            self._idle.frame(_PATIENCE), self._pending.response(_PATIENCE)
+            self._idle.read_frame(_PATIENCE), self._pending.response(_PATIENCE)
         )
         self._differs("an open connection", close.get("code", close), _RESTART)
         self._differs("a pending handshake", response.get("status", response), self._status)
@@ -74,4 +74,4 @@ class Leftovers:
     def leave(self) -> None:
         """Close all connections."""
         for peer in self._peers:
-            peer.leave()
+            peer.abort()

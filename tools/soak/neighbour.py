@@ -44,7 +44,7 @@ class Neighbour:
             text = f"message {len(self.gaps)}"
             start = time.monotonic()
             self._peer.write(frame(OPCODES["text"], text.encode()))
-            got = await self._peer.frame(_PATIENCE)
+            got = await self._peer.read_frame(_PATIENCE)
             if got != {"opcode": "text", "fin": True, "text": text}:
                 self.faults.append(f"the neighbour got {got} instead of {text!r}")
                 return
@@ -55,4 +55,4 @@ class Neighbour:
         """Stop, and close the connection."""
         self._task.cancel()
         await asyncio.wait([self._task])
-        self._peer.leave()
+        self._peer.abort()

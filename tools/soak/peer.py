@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from wsfsm.conformance.server._client import Client
+from wsfsm.conformance.server._client import RawClient
 
 __all__ = ["Address", "Peer"]
 
@@ -31,7 +31,7 @@ class Address:
     tls: ssl.SSLContext | None
 
 
-class Peer(Client):
+class Peer(RawClient):
     """A client on any kind of transport that reads bytes, possibly slowly."""
 
     @classmethod
@@ -94,10 +94,10 @@ class Peer(Client):
         if not self.is_closing:
             super().reset()
 
-    def leave(self) -> None:
+    def abort(self) -> None:
         """Close the socket, if it is not closed yet."""
         with contextlib.suppress(AttributeError):  # asyncio raises it after a slow close
-            super().leave()
+            super().abort()
 
     @property
     def is_closing(self) -> bool:

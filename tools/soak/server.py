@@ -53,7 +53,7 @@ async def ask(address: Address, path: str, **fields: str) -> Any:
             peer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             response = await peer.response(_ANSWERING)
         finally:
-            peer.leave()
+            peer.abort()
         return json.loads(response["body"])
     except (OSError, KeyError, ValueError) as error:
         raise ServerError(f"{path} is not answered: {error!r}") from None

@@ -1,4 +1,4 @@
-"""Conformance: cases that tell whether a server, or a facade, does what the ASGI text demands."""
+"""Conformance: cases that check whether a server or a facade does what the ASGI text demands."""
 
 from wsfsm.conformance.cases import Case, Level, Step, load, load_folder, select
 from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
@@ -8,7 +8,7 @@ from wsfsm.conformance.server.profiles import PROFILES, profile
 from wsfsm.conformance.server.runner import check_server, play_cases
 from wsfsm.conformance.server.targets import CommandTarget, FactoryTarget, ServerTarget, TargetError
 from wsfsm.conformance.values import CaseError
-from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+from wsfsm.conformance.verdicts import Report, Result, TraceEntry, Verdict
 
 __all__ = [
     "FACADES",
@@ -16,7 +16,6 @@ __all__ = [
     "Case",
     "CaseError",
     "CommandTarget",
-    "Entry",
     "FacadeError",
     "FacadeTarget",
     "FactoryTarget",
@@ -26,6 +25,7 @@ __all__ = [
     "ServerTarget",
     "Step",
     "TargetError",
+    "TraceEntry",
     "Verdict",
     "check_facade",
     "check_server",

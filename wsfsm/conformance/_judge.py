@@ -1,4 +1,4 @@
-"""What the runners share: judging what a step has seen, and telling the states after it."""
+"""Judging observations, for both runners, and following the states of both machines."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 import attrs
 
 from wsfsm.conformance.cases import Case, Level, Step
-from wsfsm.conformance.patterns import Pattern, described, mismatch
-from wsfsm.conformance.values import shown
-from wsfsm.conformance.verdicts import Entry, Result, Verdict
+from wsfsm.conformance.patterns import Pattern, describe_pattern, mismatch
+from wsfsm.conformance.values import describe_value
+from wsfsm.conformance.verdicts import Result, TraceEntry, Verdict
 from wsfsm.exceptions import MalformedMessage
 from wsfsm.tables import event_of
 from wsfsm.tables.events import LOST
 from wsfsm.types import Message
 from wsfsm.websockets._joint import PRODUCT, JointState
 
-__all__ = ["Record", "Saw", "States", "expects", "told"]
+__all__ = ["Observation", "Record", "States", "describe_observation", "expects"]
 
-Saw = Mapping[str, Any]
-"""An observation."""
+Observation = Mapping[str, Any]
+"""A table of the things that a step has observed."""
 
 
 class States:
-    """The states of both machines, as they follow from what the application has seen and sent.
+    """The states of both machines, as they follow from the messages of the application.
 
-    What the tables refuse changes nothing.
+    A message that the tables refuse changes nothing.
     """
 
     def __init__(self) -> None:
@@ -38,21 +38,21 @@ class States:
         self._since.append(message)
 
     def sent(self, message: Message) -> None:
-        """It has sent one: the send has returned, or waits for the server."""
+        """The application has sent a message: `send` has returned, or waits for the server."""
         event = _event(message)
         joint = self._joint
         self._before, self._since = joint, []
         self._joint = joint.on_event.get(event) or joint.on_send.get(str(event)) or joint
 
     def refused(self) -> None:
-        """What it sent last was refused after all, by an exception out of the send that waited."""
+        """The server has refused the last message after all, because a waiting `send` raised."""
         since, self._since = self._since, []
         self._joint = self._before
         for message in since:
             self.received(message)
 
     def lost(self) -> None:
-        """The transport has failed under a message that it sent."""
+        """The transport has failed while the application was sending."""
         self._joint = self._joint.on_event.get(LOST, self._joint)
 
     def __str__(self) -> str:
@@ -67,79 +67,80 @@ def _event(message: Message) -> Any:
 
 
 def expects(step: Step, key: str) -> bool:
-    """Whether a step looks for an observation of this key."""
+    """Whether a pattern of a step has this key."""
     return any(key in pattern for pattern in (*step.need, *step.expect, *step.non_strict))
 
 
-def told(saw: Saw) -> str:
-    """An observation for people; "" if there is nothing to be seen."""
-    said, rest = list[str](), dict(saw)
-    match saw:  # an exception's class comes with all that it inherits from
+def describe_observation(observation: Observation) -> str:
+    """Describe an observation for people; "" if it is empty."""
+    parts, rest = list[str](), dict(observation)
+    match observation:  # of an exception's class and its bases, the class is enough
         case {"raises": [str(kind), *_], "text": str(text), **rest} if text:
-            said = [f"raises {kind} ({text})"]
+            parts = [f"raises {kind} ({text})"]
         case {"raises": [str(kind), *_], **rest}:
-            said = [f"raises {kind}"]
+            parts = [f"raises {kind}"]
             rest.pop("text", None)
-    return ", ".join([*said, *(_told(key, item) for key, item in rest.items())])
+    return ", ".join([*parts, *(_describe_item(key, item) for key, item in rest.items())])
 
 
-def _told(key: str, item: Any) -> str:
+def _describe_item(key: str, item: Any) -> str:
     if item is True:
         return "nothing was sent" if key == "nothing" else key
-    return f"{key}: {shown(item)}"
+    return f"{key}: {describe_value(item)}"
 
 
 @attrs.define
 class Record:
-    """What was done and seen in a run of a case, and what came of it so far.
+    """The trace of a case while it is played, and its result so far.
 
     Attributes:
         case: The case.
         states: States of the two machines.
-        trace: What was done and seen.
-        lenient: The result if all the rest passes, where something was let pass.
-        result: The result, once there is one.
+        trace: The steps as they were played.
+        tolerated: The result if everything else passes, after a tolerated observation.
+        result: The result, as soon as there is one.
     """
 
     case: Case
     states: States = attrs.field(factory=States)
-    trace: list[Entry] = attrs.field(factory=list)
-    lenient: Result | None = None
+    trace: list[TraceEntry] = attrs.field(factory=list)
+    tolerated: Result | None = None
     result: Result | None = None
 
-    def saw(self, step: Step, seen: Saw) -> bool:
-        """Judge a step; whether the case goes on."""
-        needed = _unmet(step.need, seen)
-        wrong = "" if self.case.level is Level.MAY else _unmet(step.expect, seen)
+    def judge(self, step: Step, observation: Observation) -> bool:
+        """Judge the observation of a step, and return whether the case goes on."""
+        unmet = _unmet(step.need, observation)
+        wrong = "" if self.case.level is Level.MAY else _unmet(step.expect, observation)
         self.trace.append(
-            Entry(
+            TraceEntry(
                 side=step.side,
-                did=str(step),
-                saw=seen,
-                state=str(self.states),
-                wrong=needed or wrong,
+                step=str(step),
+                observation=observation,
+                states=str(self.states),
+                mismatch=unmet or wrong,
             )
         )
-        if needed:
-            reason = f"{step}: the beginning of the case was not reached ({needed})"
-            self._end(Verdict.UNSUPPORTED, reason, step.need, seen)
+        if unmet:
+            reason = f"{step}: the beginning of the case was not reached ({unmet})"
+            self._end(self._judged(Verdict.UNSUPPORTED, reason, step.need, observation))
         elif wrong:
-            if step.non_strict and not _unmet(step.non_strict, seen):
-                if self.lenient is None:
-                    self.lenient = self._came(
-                        Verdict.NON_STRICT, f"{step}: {wrong}", step.expect, seen
-                    )
+            verdict = Verdict.TIMEOUT if observation.get("waits") else Verdict.FAIL
+            tolerated = step.non_strict and not _unmet(step.non_strict, observation)
+            if tolerated:
+                verdict = Verdict.NON_STRICT
+            result = self._judged(verdict, f"{step}: {wrong}", step.expect, observation)
+            if tolerated:
+                self.tolerated = self.tolerated or result
             else:
-                verdict = Verdict.TIMEOUT if seen.get("waits") else Verdict.FAIL
-                self._end(verdict, f"{step}: {wrong}", step.expect, seen)
+                self._end(result)
         return self.result is None
 
-    def never(self, messages: Iterable[Any], reason: str) -> None:
-        """Look for messages that must never be seen, unless the result is there already.
+    def check_never(self, messages: Iterable[Any], reason: str) -> None:
+        """Look for messages that must never be seen, unless there is a result already.
 
         Args:
-            messages: All that were seen.
-            reason: What is wrong if there is one.
+            messages: All messages of the run.
+            reason: The reason for the verdict if one of them is found.
         """
         if self.result is not None or self.case.level is Level.MAY:
             return
@@ -147,33 +148,35 @@ class Record:
         for pattern in self.case.never.messages:
             for one in seen:
                 if isinstance(one, Mapping) and not mismatch(pattern, one):
-                    expected = f"no message with {described(pattern)}"
-                    self.conclude(Verdict.FAIL, reason, expected=expected, observed=shown(one))
+                    expected = f"no message with {describe_pattern(pattern)}"
+                    observed = describe_value(one)
+                    self.conclude(Verdict.FAIL, reason, expected=expected, observed=observed)
                     return
 
-    def _came(
-        self, verdict: Verdict, reason: str, patterns: Sequence[Pattern], seen: Saw
+    def _judged(
+        self,
+        verdict: Verdict,
+        reason: str,
+        patterns: Sequence[Pattern],
+        observation: Observation,
     ) -> Result:
         return Result(
             case=self.case,
             verdict=verdict,
             reason=reason,
             expected=_alternatives(patterns),
-            observed=told(seen),
+            observed=describe_observation(observation),
         )
 
-    def _end(self, verdict: Verdict, reason: str, patterns: Sequence[Pattern], seen: Saw) -> None:
-        self._conclude(self._came(verdict, reason, patterns, seen))
-
-    def _conclude(self, result: Result) -> Result:
+    def _end(self, result: Result) -> Result:
         self.result = attrs.evolve(result, trace=tuple(self.trace))
         return self.result
 
     def conclude(
         self, verdict: Verdict, reason: str = "", *, expected: str = "", observed: str = ""
     ) -> Result:
-        """End it with a verdict."""
-        return self._conclude(
+        """End the case with a verdict."""
+        return self._end(
             Result(
                 case=self.case,
                 verdict=verdict,
@@ -183,38 +186,42 @@ class Record:
             )
         )
 
-    def finish(self, looks: Callable[[Step], bool]) -> Result:
-        """What came of it, once all steps are done.
+    def finish(self, shows: Callable[[Step], bool]) -> Result:
+        """Return the result, after the last step.
 
         Args:
-            looks: Whether a step sees what the case is about, and not only its beginning.
+            shows: Whether a step observes the subject of the case, and not only its beginning.
         """
         if self.result is not None:
             return self.result
-        if self.lenient is not None:
-            return self._conclude(self.lenient)
+        if self.tolerated is not None:
+            return self._end(self.tolerated)
         steps = zip(self.case.steps, self.trace, strict=True)
-        looked = [(step, entry) for step, entry in steps if looks(step)]
-        observed = "; ".join(f"{entry.did}: {told(entry.saw)}" for _, entry in looked)
+        shown = [(step, entry) for step, entry in steps if shows(step)]
+        observed = "; ".join(
+            f"{entry.step}: {describe_observation(entry.observation)}" for _, entry in shown
+        )
         if self.case.level is Level.MAY:
             return self.conclude(Verdict.INFORMATIONAL, observed=observed)
         expected = "; ".join(
-            f"{entry.did}: {_alternatives(step.expect)}" for step, entry in looked if step.expect
+            f"{entry.step}: {_alternatives(step.expect)}" for step, entry in shown if step.expect
         )
         return self.conclude(Verdict.PASS, expected=expected, observed=observed)
 
 
 def _alternatives(patterns: Sequence[Pattern]) -> str:
-    return " or ".join(map(described, patterns))
+    return " or ".join(map(describe_pattern, patterns))
 
 
-def _unmet(patterns: Sequence[Pattern], seen: Saw) -> str:
-    """What is wrong; "" if one of the patterns matches, or none is asked.
+def _unmet(patterns: Sequence[Pattern], observation: Observation) -> str:
+    """The difference to the patterns; "" if one of them matches, or there are none.
 
-    Of several, it is told by the first that is about what was seen at all.
+    Of several, the first one that has a key of the observation is compared.
     """
-    wrong = [mismatch(pattern, seen) for pattern in patterns]
+    wrong = [mismatch(pattern, observation) for pattern in patterns]
     if "" in wrong or not wrong:
         return ""
-    near = (text for pattern, text in zip(patterns, wrong, strict=True) if pattern.keys() & seen)
-    return next(near, f"expected {_alternatives(patterns)}, got {told(seen) or 'nothing'}")
+    pairs = zip(patterns, wrong, strict=True)
+    near = (text for pattern, text in pairs if pattern.keys() & observation)
+    got = describe_observation(observation) or "nothing"
+    return next(near, f"expected {_alternatives(patterns)}, got {got}")

@@ -1,21 +1,21 @@
-"""The versions of what a target is made of."""
+"""Versions of the packages that a target consists of."""
 
 import contextlib
 import importlib.metadata
 import platform
 from collections.abc import Mapping
 
-__all__ = ["version", "versions"]
+__all__ = ["installed_version", "installed_versions"]
 
 
-def version(package: str) -> str:
-    """Version of a package, or "" if none of this name is installed."""
+def installed_version(package: str) -> str:
+    """The version of a package, or "" if it is not installed."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
         return importlib.metadata.version(package)
     return ""
 
 
-def versions(*packages: str) -> Mapping[str, str]:
-    """Versions of those packages that are installed, and of the Python that they are installed in."""
-    known = {package: told for package in packages if (told := version(package))}
-    return {**known, platform.python_implementation(): platform.python_version()}
+def installed_versions(*packages: str) -> Mapping[str, str]:
+    """Versions of those packages that are installed, and of this Python."""
+    found = {package: number for package in packages if (number := installed_version(package))}
+    return {**found, platform.python_implementation(): platform.python_version()}

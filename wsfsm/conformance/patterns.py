@@ -1,27 +1,26 @@
-"""Patterns: what is expected of an observation, and whether it is met.
+"""Patterns: tables that an observation has to match.
 
-An observation is a table of what was seen; a pattern is a table of what should have been: all of
-its keys must match, and others may be there. Where a value is expected, these tables are patterns,
-besides those that stand for a value (`wsfsm.conformance.values`):
+All keys of a pattern have to match; the observation may have more. In place of a value, a pattern
+may have one of these tables, or one that represents a value (`wsfsm.conformance.values`):
 
 | table | matches |
 |---|---|
-| `{ one_of = [...] }` | what one of the patterns matches |
-| `{ between = [400, 499] }` | a number from one to the other, both included |
+| `{ one_of = [...] }` | a value that one of the patterns matches |
+| `{ between = [400, 499] }` | an integer from the first to the second, both included |
 | `{ is = "text" }` | any `text`, `bytes`, `int`, `list` (a list or a tuple) or `dict` |
 | `{ begins = "HTTP/" }` | a text, or bytes, that begin with this text |
-| `{ absent = true }` | only a key that is not there |
-| `{ unset = true }` | a key that is not there, or None |
-| `{ has = [...] }` | a list that has these items, among others |
-| `{ lacks = [...] }` | a list that has none of these items |
+| `{ absent = true }` | only a missing key |
+| `{ unset = true }` | a missing key, or None |
+| `{ has = [...] }` | a list that contains these items, and maybe others |
+| `{ lacks = [...] }` | a list that contains none of these items, or a missing key |
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from wsfsm.conformance.values import CaseError, shown, value
+from wsfsm.conformance.values import CaseError, describe_value, value
 
-__all__ = ["Pattern", "described", "mismatch"]
+__all__ = ["Pattern", "describe_pattern", "mismatch"]
 
 Pattern = Mapping[str, Any]
 
@@ -46,14 +45,14 @@ _MISSING: Final = _Missing()
 
 
 def mismatch(pattern: Pattern, observed: Mapping[str, Any]) -> str:
-    """What is wrong with an observation, in a few words; "" if nothing is.
+    """Describe the difference between an observation and a pattern; "" if it matches.
 
     Args:
-        pattern: A table of patterns.
-        observed: A table of values.
+        pattern: The pattern.
+        observed: The observation.
 
     Raises:
-        CaseError: The pattern has a table that is none.
+        CaseError: The pattern is wrong.
     """
     for key, expected in pattern.items():
         got = observed.get(key, _MISSING)
@@ -69,7 +68,7 @@ def mismatch(pattern: Pattern, observed: Mapping[str, Any]) -> str:
 
 
 def _is_table(key: str, expected: Any) -> bool:
-    """Whether a pattern is a table of keys, none of which stands for a value."""
+    """Whether a pattern is a table of keys, none of which represents a value."""
     return key in _TABLES and isinstance(expected, Mapping) and not expected.keys() & _TAGS
 
 
@@ -80,25 +79,25 @@ def _mismatch(expected: Any, got: Any) -> str:
         if isinstance(got, (list, tuple)) and len(got) == len(expected):
             pairs = zip(expected, got, strict=True)
             return next((wrong for pair in pairs if (wrong := _mismatch(*pair))), "")
-        return _unlike(shown(expected), got)
+        return _unlike(describe_value(expected), got)
     same = type(expected) is type(got) and expected == got
-    return "" if same else _unlike(shown(expected), got)
+    return "" if same else _unlike(describe_value(expected), got)
 
 
 def _of_table(expected: Mapping[str, Any], got: Any) -> str:
     tag = next(iter(expected.keys() & _TAGS), None)
     if tag is not None:
-        return "" if _meets(tag, expected[tag], got) else _unlike(described(expected), got)
+        return "" if _meets(tag, expected[tag], got) else _unlike(describe_pattern(expected), got)
     if expected.keys() & _VALUES:
         return _mismatch_value(value(expected), got)
     if not isinstance(got, Mapping):
-        return _unlike(described(expected), got)
+        return _unlike(describe_pattern(expected), got)
     return mismatch(expected, got)
 
 
 def _mismatch_value(expected: Any, got: Any) -> str:
     same = type(expected) is type(got) and expected == got
-    return "" if same else _unlike(shown(expected), got)
+    return "" if same else _unlike(describe_value(expected), got)
 
 
 def _meets(tag: str, expected: Any, got: Any) -> bool:  # noqa: PLR0911 - one return a pattern
@@ -110,7 +109,7 @@ def _meets(tag: str, expected: Any, got: Any) -> bool:  # noqa: PLR0911 - one re
             return type(got) is int and low <= got <= high
         case "is":
             if expected not in _KINDS:
-                raise CaseError(f"a value is {' or '.join(_KINDS)}, and never {expected!r}")
+                raise CaseError(f"expected {' or '.join(_KINDS)} after is, not {expected!r}")
             return isinstance(got, _KINDS[expected]) and type(got) is not bool
         case "begins":
             start = expected.encode("latin-1") if isinstance(got, bytes) else expected
@@ -133,38 +132,38 @@ def _contains(got: Sequence[Any], pattern: Any) -> bool:
 
 
 def _unlike(expected: str, got: Any) -> str:
-    return f"expected {expected}, got {shown(got)}"
+    return f"expected {expected}, got {describe_value(got)}"
 
 
-def described(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a pattern
-    """A pattern for people."""
+def describe_pattern(pattern: Any) -> str:  # noqa: C901, PLR0911 - one return a pattern
+    """Describe a pattern for people."""
     match pattern:
         case list():
-            return "[" + ", ".join(map(described, pattern)) + "]"
+            return "[" + ", ".join(map(describe_pattern, pattern)) + "]"
         case {"one_of": choices}:
-            return " or ".join(map(described, choices))
+            return " or ".join(map(describe_pattern, choices))
         case {"between": [low, high]}:
             return f"{low} to {high}"
         case {"is": kind}:
             return f"any {kind}"
         case {"begins": start}:
-            return f"what begins with {start!r}"
+            return f"something that begins with {start!r}"
         case {"absent": _}:
             return "nothing"
         case {"unset": _}:
             return "nothing or None"
         case {"has": items}:
-            return "a list with " + ", ".join(map(described, items))
+            return "a list with " + ", ".join(map(describe_pattern, items))
         case {"lacks": items}:
-            return "a list without " + ", ".join(map(described, items))
+            return "a list without " + ", ".join(map(describe_pattern, items))
         case Mapping():
             if pattern.keys() & _VALUES and not pattern.keys() - _VALUES - {"times"}:
                 try:
-                    return shown(value(pattern))
-                except CaseError:  # it is a table whose keys have such names
+                    return describe_value(value(pattern))
+                except CaseError:  # a table with keys of these names
                     pass
             return ", ".join(_entry(key, item) for key, item in pattern.items())
-    return shown(pattern)
+    return describe_value(pattern)
 
 
 def _entry(key: str, item: Any) -> str:
@@ -174,4 +173,4 @@ def _entry(key: str, item: Any) -> str:
         return f"no {key}"
     if _is_table(key, item):
         return f"{key} {{{', '.join(_entry(k, i) for k, i in item.items())}}}"
-    return f"{key}: {described(item)}"
+    return f"{key}: {describe_pattern(item)}"

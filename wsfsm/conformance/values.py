@@ -1,14 +1,14 @@
-r"""Values of cases: as they stand in TOML, as they travel to a player, and as they are shown.
+r"""Values of cases: in TOML, as JSON on the control channel, and described for people.
 
-TOML has no byte strings and no None. In a case, a table with one of these keys stands for a value:
+TOML has neither byte strings nor null. In a case, a table with one of these keys represents a value:
 
 | table | value |
 |---|---|
 | `{ bytes = "a\u00ff" }` | bytes, one for each character from U+0000 to U+00FF |
 | `{ hex = "61ff" }` | bytes |
-| `{ text = "a", times = 3 }` | text; `times` repeats it, as it does bytes |
+| `{ text = "a", times = 3 }` | text; `times` repeats it, and also bytes |
 | `{ none = true }` | None |
-| `{ code_points = [0xd800] }` | text of these code points, which no file can hold as such |
+| `{ code_points = [0xd800] }` | text of these code points, which a file cannot contain |
 | `{ array = [...] }` | a list whose items are values again |
 | `{ bytearray = "a" }`, `{ memoryview = "a" }` | the same bytes as one of these types |
 """
@@ -17,20 +17,20 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["CaseError", "from_json", "message", "shown", "to_json", "value"]
+__all__ = ["CaseError", "describe_value", "from_json", "message", "to_json", "value"]
 
-_LONG: Final = 60  # characters of a text or byte string that are shown whole
+_LONG: Final = 60  # length up to which a text or byte string is not shortened
 
 
 class CaseError(ValueError):
-    """A file of cases, or of known failures, that says what has no meaning."""
+    """A wrong case, file of cases or known failures, or report."""
 
 
 def value(raw: Any) -> Any:
-    """The value that something in a file stands for.
+    """Return the value that an item of a file represents.
 
     Raises:
-        CaseError: It is a table that stands for none.
+        CaseError: A table does not represent a value.
     """
     if isinstance(raw, list):
         return [value(item) for item in raw]
@@ -38,17 +38,18 @@ def value(raw: Any) -> Any:
         return raw
     try:
         return _tagged(raw)
-    except CaseError:  # of an item, which tells more
+    except CaseError:  # the error of an item is more specific
         raise
     except (ValueError, TypeError, OverflowError, MemoryError):
-        raise CaseError(f"no value is written like this: {dict(raw)}") from None
+        text = "expected a value, for example a text, a number or { bytes = 'a' }"
+        raise CaseError(f"{text}, not {dict(raw)}") from None
 
 
 def _tagged(raw: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - one return a tag
     tags = dict(raw)
     times = tags.pop("times", 1)
     if type(times) is not int or times < 0:
-        raise TypeError("times is a number from 0 on")
+        raise TypeError("times is not a number of times")
     match tags:
         case {"bytes": str(text)} if len(tags) == 1:
             return text.encode("latin-1") * times
@@ -66,24 +67,24 @@ def _tagged(raw: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - one return a tag
             return bytearray(text.encode("latin-1"))
         case {"memoryview": str(text)} if len(raw) == 1:
             return memoryview(text.encode("latin-1"))
-    raise TypeError("no key of it stands for a value")
+    raise TypeError("no key represents a value")
 
 
 def message(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The ASGI message that a table of a file stands for.
+    """Return the ASGI message that a table of a file represents.
 
     Raises:
-        CaseError: It is no table, or a key has a table that stands for no value.
+        CaseError: The item is not a table, or a table in it does not represent a value.
     """
     if not isinstance(raw, Mapping):
-        raise CaseError(f"a message is a table, and not {raw!r}")
+        raise CaseError(f"expected a table for a message, not {raw!r}")
     return {key: value(item) for key, item in raw.items()}
 
 
 def to_json(python: Any) -> Any:
-    """A value as it travels: JSON, in which a table has one key that tells its type.
+    """Convert a value to JSON, in which a table has one key, the type of the value.
 
-    What is of no type that ASGI has (an object in the state of a lifespan, say) goes as a text.
+    An object of a type that ASGI does not have (for example in the state of a lifespan) becomes text.
     """
     match python:
         case bytes() | bytearray() | memoryview():
@@ -98,9 +99,9 @@ def to_json(python: Any) -> Any:
     return {"other": repr(type(python))}
 
 
-def from_json(travelled: Any) -> Any:  # noqa: PLR0911 - one return a type
-    """The value again; a tuple is a tuple, and what was of no type of ASGI a text."""
-    match travelled:
+def from_json(encoded: Any) -> Any:  # noqa: PLR0911 - one return a type
+    """Convert JSON back to the value; an object of a type that ASGI does not have remains text."""
+    match encoded:
         case {"bytes": data}:
             return base64.b64decode(data)
         case {"bytearray": data}:
@@ -115,20 +116,24 @@ def from_json(travelled: Any) -> Any:  # noqa: PLR0911 - one return a type
             return {key: from_json(item) for key, item in pairs}
         case {"other": name}:
             return name
-    return travelled
+    return encoded
 
 
-def shown(python: Any) -> str:
-    """A value for people, shortened where it is long."""
+def describe_value(python: Any) -> str:
+    """Describe a value for people, shortened if it is long."""
     match python:
         case str() | bytes() if len(python) > _LONG:
             return f"{python[:24]!r}... ({len(python)} {'B' if isinstance(python, bytes) else 'characters'})"
         case Mapping():
-            return "{" + ", ".join(f"{key}: {shown(item)}" for key, item in python.items()) + "}"
+            return (
+                "{"
+                + ", ".join(f"{key}: {describe_value(item)}" for key, item in python.items())
+                + "}"
+            )
         case list() | tuple():
             left, right = "[]" if isinstance(python, list) else "()"
-            return left + ", ".join(map(shown, python)) + right
+            return left + ", ".join(map(describe_value, python)) + right
     try:
         return repr(python)
-    except Exception:  # noqa: BLE001 - of a class that nobody knows, or an int of too many digits
-        return f"<{type(python).__name__} that cannot be shown>"
+    except Exception:  # noqa: BLE001 - an unknown class, or an int of too many digits
+        return f"<{type(python).__name__} without a repr>"

@@ -1,4 +1,4 @@
-"""Verdicts: what came of a case, and of all cases of a target."""
+"""Verdicts: the result of a case, and the report on all cases of a target."""
 
 import enum
 from collections import Counter
@@ -9,24 +9,24 @@ import attrs
 
 from wsfsm.conformance.cases import Case, Level
 
-__all__ = ["Entry", "Report", "Result", "Verdict"]
+__all__ = ["Report", "Result", "TraceEntry", "Verdict"]
 
 
 class Verdict(enum.StrEnum):
-    """What came of a case.
+    """The verdict on a case.
 
     Attributes:
-        PASS: What is demanded was seen.
-        NON_STRICT: Something else was seen that is let pass.
-        FAIL: Something else was seen.
-        TIMEOUT: It was not seen in time; it is a failure too.
-        CRASH: The server has died of it, or a facade would have ended its server; it is a failure
-            too, whatever the level.
-        INFORMATIONAL: Nothing is demanded; what was seen is told.
-        UNSUPPORTED: The case has no meaning for the target, or its beginning was not reached.
+        PASS: The required behaviour was observed.
+        NON_STRICT: Something else was observed that is tolerated.
+        FAIL: Something else was observed.
+        TIMEOUT: Nothing was observed in time; counts as a failure.
+        CRASH: The case crashed the server, or a facade would have ended its server; counts as a
+            failure at any level.
+        INFORMATIONAL: Nothing is required; the result says what was observed.
+        UNSUPPORTED: The case does not apply to the target, or its beginning was not reached.
     """
 
-    PASS = "pass"  # noqa: S105 - it is no password
+    PASS = "pass"  # noqa: S105 - not a password
     NON_STRICT = "non-strict"
     FAIL = "fail"
     TIMEOUT = "timeout"
@@ -36,7 +36,7 @@ class Verdict(enum.StrEnum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether it is a failure."""
+        """Whether the verdict is a failure."""
         return self in _FAILURES
 
 
@@ -44,37 +44,38 @@ _FAILURES: Final = frozenset({Verdict.FAIL, Verdict.TIMEOUT, Verdict.CRASH})
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
-    """What was done and seen in a step.
+class TraceEntry:
+    """A step as it was played.
 
     Attributes:
-        side: Who took it.
-        did: What was done.
-        saw: What was seen.
-        state: States of client and application after it, as the application could know them.
-        wrong: What is wrong with what was seen, or "".
+        side: The side that took the step.
+        step: The step, as text.
+        observation: The observation of the step.
+        states: States of client and application after it, as the application could know them.
+        mismatch: The difference between the observation and the expected one, or "".
     """
 
     side: str
-    did: str
-    saw: Mapping[str, Any]
-    state: str
-    wrong: str = ""
+    step: str
+    observation: Mapping[str, Any]
+    states: str
+    mismatch: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What came of a case.
+    """The result of a case.
 
     Attributes:
         case: The case.
         verdict: The verdict.
-        reason: Why, in a sentence; "" for a pass.
-        expected: What was expected where it went wrong, or "".
-        observed: What was seen there, or all that was seen where nothing is demanded.
-        trace: What was done and seen, step by step.
-        among: What came of it while other cases were played on the same server, if that was worse.
-        output: What the server had printed last when it had failed, in lines.
+        reason: The reason for the verdict, in a sentence; "" for a pass.
+        expected: The expected observation in the step that decided, or "".
+        observed: The observation there; all observations if nothing is required.
+        trace: The steps as they were played.
+        concurrent_failure: The verdict and reason while other cases were played on the same
+            server, if those were worse.
+        output: The last lines that the server printed, if the case failed.
     """
 
     case: Case
@@ -82,33 +83,33 @@ class Result:
     reason: str = ""
     expected: str = ""
     observed: str = ""
-    trace: tuple[Entry, ...] = ()
-    among: str = ""
+    trace: tuple[TraceEntry, ...] = ()
+    concurrent_failure: str = ""
     output: str = ""
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether another case on the same server may have brought it about."""
-        # what has no meaning by the scope or the target has nothing that was expected
+        """Whether another case on the same server may have caused the result."""
+        # a case that does not apply, because of the scope or the target, has nothing expected
         unreached = self.verdict is Verdict.UNSUPPORTED and self.expected
         return self.verdict.is_failure or bool(unreached)
 
     def fails(self, least: Level) -> bool:
-        """Whether it is a failure of a case of this level, or a stronger one; a crash always."""
+        """Whether it is a crash, or a failure of a case of this level or a stronger one."""
         levels = list(Level)
-        demanded = levels.index(self.case.level) <= levels.index(least)
-        return self.verdict.is_failure and (demanded or self.verdict is Verdict.CRASH)
+        required = levels.index(self.case.level) <= levels.index(least)
+        return self.verdict.is_failure and (required or self.verdict is Verdict.CRASH)
 
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """What came of all cases of a target.
+    """The results of all cases on a target.
 
     Attributes:
         target: Name of the target.
-        kind: What it is.
-        versions: Versions of what it is made of, by name.
-        results: Results, in the order of the cases.
+        kind: "server" or "facade".
+        versions: Versions of the packages that the target consists of, by name.
+        results: The results, in the order of the cases.
     """
 
     target: str
@@ -118,9 +119,9 @@ class Report:
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
-        """How many cases came to each verdict."""
+        """The number of cases with each verdict."""
         return Counter(result.verdict for result in self.results)
 
     def failures(self, least: Level = Level.SHOULD) -> tuple[Result, ...]:
-        """The failures of cases of this level and of stronger ones, and the crashes."""
+        """The crashes, and the failures of cases of this level and of stronger ones."""
         return tuple(result for result in self.results if result.fails(least))

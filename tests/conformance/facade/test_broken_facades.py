@@ -40,25 +40,25 @@ def found(mutant: type[Mutant]) -> dict[str, Verdict]:
 
 
 @pytest.mark.parametrize("mutant", FAULTS, ids=lambda mutant: mutant.__name__)
-def test_a_fault_is_found_by_the_cases_about_it_and_by_no_other(mutant: type[Mutant]) -> None:
+def test_fault_fails_exactly_the_cases_about_it(mutant: type[Mutant]) -> None:
     assert found(mutant) == FAULTS[mutant]
 
 
 @pytest.mark.parametrize("name", MORE)
-def test_a_fault_in_the_order_is_found_by_the_cases_about_it_and_by_no_other(name: str) -> None:
+def test_fault_in_the_order_of_messages_fails_exactly_the_cases_about_it(name: str) -> None:
     mutant, expected = MORE[name]
 
     assert found(mutant) == expected
 
 
 @pytest.mark.parametrize("name", NEEDS)
-def test_a_class_that_needs_a_key_of_the_scope_is_found_by_the_case_about_it(name: str) -> None:
+def test_facade_that_needs_an_optional_scope_key_fails_exactly_the_case_about_it(name: str) -> None:
     read, expected = NEEDS[name]
 
     assert found(needing(read)).keys() == expected
 
 
-def test_each_case_that_demands_something_finds_a_fault() -> None:
+def test_each_case_with_an_expectation_is_failed_by_a_broken_facade() -> None:
     finding = {case for cases in FAULTS.values() for case in cases}
     finding |= {case for _, cases in NEEDS.values() for case in cases}
     finding |= {case for _, cases in MORE.values() for case in cases}

@@ -10,7 +10,7 @@ from helpers.facade_cases import ACCEPT, CONNECT, OPENS, play
 
 from wsfsm import WebSocket
 from wsfsm.conformance.cases import Level, load_folder, select
-from wsfsm.conformance.facade._calls import call_of, signature_of
+from wsfsm.conformance.facade._calls import bind_call, signature_of
 from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
 from wsfsm.conformance.facade.frameworks import facade_target
 from wsfsm.conformance.facade.runner import check_facade
@@ -22,7 +22,7 @@ DEMANDED = select(load_folder("facade"), levels=[Level.MUST, Level.SHOULD])
 
 def called(name: str, operation: Callable[..., Any], /, **given: Any) -> Any:
     """What an operation is called with, or None."""
-    call = call_of(name, operation, given)
+    call = bind_call(name, operation, given)
     return None if call is None else call()
 
 
@@ -58,9 +58,9 @@ async def other(scope: Any, receive: Any, send: Any) -> Other:
     return Other(scope, receive, send)
 
 
-class TestNames:
+class TestArgumentNames:
     @pytest.mark.parametrize("make", [Other, other])
-    def test_it_is_all_the_same_how_arguments_are_called(self, make: Any) -> None:
+    def test_verdicts_do_not_depend_on_the_names_of_arguments(self, make: Any) -> None:
         def verdicts(target: FacadeTarget) -> Mapping[str, Verdict]:
             results = check_facade(target, DEMANDED).results
             return {result.case.id: result.verdict for result in results}
@@ -85,27 +85,27 @@ class TestNames:
             (lambda status, why, who: (status, why, who), False),
         ],
     )
-    def test_an_argument_goes_to_its_name_or_where_starlette_has_it(
+    def test_argument_is_passed_by_name_or_at_the_position_of_starlettes(
         self, operation: Callable[..., Any], takes: bool
     ) -> None:
         expected = (4000, "bye") if takes else None
 
         assert called("close", operation, reason="bye", code=4000) == expected
 
-    def test_what_stands_before_it_keeps_its_default(self) -> None:
+    def test_parameter_before_a_positional_argument_keeps_its_default(self) -> None:
         assert called("close", lambda status=1, why="", /: (status, why), reason="a") == (1, "a")
 
-    def test_data_is_given_by_position_where_nothing_tells_its_name(self) -> None:
+    def test_data_is_passed_by_position_to_a_signature_of_args_and_kwargs(self) -> None:
         assert called("send_text", lambda *rest, **more: (rest, more), data="a") == (("a",), {})
 
-    def test_a_mode_and_a_message_are_given_by_name_alone(self) -> None:
+    def test_mode_and_message_are_passed_only_by_name(self) -> None:
         assert called("send_json", lambda data, indent: (data, indent), data=1, mode="text") is None
         assert called("send", lambda text: text, message={}) is None
 
-    def test_what_is_written_in_c_does_not_tell_and_takes_any(self) -> None:
+    def test_builtin_without_a_signature_is_passed_arguments_by_name(self) -> None:
         assert called("close", dict, code=1) == {"code": 1}
 
-    def test_an_abort_of_the_class_is_not_an_exception_of_its_framework(self) -> None:
+    def test_abort_method_of_the_class_is_preferred_to_an_exception_of_its_framework(self) -> None:
         class Aborting(WebSocket[Any]):
             def abort(self, code: int) -> None:
                 raise NotImplementedError
@@ -119,8 +119,8 @@ class TestNames:
         )
 
 
-class TestUnsupported:
-    def test_the_operation_and_its_signature_are_told(self) -> None:
+class TestUnsupportedOperations:
+    def test_unsupported_result_names_the_operation_and_its_signature(self) -> None:
         class Closing(WebSocket[Any]):
             async def close(self, *, after: float = 5) -> None:  # type: ignore[override]
                 raise NotImplementedError
@@ -133,7 +133,7 @@ class TestUnsupported:
             "closing has close(*, after: float = 5) -> None, which does not take {code: 4000}"
         )
 
-    def test_what_the_class_lacks_is_told_by_the_name_that_it_would_have(self) -> None:
+    def test_unsupported_result_names_the_method_that_the_class_lacks(self) -> None:
         class Bare:
             def __init__(self, *_: Any) -> None:
                 pass
@@ -143,7 +143,7 @@ class TestUnsupported:
 
         assert result.reason == "bare has no send_denial_response"
 
-    def test_a_signature_that_cannot_be_shown(self) -> None:
+    def test_signature_with_an_unprintable_default_is_abbreviated(self) -> None:
         class Unshown:
             def __repr__(self) -> str:
                 raise ValueError("no")
@@ -154,34 +154,41 @@ class TestUnsupported:
         assert signature_of("close", lambda code=plain: code).endswith(" at 0x...>)")
 
 
-class TestCases:
+class TestMeaninglessCases:
     @pytest.mark.parametrize(
         ("steps", "wrong"),
         [
-            ([{"call": "result"}], "made.up: no operation was begun"),
-            ([{"call": "cancel", "of": "x"}], "made.up: no operation was begun as 'x'"),
-            ([{"call": "result", "of": "x"}], "made.up: no operation was begun as 'x'"),
-            ([ACCEPT | {"headers": [["€", "1"]]}], "headers are pairs of texts in latin-1"),
-            ([ACCEPT | {"headers": [[1, 2]]}], "headers are pairs of texts in latin-1"),
-            ([{"server": "gives"}], "a message is a table, and not 'nothing'"),
-            ([{"call": "send", "message": 5}], "a message is a table, and not 5"),
-            ([ACCEPT | {"headers": 5}], "headers are pairs of texts in latin-1"),
-            ([ACCEPT | {"subprotocol": {"hex": "6"}}], "no value is written like this"),
+            ([{"call": "result"}], "made.up: no operation was started"),
+            ([{"call": "cancel", "of": "x"}], "made.up: no operation was started as 'x'"),
+            ([{"call": "result", "of": "x"}], "made.up: no operation was started as 'x'"),
+            (
+                [ACCEPT | {"headers": [["€", "1"]]}],
+                "expected pairs of texts in latin-1 for headers",
+            ),
+            ([ACCEPT | {"headers": [[1, 2]]}], "expected pairs of texts in latin-1 for headers"),
+            ([{"server": "gives"}], "expected a table for a message, not 'nothing'"),
+            ([{"call": "send", "message": 5}], "expected a table for a message, not 5"),
+            ([ACCEPT | {"headers": 5}], "expected pairs of texts in latin-1 for headers"),
+            ([ACCEPT | {"subprotocol": {"hex": "6"}}], "expected a value, for example"),
         ],
     )
-    def test_what_has_no_meaning_is_no_fault_of_the_class(self, steps: Any, wrong: str) -> None:
+    def test_step_without_a_meaning_raises_case_error_instead_of_failing_the_class(
+        self, steps: Any, wrong: str
+    ) -> None:
         with pytest.raises(CaseError, match=wrong):
             play(OPENS, CONNECT, *steps)
 
 
 class TestTargets:
     @pytest.mark.parametrize("error", [RuntimeError("no"), KeyError("no")], ids=repr)
-    def test_a_framework_that_makes_no_application(self, error: Exception) -> None:
+    def test_framework_that_fails_to_make_an_application_is_reported_by_name(
+        self, error: Exception
+    ) -> None:
         def application(session: Any) -> Any:
             raise error
 
         target = FacadeTarget(name="mine", versions={}, application=application)
-        told = rf"mine makes no application: {type(error).__name__}: '?no'?$"
+        told = rf"mine cannot make an application: {type(error).__name__}\('?no'?\)$"
         with pytest.raises(FacadeError, match=told):
             play(OPENS, target=target)
 
@@ -194,7 +201,7 @@ class TestTargets:
             ("import a_module_that_nobody_has", "is broken_facade installed"),
         ],
     )
-    def test_a_module_that_cannot_be_imported(
+    def test_module_that_cannot_be_imported_is_reported_with_its_error(
         self, line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "broken_facade.py").write_text(line, encoding="utf-8")
@@ -204,7 +211,7 @@ class TestTargets:
         with pytest.raises(FacadeError, match=f"^broken_facade cannot be imported.*{told}"):
             facade_target("broken_facade:WebSocket")
 
-    def test_states_that_are_a_property_that_raises(self) -> None:
+    def test_state_property_that_raises_is_observed_as_an_exception(self) -> None:
         class Odd(WebSocket[Any]):
             @property  # type: ignore[misc]
             def client_state(self) -> Any:

@@ -13,10 +13,11 @@ from helpers.facade_cases import ACCEPT, CONNECT, OPENS, play
 
 from wsfsm import WebSocket
 from wsfsm.conformance import baseline
-from wsfsm.conformance._judge import told
-from wsfsm.conformance._versions import versions
-from wsfsm.conformance.cases import FOLDER, Case, Level, Never, Step, load, load_folder
-from wsfsm.conformance.facade._fake_server import Server, plain
+from wsfsm.conformance._judge import describe_observation
+from wsfsm.conformance._schemas import FOLDER
+from wsfsm.conformance._versions import installed_versions
+from wsfsm.conformance.cases import Case, Level, Never, Step, load, load_folder
+from wsfsm.conformance.facade._fake_server import FakeServer, strip_subclasses
 from wsfsm.conformance.facade.adapters import FacadeError, class_target
 from wsfsm.conformance.facade.frameworks import FACADES, facade_target
 from wsfsm.conformance.facade.runner import check_facade
@@ -30,7 +31,7 @@ HTTP_EXCEPTIONS = {case.id for case in load_folder("facade") if ".exception" in 
 }
 
 CASES = load_folder("facade")
-WEIGHED = baseline.read(FOLDER / "weighed.toml", [*load_folder("server"), *CASES])
+REVIEWED = baseline.read(FOLDER / "reviewed_failures.toml", [*load_folder("server"), *CASES])
 
 
 def verdicts(report: Report) -> dict[str, Verdict]:
@@ -68,21 +69,21 @@ def cells(report: Report) -> set[tuple[str, str, str]]:
                 met.add(("client", client, event))
             elif step.side == "call":
                 met.add(("application", application, str(LOST) if failing else event))
-            before = entry.state
+            before = entry.states
     return met
 
 
-class TestCases:
-    def test_there_are_more_than_eighty(self) -> None:
+class TestFacadeCases:
+    def test_suite_has_more_than_eighty_facade_cases(self) -> None:
         assert len(load_folder("facade")) > 80
 
-    def test_a_case_expects_something_unless_nothing_is_demanded(self) -> None:
+    def test_case_has_an_expectation_unless_its_level_is_may(self) -> None:
         for case in load_folder("facade"):
             expects = any(step.expect for step in case.steps)
             assert case.level is Level.MAY or expects or case.never.messages, case.id
             assert case.level is not Level.MAY or not expects, case.id
 
-    def test_ids_begin_with_the_name_of_their_file(self) -> None:
+    def test_case_ids_begin_with_the_name_of_their_file(self) -> None:
         names = tomllib.loads((FOLDER / "facade" / "setups.toml").read_text(encoding="utf-8"))
         for path in (FOLDER / "facade").glob("*.toml"):
             for case in load(path, "facade", names["setup"]):
@@ -94,8 +95,8 @@ class TestCases:
         assert set(all_cells()) <= met
 
 
-class TestOurs:
-    def test_it_passes_every_must_and_every_should(self) -> None:
+class TestWsfsmFacade:
+    def test_wsfsm_facade_passes_every_must_and_should_case(self) -> None:
         report = check_facade(facade_target("wsfsm"))
         lacking = {i for i, v in verdicts(report).items() if v is Verdict.UNSUPPORTED}
         other = {
@@ -108,7 +109,7 @@ class TestOurs:
         assert lacking == HTTP_EXCEPTIONS
         assert other == lacking & {case.id for case in CASES if case.level is not Level.MAY}
 
-    def test_results_are_told_as_they_come(self) -> None:
+    def test_results_are_passed_to_the_callback_in_order(self) -> None:
         seen: list[Result] = []
         report = check_facade(facade_target("wsfsm"), on_result=seen.append)
 
@@ -119,10 +120,10 @@ class TestOurs:
             {"wsfsm", "CPython"},
         )
 
-    def test_the_trace_tells_the_states_after_each_step(self) -> None:
+    def test_trace_has_the_states_after_each_step(self) -> None:
         result = play(OPENS, CONNECT, ACCEPT, {"server": "fails"}, {"call": "close"})
 
-        assert [entry.state for entry in result.trace] == [
+        assert [entry.states for entry in result.trace] == [
             "CONNECTING/CONNECTING",
             "CONNECTING/CONNECTING",
             "CONNECTED/CONNECTED",
@@ -133,20 +134,20 @@ class TestOurs:
 
 class TestFrameworks:
     @pytest.mark.parametrize("name", FACADES)
-    def test_it_fails_only_what_was_held_against_the_text(self, name: str) -> None:
+    def test_framework_fails_only_cases_that_are_reviewed(self, name: str) -> None:
         report = check_facade(facade_target(name))
 
-        assert baseline.compare([report], WEIGHED).new == ()
+        assert baseline.compare([report], REVIEWED).new == ()
         assert Verdict.CRASH not in report.counts
 
     @pytest.mark.parametrize("name", FACADES)
     @pytest.mark.long
-    def test_three_runs_are_the_same(self, name: str) -> None:
+    def test_three_runs_have_the_same_results(self, name: str) -> None:
         first, second, third = (check_facade(facade_target(name)).results for _ in range(3))
 
         assert first == second == third
 
-    def test_a_class_is_checked_without_its_framework(self) -> None:
+    def test_class_is_checked_without_its_framework(self) -> None:
         report = check_facade(facade_target("starlette.websockets:WebSocket"))
         behind = check_facade(facade_target("starlette"))
 
@@ -156,23 +157,23 @@ class TestFrameworks:
 
 class TestTargets:
     @pytest.mark.parametrize("name", ["nothing", "wsfsm:", ":WebSocket", "wsfsm:Nothing.at_all"])
-    def test_a_facade_that_does_not_exist(self, name: str) -> None:
+    def test_facade_that_does_not_exist_is_refused(self, name: str) -> None:
         with pytest.raises(FacadeError):
             facade_target(name)
 
     @pytest.mark.parametrize(
         ("name", "module"), [("quart", "quart"), ("channels", "django.conf"), ("nowhere:A", "-")]
     )
-    def test_a_framework_that_is_missing_is_named(
+    def test_missing_framework_is_named_in_the_error(
         self, name: str, module: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(FacadeError, match=r"is (quart|django|nowhere) installed\?"):
             facade_target(name)
 
-    def test_a_version_that_nobody_knows(self) -> None:
-        assert versions("no-such-package-anywhere", "") == versions()
-        assert versions()["CPython"] == platform.python_version()
+    def test_version_of_an_unknown_package_is_left_out(self) -> None:
+        assert installed_versions("no-such-package-anywhere", "") == installed_versions()
+        assert installed_versions()["CPython"] == platform.python_version()
 
     def test_operations_that_a_class_lacks_are_unsupported(self) -> None:
         class Bare:
@@ -187,7 +188,7 @@ class TestTargets:
 
 
 class TestVerdicts:
-    def test_a_crash_is_what_would_end_the_server(self) -> None:
+    def test_system_exit_of_the_application_is_a_crash(self) -> None:
         class Exiting(WebSocket[Any]):
             async def send_text(self, data: str) -> None:
                 sys.exit(3)
@@ -197,21 +198,21 @@ class TestVerdicts:
 
         assert (result.verdict, len(result.trace)) == (Verdict.CRASH, 3)
 
-    def test_a_timeout_is_what_waits_for_ever(self) -> None:
+    def test_operation_without_an_end_is_a_timeout(self) -> None:
         receive = {"call": "receive_text", "within": 1, "expect": {"returns": "a"}}
         result = play(OPENS, CONNECT, ACCEPT, receive)
 
         assert result.verdict is Verdict.TIMEOUT
         assert (result.expected, result.observed) == ("returns: 'a'", "waits")
 
-    def test_the_first_thing_that_is_let_pass_is_told(self) -> None:
+    def test_first_non_strict_observation_is_reported(self) -> None:
         lenient = {"server": "got", "expect": {"messages": 1}, "non_strict": {"nothing": True}}
         result = play(OPENS, lenient, lenient)
 
         assert result.verdict is Verdict.NON_STRICT
         assert result.observed == "nothing was sent"
 
-    def test_a_message_that_must_never_be_sent_is_no_failure_where_nothing_is_demanded(
+    def test_forbidden_message_does_not_fail_a_may_case(
         self,
     ) -> None:
         case = Case(
@@ -227,52 +228,52 @@ class TestVerdicts:
 
         assert result.verdict is Verdict.INFORMATIONAL
 
-    def test_a_handler_ends_once(self) -> None:
+    def test_handler_that_leaves_ends_once(self) -> None:
         leave = {"call": "leave", "as": "leaving"}
         seen = play(OPENS, CONNECT, ACCEPT, leave, {"call": "result"}, level="may")
 
-        assert seen.trace[-1].saw == {"returns": None}
+        assert seen.trace[-1].observation == {"returns": None}
 
-    def test_a_beginning_that_is_not_reached_is_unsupported(self) -> None:
+    def test_case_whose_beginning_is_not_reached_is_unsupported(self) -> None:
         result = play(OPENS, {"server": "got", "need": {"message": {"type": "x"}}})
 
         assert result.verdict is Verdict.UNSUPPORTED
         assert "the beginning of the case was not reached" in result.reason
 
-    def test_a_case_without_a_connection_has_no_meaning(self) -> None:
+    def test_case_without_a_connection_is_refused(self) -> None:
         with pytest.raises(CaseError, match="no step opens a connection"):
             play(ACCEPT)
 
     @pytest.mark.parametrize(
         "step", [{"call": "dance"}, {"server": "dances"}, {"look": "away"}], ids=str
     )
-    def test_a_step_that_nobody_can_take_has_no_meaning(self, step: Mapping[str, str]) -> None:
+    def test_unknown_step_is_refused(self, step: Mapping[str, str]) -> None:
         with pytest.raises(CaseError, match=r"away|dance"):
             play(OPENS, step)
 
-    def test_states_of_a_handler_that_was_never_called(self) -> None:
+    def test_states_of_a_handler_that_was_never_called_are_unsupported(self) -> None:
         result = play({"server": "opens"}, {"look": "state"}, target=facade_target("falcon"))
 
         assert result.verdict is Verdict.UNSUPPORTED
 
-    def test_an_argument_that_an_operation_does_not_take_is_unsupported(self) -> None:
+    def test_argument_that_the_operation_does_not_take_is_unsupported(self) -> None:
         result = play(OPENS, CONNECT, {"call": "accept", "colour": "red"})
 
         assert result.verdict is Verdict.UNSUPPORTED
 
-    def test_an_operation_under_way_when_the_application_ends_is_not_its_answer(self) -> None:
+    def test_pending_operation_is_not_the_result_of_an_application_that_ended(self) -> None:
         waiting = {"call": "receive_text", "as": "waiting"}
         leave = {"call": "leave"}
         result = {"call": "result", "of": "waiting"}
         seen = play(OPENS, CONNECT, ACCEPT, waiting, leave, result, level="may")
 
-        assert seen.trace[-1].saw == {"application": "ended"}
+        assert seen.trace[-1].observation == {"application": "ended"}
 
 
-class TestServer:
-    def test_it_takes_messages_that_no_table_knows(self) -> None:
-        async def main() -> Server:
-            server = Server()
+class TestFakeServer:
+    def test_fake_server_accepts_messages_that_the_tables_do_not_know(self) -> None:
+        async def main() -> FakeServer:
+            server = FakeServer()
             await server.send({"text": "a"})
             await server.send({"type": "unknown"})
             return server
@@ -281,19 +282,22 @@ class TestServer:
         assert server.all_sent == [{"text": "a"}, {"type": "unknown"}]
         assert str(server.states) == "CONNECTING/CONNECTING"
 
-    def test_a_value_is_without_what_python_adds(self) -> None:
+    def test_strip_subclasses_converts_values_to_plain_types(self) -> None:
         class Code(int):
             pass
 
-        code = plain({"a": [(Code(5), True, None)]})["a"][0][0]
+        code = strip_subclasses({"a": [(Code(5), True, None)]})["a"][0][0]
         assert type(code) is int
 
 
 class TestObservations:
-    def test_they_are_sentences(self) -> None:
-        assert told({"raises": ["KeyError", "Exception"], "text": "'a'"}) == "raises KeyError ('a')"
-        assert told({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
-        assert told({"waits": True}) == "waits"
+    def test_observations_are_described_in_words(self) -> None:
+        assert (
+            describe_observation({"raises": ["KeyError", "Exception"], "text": "'a'"})
+            == "raises KeyError ('a')"
+        )
+        assert describe_observation({"raises": ["KeyError"], "text": ""}) == "raises KeyError"
+        assert describe_observation({"waits": True}) == "waits"
 
 
 class Unshown:
@@ -301,7 +305,7 @@ class Unshown:
         raise ValueError("no")
 
 
-class UntoldError(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError("no")
 
@@ -340,25 +344,27 @@ class TestOddFacades:
     @pytest.mark.parametrize(
         ("given", "told"),
         [
-            (holding_itself(), "<list that cannot be told>"),
-            (10**5000, "<int that cannot be told>"),
+            (holding_itself(), "<list without JSON>"),
+            (10**5000, "<int without JSON>"),
         ],
         ids=["a list that holds itself", "an int of too many digits"],
     )
-    def test_a_result_that_no_report_can_hold_is_told_as_a_text(
+    def test_result_that_does_not_fit_in_a_report_is_observed_as_text(
         self, given: Any, told: str
     ) -> None:
         result = play(OPENS, ACCEPT | {"expect": {"returns": told}}, target=odd(lambda: given))
 
         assert result.verdict is Verdict.PASS, result
 
-    def test_an_object_that_cannot_be_shown_is_told_by_its_class(self) -> None:
+    def test_object_with_a_failing_repr_is_observed_by_its_class(self) -> None:
         result = play(OPENS, ACCEPT | {"expect": {"returns": 1}}, target=odd(Unshown))
 
-        assert result.observed == "returns: <Unshown that cannot be shown>"
+        assert result.observed == "returns: <Unshown without a repr>"
 
-    @pytest.mark.parametrize("error", [UntoldError(), FalsyError()], ids=repr)
-    def test_an_exception_is_told_whatever_it_is(self, error: Exception) -> None:
+    @pytest.mark.parametrize("error", [UnprintableError(), FalsyError()], ids=repr)
+    def test_exception_with_a_failing_str_or_bool_is_observed_by_its_class(
+        self, error: Exception
+    ) -> None:
         def accept() -> None:
             raise error
 
@@ -375,13 +381,13 @@ class TestOddFacades:
         ],
         ids=["cancels all tasks", "stops the loop"],
     )
-    def test_one_that_ends_the_loop_has_crashed(self, end: Callable[[], Any], why: str) -> None:
+    def test_facade_that_ends_the_loop_is_a_crash(self, end: Callable[[], Any], why: str) -> None:
         result = play(OPENS, ACCEPT, target=odd(end))
 
         assert result.verdict is Verdict.CRASH
         assert result.reason.startswith(why)
 
-    def test_an_iteration_without_end_is_told_in_part(self) -> None:
+    def test_endless_iteration_is_observed_up_to_100_items(self) -> None:
         class Endless(WebSocket):
             async def iter_text(self) -> AsyncIterator[str]:
                 while True:
@@ -391,7 +397,7 @@ class TestOddFacades:
         target = class_target("endless", Endless, {})
         assert play(OPENS, CONNECT, ACCEPT, iterate, target=target).verdict is Verdict.PASS
 
-    def test_states_that_cannot_be_had_are_told(self) -> None:
+    def test_missing_state_attribute_is_observed_as_an_exception(self) -> None:
         class Stateless(WebSocket):
             client_state: Any = None
 

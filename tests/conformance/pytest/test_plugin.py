@@ -20,7 +20,7 @@ def printed(result: pytest.RunResult) -> str:
     return result.stdout.str() + result.stderr.str()
 
 
-class TestAVerdict:
+class TestVerdicts:
     @pytest.mark.parametrize(
         ("facade", "case", "outcome"),
         [
@@ -35,26 +35,30 @@ class TestAVerdict:
             ("Trusting", BOTH_KEYS, "xfailed"),  # fail, and only a should
         ],
     )
-    def test_is_an_outcome(self, project: Project, facade: str, case: str, outcome: str) -> None:
+    def test_verdict_decides_the_outcome_of_the_test(
+        self, project: Project, facade: str, case: str, outcome: str
+    ) -> None:
         result = project.play("facade", facade=f"facades:{facade}", select=case)
 
         result.assert_outcomes(**{outcome: 1})
 
-    def test_of_a_should_counts_where_it_is_demanded(self, project: Project) -> None:
+    def test_failure_of_a_should_case_fails_the_test_at_level_should(
+        self, project: Project
+    ) -> None:
         options = {"facade": "facades:Trusting", "select": BOTH_KEYS, "level": "should"}
         result = project.play("facade", **options)
 
         result.assert_outcomes(failed=1)
 
-    def test_counts_where_no_failure_is_expected(self, project: Project) -> None:
+    def test_failure_of_a_should_case_fails_the_test_with_runxfail(self, project: Project) -> None:
         options = {"facade": "facades:Trusting", "select": BOTH_KEYS}
         result = project.play("facade", "--runxfail", **options)
 
         result.assert_outcomes(failed=1)
 
 
-class TestWhatIsTold:
-    def test_of_a_failure_is_the_requirement_with_its_section(self, project: Project) -> None:
+class TestReporting:
+    def test_failure_shows_the_requirement_with_its_section(self, project: Project) -> None:
         result = project.play("facade", facade="facades:Loud", select="send.text")
 
         result.stdout.fnmatch_lines(
@@ -69,7 +73,7 @@ class TestWhatIsTold:
             ]
         )
 
-    def test_of_a_failure_has_no_code_in_it(self, project: Project) -> None:
+    def test_failure_shows_no_code(self, project: Project) -> None:
         result = project.play("facade", facade="facades:Loud", select="send.text")
 
         result.stdout.no_fnmatch_line("*check()*")
@@ -82,14 +86,14 @@ class TestWhatIsTold:
             ("Trusting", BOTH_KEYS, "fail on facades:Trusting"),
         ],
     )
-    def test_of_what_is_let_pass_is_a_section_of_its_own(
+    def test_non_strict_and_may_results_are_a_captured_section(
         self, project: Project, facade: str, case: str, told: str
     ) -> None:
         result = project.play("facade", "--xfail-tb", facade=f"facades:{facade}", select=case)
 
         result.stdout.fnmatch_lines(["*Captured wsfsm call*", told, f"case:        {case}"])
 
-    def test_of_a_pass_is_nothing(self, project: Project) -> None:
+    def test_passed_case_prints_nothing(self, project: Project) -> None:
         result = project.play("facade", facade="facades:Good", select="send.text")
 
         result.stdout.no_fnmatch_line("*wsfsm call*")
@@ -101,14 +105,14 @@ class TestWhatIsTold:
             ("Trusting", BOTH_KEYS, "XFAIL *only a should: call receive_text: *raises: *"),
         ],
     )
-    def test_of_others_is_the_reason(
+    def test_skipped_and_expected_failures_show_their_reason(
         self, project: Project, facade: str, case: str, told: str
     ) -> None:
         result = project.play("facade", facade=f"facades:{facade}", select=case)
 
         result.stdout.fnmatch_lines([told])
 
-    def test_is_in_the_junit_file(self, project: Project) -> None:
+    def test_junit_file_has_the_properties_of_the_case(self, project: Project) -> None:
         options = {"facade": "facades:Loud", "select": "send.text"}
         project.play("facade", "--junitxml=junit.xml", "-ojunit_family=xunit1", **options)
         written = (project.pytester.path / "junit.xml").read_text(encoding="utf-8")
@@ -124,7 +128,7 @@ class TestWhatIsTold:
             assert f'<property name="wsfsm_{name}" value="{value}"' in written
 
 
-class TestAKnownFailure:
+class TestKnownFailures:
     @pytest.mark.parametrize(
         ("text", "facade", "outcome", "told"),
         [
@@ -143,7 +147,7 @@ class TestAKnownFailure:
                 known(),
                 "Good",
                 "failed",
-                "fixed: remove it from known.toml, or name there the targets that fail it (on *:Good)",
+                "fixed: remove it from known.toml, or list the targets that fail (on *:Good)",
             ),
             (
                 known(target="facades:Good"),
@@ -153,7 +157,7 @@ class TestAKnownFailure:
             ),
         ],
     )
-    def test_is_expected_as_it_is(
+    def test_known_failure_is_expected_with_its_own_verdict_only(
         self, project: Project, text: str, facade: str, outcome: str, told: str
     ) -> None:
         project.baseline(text)
@@ -163,14 +167,14 @@ class TestAKnownFailure:
         result.assert_outcomes(**{outcome: 1})
         result.stdout.fnmatch_lines([told])
 
-    def test_is_expected_of_a_crash_too(self, project: Project) -> None:
+    def test_known_crash_is_expected(self, project: Project) -> None:
         project.baseline(known("send.slowly"))
         options = {"facade": "facades:Deadly", "select": "send.slowly", "baseline": "known.toml"}
 
         project.play("facade", **options).assert_outcomes(xfailed=1)
 
 
-class TestSelecting:
+class TestSelection:
     @pytest.mark.parametrize(
         ("selected", "ids"),
         [
@@ -179,7 +183,7 @@ class TestSelecting:
             ("states", [f"states.{name}" for name in ("asked", "open", "closed", "rejected")]),
         ],
     )
-    def test_makes_a_test_of_each_case(
+    def test_selection_makes_one_test_of_each_case(
         self, project: Project, selected: str, ids: list[str]
     ) -> None:
         result = project.play("facade", "--collect-only", "-q", select=selected)
@@ -187,12 +191,12 @@ class TestSelecting:
         result.stdout.fnmatch_lines([f"test_it.py::test_it[[]{name}]" for name in ids])
 
     @pytest.mark.parametrize("kind", ["server", "facade"])
-    def test_nothing_takes_all(self, project: Project, kind: Any) -> None:
+    def test_empty_selection_option_takes_all_cases(self, project: Project, kind: Any) -> None:
         result = project.play(kind, "--collect-only", "-q")
 
         result.stdout.fnmatch_lines([f"{len(load_folder(kind))} tests collected in *"])
 
-    def test_by_dash_k_is_left_to_pytest(self, project: Project) -> None:
+    def test_dash_k_deselects_cases(self, project: Project) -> None:
         options = {"facade": "facades:Good", "select": "send"}
 
         outcomes = project.play("facade", "-k", "send.large-text", **options).parseoutcomes()
@@ -200,22 +204,22 @@ class TestSelecting:
         assert outcomes["passed"] == 1
 
 
-class TestATest:
-    def test_that_forgets_to_check_fails(self, project: Project) -> None:
+class TestTestFunctions:
+    def test_test_that_never_calls_check_fails(self, project: Project) -> None:
         project.write("def test_it(wsfsm_facade_case): pass")
         result = project.run(facade="facades:Good", select="send.text")
 
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(["the test never calls wsfsm_facade_case.check()"])
 
-    def test_that_fails_by_itself_fails_so(self, project: Project) -> None:
+    def test_test_that_fails_by_itself_keeps_its_own_error(self, project: Project) -> None:
         project.write("def test_it(wsfsm_facade_case): assert 1 == 2")
         result = project.run(facade="facades:Good", select="send.text")
 
         result.assert_outcomes(failed=1)
         result.stdout.no_fnmatch_line("*never calls*")
 
-    def test_that_asks_for_no_case_is_left_alone(self, project: Project) -> None:
+    def test_test_without_a_case_is_left_alone(self, project: Project) -> None:
         project.write(TESTS["facade"] + "\ndef test_other(tmp_path): pass")
 
         project.run(facade="facades:Good", select="send.text").assert_outcomes(passed=2)
@@ -233,7 +237,9 @@ class TestATest:
             ),
         ],
     )
-    def test_may_say_of_which_cases(self, project: Project, told: str, more: str) -> None:
+    def test_parametrize_mark_chooses_the_cases_of_a_test(
+        self, project: Project, told: str, more: str
+    ) -> None:
         project.write(f"""
             import pytest
             from wsfsm.conformance import load_folder, select
@@ -245,7 +251,7 @@ class TestATest:
 
         project.run(facade="facades:Good", select="accept").assert_outcomes(passed=2)
 
-    def test_may_have_other_parameters(self, project: Project) -> None:
+    def test_test_can_have_other_parameters(self, project: Project) -> None:
         project.write("""
             import pytest
 
@@ -255,7 +261,7 @@ class TestATest:
 
         project.run(facade="facades:Good", select="send.text").assert_outcomes(passed=2)
 
-    def test_may_not_name_a_case_that_is_not_there(self, project: Project) -> None:
+    def test_parametrize_mark_with_an_unknown_case_is_refused(self, project: Project) -> None:
         project.write("""
             import pytest
 
@@ -265,22 +271,24 @@ class TestATest:
         result = project.run(facade="facades:Good")
 
         result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["no facade case is called 'no.such'"])
+        result.stdout.fnmatch_lines(["there is no facade case 'no.such'"])
 
     @pytest.mark.parametrize("kind", ["server", "facade"])
-    def test_has_to_ask_by_an_argument(self, project: Project, kind: str) -> None:
+    def test_case_requested_with_getfixturevalue_is_refused(
+        self, project: Project, kind: str
+    ) -> None:
         project.write(f"def test_it(request): request.getfixturevalue('wsfsm_{kind}_case')")
         options: dict[str, Any] = {kind: "wsfsm"}
         result = project.run(**options)
 
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
-            [f"wsfsm_{kind}_case has no case: let it be an argument of the test"]
+            [f"wsfsm_{kind}_case has no case; make it an argument of the test"]
         )
 
 
-class TestTheFacade:
-    def test_may_be_one_that_is_known(self, project: Project) -> None:
+class TestFacadeFixture:
+    def test_facade_can_be_a_known_name(self, project: Project) -> None:
         project.play("facade", facade="wsfsm", select="send.text").assert_outcomes(passed=1)
 
     @pytest.mark.parametrize(
@@ -292,7 +300,9 @@ class TestTheFacade:
             ("class_target('mine', facades.Loud, {})", "mine"),
         ],
     )
-    def test_may_be_given_by_a_fixture(self, project: Project, given: str, name: str) -> None:
+    def test_facade_can_be_given_by_a_fixture(
+        self, project: Project, given: str, name: str
+    ) -> None:
         project.write(
             TESTS["facade"],
             conftest=f"""
@@ -310,13 +320,13 @@ class TestTheFacade:
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines([f"fail: * (on {name})"])
 
-    def test_has_to_be_one(self, project: Project) -> None:
+    def test_facade_of_a_wrong_type_is_refused(self, project: Project) -> None:
         given = "import pytest\n@pytest.fixture\ndef wsfsm_facade(): return 42"
         project.write(TESTS["facade"], conftest=given)
         result = project.run(select="send.text")
 
         result.stdout.fnmatch_lines(
-            ["wsfsm_facade: 42 is no name, class, function or FacadeTarget"]
+            ["wsfsm_facade: expected a name, class, function or FacadeTarget, not 42"]
         )
         result.stdout.no_fnmatch_line("*another exception*")
 
@@ -329,15 +339,17 @@ class TestWithoutTheExtra:
         project.write(TESTS["facade"], conftest="import sys; sys.modules['h11'] = None")
 
     @pytest.mark.parametrize(("options", "ret"), [({}, 2), ({"facade": "wsfsm"}, 4)])
-    def test_it_says_what_to_install(
+    def test_plugin_without_h11_says_how_to_install_the_extra(
         self, project: Project, options: dict[str, Any], ret: int
     ) -> None:
         result = project.run(apart=True, **options)
 
         assert result.ret == ret
-        assert "h11 is missing: pip install 'wsfsm[pytest]'" in printed(result)
+        assert "h11 is not installed; run pip install 'wsfsm[pytest]'" in printed(result)
 
-    def test_other_tests_run(self, project: Project, pytester: pytest.Pytester) -> None:
+    def test_plugin_without_h11_runs_other_tests(
+        self, project: Project, pytester: pytest.Pytester
+    ) -> None:
         Path(pytester.path / "test_it.py").write_text("def test_it(): pass")
 
         project.run(apart=True).assert_outcomes(passed=1)

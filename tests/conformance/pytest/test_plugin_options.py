@@ -33,19 +33,23 @@ def errors(result: pytest.RunResult) -> list[str]:
     return [line.removeprefix(head) for line in result.errlines if line.startswith(head)]
 
 
-class TestAWrongConfiguration:
+class TestWrongConfiguration:
     @pytest.mark.parametrize(
         ("option", "text", "told"),
         [
-            ("level", "may", "'may' is neither 'must' nor 'should'"),
-            ("select", "send no-such", "no case is called 'no-such', or begins with it"),
+            ("level", "may", "expected must or should, not 'may'"),
+            (
+                "select",
+                "send no-such",
+                "no case has the id 'no-such', or an id that begins with it and a dot",
+            ),
             ("select", "'", "No closing quotation"),
-            ("server_name", "mine", "it names what wsfsm_server says, which is not set"),
+            ("server_name", "mine", "it names the server, but no server is specified"),
             ("baseline", "absent.toml", "*absent.toml: No such file or directory"),
-            ("baseline", "known.toml", "known.toml: it has tables [[][[]known]], and nothing else"),
+            ("baseline", "known.toml", "known.toml: the file has an unknown key, unknown"),
         ],
     )
-    def test_is_refused_before_anything_runs(
+    def test_wrong_option_is_refused_before_any_test_runs(
         self, project: Project, option: str, text: str, told: str
     ) -> None:
         project.baseline("[unknown]")
@@ -54,7 +58,7 @@ class TestAWrongConfiguration:
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines([f"ERROR: *wsfsm_{option}: {told}"])
 
-    def test_of_another_type_is_refused(self, project: Project) -> None:
+    def test_option_of_a_wrong_type_is_refused(self, project: Project) -> None:
         (project.pytester.path / "tox.ini").unlink()
         project.pytester.makepyprojecttoml("[tool.pytest.ini_options]\nwsfsm_server = ['uvicorn']")
         result = project.play("server", apart=True)  # pytest has a warning for it
@@ -62,44 +66,60 @@ class TestAWrongConfiguration:
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         assert "ERROR: wsfsm_server: " in result.stdout.str() + result.stderr.str()
 
-    def test_is_no_matter_without_tests_of_ours(self, project: Project) -> None:
+    def test_missing_options_do_not_matter_without_conformance_tests(
+        self, project: Project
+    ) -> None:
         project.write("def test_it(): pass")
 
         project.run().assert_outcomes(passed=1)
 
 
-class TestATargetThatIsNotThere:
+class TestMissingTarget:
     @pytest.mark.parametrize(
         ("kind", "text", "told"),
         [
-            ("server", "", "no server is named: set the option wsfsm_server, or override *"),
-            ("server", "nginx", "wsfsm_server: no server is known as 'nginx', only uvicorn, *"),
-            ("server", "uvicorn '", "wsfsm_server: No closing quotation"),
-            ("server", "--", "wsfsm_server: no command follows --"),
-            ("server", " ", "wsfsm_server: no server is known as '', only uvicorn, *"),
-            ("server", "-- mine {app}", "wsfsm_server: {port} is missing from the command, *"),
-            ("facade", "", "no facade is named: set the option wsfsm_facade, or override *"),
-            ("facade", "flask", "wsfsm_facade: no facade is called 'flask': *"),
-            ("facade", ":Socket", "wsfsm_facade: no facade is called ':Socket': *"),
-            ("facade", "facades:", "wsfsm_facade: no facade is called 'facades:': *"),
+            ("server", "", "no server is specified; set the option wsfsm_server, or override *"),
+            ("server", "nginx", "wsfsm_server: unknown server 'nginx'; choose one of uvicorn, *"),
+            (
+                "server",
+                "uvicorn '",
+                'wsfsm_server: "uvicorn \'" cannot be split into words (No closing quotation)',
+            ),
+            (
+                "server",
+                "--",
+                "wsfsm_server: name a server, or pass the command that starts it after --",
+            ),
+            (
+                "server",
+                " ",
+                "wsfsm_server: name a server, or pass the command that starts it after --",
+            ),
+            ("server", "-- mine {app}", "wsfsm_server: the command lacks {port}; *"),
+            ("facade", "", "no facade is specified; set the option wsfsm_facade, or override *"),
+            ("facade", "flask", "wsfsm_facade: unknown facade 'flask'; *"),
+            ("facade", ":Socket", "wsfsm_facade: unknown facade ':Socket'; *"),
+            ("facade", "facades:", "wsfsm_facade: unknown facade 'facades:'; *"),
             ("facade", "facades:None", "wsfsm_facade: facades has no class or function 'None'"),
             ("facade", "no_such:Class", "wsfsm_facade: no_such cannot be imported *"),
         ],
     )
-    def test_is_refused_once(self, project: Project, kind: str, text: str, told: str) -> None:
+    def test_missing_target_is_refused_once(
+        self, project: Project, kind: str, text: str, told: str
+    ) -> None:
         options: dict[str, Any] = {kind: text}
         result = project.play(kind, **options)
 
         assert len(errors(result)) == 1
         result.stderr.fnmatch_lines([f"ERROR: {told}"])
 
-    def test_is_refused_of_each_kind(self, project: Project) -> None:
+    def test_missing_target_of_each_kind_is_refused(self, project: Project) -> None:
         project.write(f"{SERVER}\n{FACADE.replace('test_it', 'test_more')}")
 
         assert len(errors(project.run(server="nginx", facade="flask"))) == 2
 
     @pytest.mark.parametrize("options", [{}, {"facade": "facades:None"}])
-    def test_is_refused_once_by_all_workers(
+    def test_missing_target_is_refused_once_with_several_workers(
         self, project: Project, options: dict[str, Any]
     ) -> None:
         result = project.play("facade", "-n2", apart=True, **options)
@@ -107,13 +127,15 @@ class TestATargetThatIsNotThere:
         assert len(errors(result)) == 1
         result.stdout.no_fnmatch_line("*Traceback*")
 
-    def test_is_no_matter_to_other_tests(self, project: Project) -> None:
+    def test_missing_server_does_not_stop_facade_tests(self, project: Project) -> None:
         options = {"server": "nginx", "facade": "facades:Good", "select": "send.text"}
 
         project.play("facade", **options).assert_outcomes(passed=1)
 
     @pytest.mark.parametrize("kind", ["server", "facade"])
-    def test_is_no_matter_to_tests_that_are_not_selected(self, project: Project, kind: str) -> None:
+    def test_missing_target_does_not_stop_tests_when_its_own_are_deselected(
+        self, project: Project, kind: str
+    ) -> None:
         project.write(f"{TESTS[kind]}\ndef test_other(): pass")
         options: dict[str, Any] = {kind: "nginx"}
         outcomes = project.run("-k", "test_other", **options).parseoutcomes()
@@ -121,7 +143,7 @@ class TestATargetThatIsNotThere:
         assert outcomes["passed"] == 1
         assert "errors" not in outcomes
 
-    def test_is_no_matter_where_tests_are_only_listed(self, project: Project) -> None:
+    def test_missing_target_does_not_stop_collect_only(self, project: Project) -> None:
         assert project.play("facade", "--collect-only", facade="facades:None").ret == 0
 
     @pytest.mark.parametrize(
@@ -131,12 +153,14 @@ class TestATargetThatIsNotThere:
             "pytestmark = pytest.mark.skip\n" + FACADE,
         ],
     )
-    def test_is_no_matter_where_they_are_skipped(self, project: Project, test: str) -> None:
+    def test_missing_target_does_not_stop_skipped_tests(self, project: Project, test: str) -> None:
         project.write(f"import pytest\n{test}")
 
         project.run(facade="facades:None", select="send.text").assert_outcomes(skipped=1)
 
-    def test_is_told_by_the_test_that_was_not_skipped_after_all(self, project: Project) -> None:
+    def test_missing_target_is_an_error_of_a_test_whose_skipif_is_false(
+        self, project: Project
+    ) -> None:
         project.write(f"import pytest\n@pytest.mark.skipif(False, reason='')\n{FACADE}")
         result = project.run(facade="facades:None", select="send.text")
 
@@ -145,7 +169,7 @@ class TestATargetThatIsNotThere:
         result.stdout.no_fnmatch_line("*another exception*")
 
 
-class TestAFixture:
+class TestTargetFixtures:
     @pytest.mark.parametrize(
         "code",
         [
@@ -156,46 +180,54 @@ class TestAFixture:
         ],
     )
     @pytest.mark.parametrize("text", ["", "facades:None"])
-    def test_counts_instead_of_the_option(self, project: Project, code: str, text: str) -> None:
+    def test_fixture_overrides_the_option(self, project: Project, code: str, text: str) -> None:
         project.write(f"import pytest\n{code}\n{FACADE}")
 
         project.run(facade=text, select="send.text").assert_outcomes(passed=1)
 
-    def test_counts_where_it_is_seen(self, project: Project) -> None:
+    def test_fixture_applies_only_in_its_own_module(self, project: Project) -> None:
         fixture = "import pytest\n@pytest.fixture\ndef wsfsm_facade(): return 'facades:Good'\n"
         project.write(FACADE, test_more=fixture + FACADE)
         result = project.run(select="send.text")
 
         assert len(errors(result)) == 1
 
-    def test_of_a_target_may_be_asked_for_alone(self, project: Project) -> None:
+    def test_target_fixtures_can_be_requested_without_a_case(self, project: Project) -> None:
         project.write("def test_it(wsfsm_facade, wsfsm_server): pass")
 
         project.run(facade="facades:None", server="nginx").assert_outcomes(passed=1)
 
-    def test_of_a_case_that_a_project_has_instead_is_its_own(self, project: Project) -> None:
+    def test_case_fixture_of_a_project_replaces_ours(self, project: Project) -> None:
         code = "import pytest\n@pytest.fixture\ndef wsfsm_facade_case(request): return None\n"
         project.write(code + "def test_it(wsfsm_facade_case, wsfsm_facade): pass")
 
         project.run(select="send.text").assert_outcomes(passed=1)
 
 
-class TestASelectionOfNothing:
+class TestEmptySelection:
     @pytest.mark.parametrize(
         ("kind", "selected", "told"),
         [
-            ("server", "tasks", "wsfsm_select: no server case is selected, and a test asks *"),
-            ("facade", "handshake", "wsfsm_select: no facade case is selected, and a test asks *"),
+            ("server", "tasks", "wsfsm_select: no server case is selected, and a test requests *"),
+            (
+                "facade",
+                "handshake",
+                "wsfsm_select: no facade case is selected, and a test requests *",
+            ),
         ],
     )
-    def test_is_refused(self, project: Project, kind: str, selected: str, told: str) -> None:
+    def test_selection_without_cases_is_refused(
+        self, project: Project, kind: str, selected: str, told: str
+    ) -> None:
         options: dict[str, Any] = {kind: "wsfsm", "select": selected}
         result = project.play(kind, **options)
 
         assert len(errors(result)) == 1
         result.stderr.fnmatch_lines([f"ERROR: {told}"])
 
-    def test_is_no_matter_to_a_test_that_names_its_cases(self, project: Project) -> None:
+    def test_selection_without_cases_does_not_affect_a_parametrized_test(
+        self, project: Project
+    ) -> None:
         project.write(f"""
             import pytest
 
@@ -205,7 +237,9 @@ class TestASelectionOfNothing:
 
         project.run(server="wsfsm", select="tasks").assert_outcomes(passed=1)
 
-    def test_is_no_matter_to_the_others(self, project: Project) -> None:
+    def test_selection_without_cases_does_not_affect_tests_of_the_other_kind(
+        self, project: Project
+    ) -> None:
         project.write(f"{SERVER}\n{FACADE.replace('test_it', 'test_more')}")
         outcomes = project.run("-k", "test_more", facade="wsfsm", select="tasks").parseoutcomes()
 
@@ -213,8 +247,8 @@ class TestASelectionOfNothing:
         assert outcomes["deselected"] == 1
 
 
-class TestKnownFailuresOfNobody:
-    def test_are_told_once(self, project: Project) -> None:
+class TestUnusedKnownFailures:
+    def test_unused_known_failures_are_reported_once(self, project: Project) -> None:
         project.baseline(known("send.text", "b") + known("send.text", "a"))
         project.write(f"{FACADE}\n{FACADE.replace('test_it', 'test_more')}")
         result = project.run(**OPTIONS)
@@ -225,14 +259,18 @@ class TestKnownFailuresOfNobody:
         ]
         assert result.ret == 0
 
-    def test_are_told_by_all_workers_together(self, project: Project) -> None:
+    def test_unused_known_failures_are_reported_once_with_several_workers(
+        self, project: Project
+    ) -> None:
         project.baseline(known("send.text", "a") + known("send.bytes", "facades:Good"))
         options = {**OPTIONS, "select": "send.text send.bytes"}
         result = project.play("facade", "-n2", apart=True, **options)
 
         assert result.stdout.str().count("wsfsm: 1 known failure is of ") == 1
 
-    def test_of_a_server_may_have_been_written_for_its_command(self, project: Project) -> None:
+    def test_unused_known_failure_is_reported_with_the_command_of_the_server(
+        self, project: Project
+    ) -> None:
         project.baseline(known("send.text", command().replace("{rootdir}", "/root")))
         options = {"server": command(), "select": "send.text", "baseline": "known.toml"}
         result = project.play("server", **options)
@@ -244,7 +282,9 @@ class TestKnownFailuresOfNobody:
         [known("send.bytes", "a"), "[[known]]\ncase = 'accept.subprotocol'\nreason = ''"],
         ids=["not played", "of all"],
     )
-    def test_are_not_told_without_need(self, project: Project, text: str) -> None:
+    def test_known_failures_are_not_reported_as_unused_without_reason(
+        self, project: Project, text: str
+    ) -> None:
         project.baseline(text)
         result = project.play("facade", **OPTIONS)
 

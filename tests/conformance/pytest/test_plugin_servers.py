@@ -32,17 +32,17 @@ def wsfsm_server(request): return request.param
 """
 
 
-class TestTheServer:
-    def test_may_be_one_that_is_known(self, project: Project) -> None:
+class TestServerFixture:
+    def test_server_can_be_a_known_name(self, project: Project) -> None:
         project.play("server", server="wsfsm", select="send.text").assert_outcomes(passed=1)
 
-    def test_may_be_a_command(self, project: Project) -> None:
+    def test_server_can_be_a_command(self, project: Project) -> None:
         options = {"server": command(), "select": CASES}
 
         project.play("server", **options).assert_outcomes(passed=3)
         assert project.starts == 1
 
-    def test_has_the_command_for_its_name(self, project: Project) -> None:
+    def test_server_is_named_by_its_command(self, project: Project) -> None:
         project.baseline(
             f"[[known]]\ncase = 'send.text'\nreason = ''\ntarget = '{command().removeprefix('-- ')}'"
         )
@@ -57,7 +57,7 @@ class TestTheServer:
         "given",
         [repr(command()), f"CommandTarget(name='mine', command={COMMAND!r})"],
     )
-    def test_may_be_given_by_a_fixture(self, project: Project, given: str) -> None:
+    def test_server_can_be_given_by_a_fixture(self, project: Project, given: str) -> None:
         project.write(
             TESTS["server"],
             conftest=f"""
@@ -75,13 +75,18 @@ class TestTheServer:
     @pytest.mark.parametrize(
         ("given", "told"),
         [
-            ("''", "no server is named: set the option wsfsm_server, or override the fixture *"),
-            ("'nginx'", "wsfsm_server: no server is known as 'nginx', only *"),
-            ("42", "wsfsm_server: 42 is no name, command or ServerTarget"),
-            ("'-- mine'", "wsfsm_server: {port} is missing from the command, *"),
+            (
+                "''",
+                "no server is specified; set the option wsfsm_server, or override the fixture *",
+            ),
+            ("'nginx'", "wsfsm_server: unknown server 'nginx'; choose one of *"),
+            ("42", "wsfsm_server: expected a name, command or ServerTarget, not 42"),
+            ("'-- mine'", "wsfsm_server: the command lacks {port}; *"),
         ],
     )
-    def test_has_to_be_one(self, project: Project, given: str, told: str) -> None:
+    def test_server_of_a_wrong_type_or_name_is_refused(
+        self, project: Project, given: str, told: str
+    ) -> None:
         fixture = f"import pytest\n@pytest.fixture\ndef wsfsm_server(): return {given}"
         project.write(TESTS["server"], conftest=fixture)
         result = project.run(select="send.text")
@@ -91,15 +96,17 @@ class TestTheServer:
         result.stdout.no_fnmatch_line("*another exception*")
 
 
-class TestItsName:
-    def test_may_be_told(self, project: Project) -> None:
+class TestServerName:
+    def test_server_name_option_names_the_target(self, project: Project) -> None:
         options = {"server": command(), "server_name": "mine", "select": "send.text"}
         project.baseline("[[known]]\ncase = 'send.text'\nreason = ''\ntarget = 'mine'")
         result = project.play("server", baseline="known.toml", **options)
 
         result.stdout.fnmatch_lines(["fixed: remove it from known.toml (on mine)"])
 
-    def test_is_not_that_of_what_a_fixture_gives(self, project: Project) -> None:
+    def test_server_name_option_does_not_name_a_target_from_a_fixture(
+        self, project: Project
+    ) -> None:
         given = """
             import pytest
 
@@ -115,32 +122,36 @@ class TestItsName:
         result.stdout.fnmatch_lines(["fixed: * (on uvicorn --log-level critical)"])
 
 
-class TestAServerThatDoesNotStart:
-    def test_is_started_once(self, project: Project) -> None:
+class TestServerThatDoesNotStart:
+    def test_server_that_does_not_start_is_tried_once(self, project: Project) -> None:
         project.play("server", server=NEVER, select=CASES).assert_outcomes(errors=3)
 
         assert project.starts == 1
 
-    def test_is_told_in_full_once(self, project: Project) -> None:
+    def test_server_that_does_not_start_is_reported_in_full_once(self, project: Project) -> None:
         result = project.play("server", server=NEVER, select=CASES)
         text = result.stdout.str()
 
         assert text.count("and never will be") == 1
-        assert text.count("(the first of these tests tells more)") >= 2
+        assert text.count("(see the first of these tests)") >= 2
 
-    def test_shows_no_code(self, project: Project) -> None:
+    def test_server_that_does_not_start_is_reported_without_a_traceback(
+        self, project: Project
+    ) -> None:
         result = project.play("server", server=NEVER, select="send.text")
 
         result.stdout.fnmatch_lines(["it is not my day"])
         result.stdout.no_fnmatch_line("*Traceback*")
 
-    def test_that_is_no_program_is_told_in_a_line(self, project: Project) -> None:
+    def test_command_that_does_not_exist_is_reported_in_one_line(self, project: Project) -> None:
         result = project.play("server", server=NO_PROGRAM, select=CASES)
 
         assert result.stdout.str().count("\nno-such-program {port} cannot be started: ") == 3
-        result.stdout.no_fnmatch_line("*the first of these tests*")
+        result.stdout.no_fnmatch_line("*first of these tests*")
 
-    def test_is_told_once_though_several_are_started(self, project: Project) -> None:
+    def test_command_that_does_not_exist_is_reported_in_one_line_by_exclusive_cases(
+        self, project: Project
+    ) -> None:
         alone = "shutdown"
         result = project.play("server", server=NO_PROGRAM, select=alone)
         errors = result.parseoutcomes()["errors"]
@@ -149,14 +160,18 @@ class TestAServerThatDoesNotStart:
             result.stdout.str().count("\nno-such-program {port} cannot be started: ") == errors > 1
         )
 
-    def test_once_more_fails_what_was_not_played_before(self, project: Project) -> None:
+    def test_server_that_does_not_restart_fails_the_cases_that_are_left(
+        self, project: Project
+    ) -> None:
         options = {"server": command(1), "select": "send.text shutdown.open shutdown.connecting"}
         result = project.play("server", **options)
 
         result.assert_outcomes(passed=1, failed=2)
-        result.stdout.fnmatch_lines("crash: it was started before, and cannot be again: *")
+        result.stdout.fnmatch_lines("crash: the server ran before, and can no longer be started: *")
 
-    def test_in_any_other_way_is_told_with_the_code(self, project: Project) -> None:
+    def test_server_factory_that_raises_is_reported_with_a_traceback(
+        self, project: Project
+    ) -> None:
         project.write(
             TESTS["server"],
             conftest="""
@@ -177,7 +192,7 @@ class TestAServerThatDoesNotStart:
         result.assert_outcomes(errors=3)
         result.stdout.fnmatch_lines(
             [
-                "the server cannot be played on: ArithmeticError('by accident')",
+                "the cases cannot be played on the server: ArithmeticError('by accident')",
                 "Traceback (most recent call last):",
                 '*raise ArithmeticError("by accident")',
             ]
@@ -185,27 +200,27 @@ class TestAServerThatDoesNotStart:
         assert project.starts == 1
 
 
-class TestWhatIsPlayedTogether:
-    def test_is_what_a_test_asks_for(self, project: Project) -> None:
+class TestSharedServers:
+    def test_one_server_plays_all_cases_of_a_test(self, project: Project) -> None:
         project.write(TESTS["server"] + "\n" + TESTS["server"].replace("test_it", "test_more"))
 
         project.run(server=command(), select=CASES).assert_outcomes(passed=6)
         assert project.starts == 2
 
-    def test_has_the_same_parameters(self, project: Project) -> None:
+    def test_one_server_plays_cases_with_the_same_parameters(self, project: Project) -> None:
         project.write(parametrized(TESTS["server"]))
 
         project.run(select=CASES).assert_outcomes(passed=3, errors=3)
         assert project.starts == 2
 
-    def test_is_what_is_selected(self, project: Project) -> None:
+    def test_one_server_plays_the_selected_cases_only(self, project: Project) -> None:
         options = {"server": command(), "select": CASES}
         outcomes = project.play("server", "-k", "send.bytes", **options).parseoutcomes()
 
         assert outcomes["passed"] == 1
         assert project.starts == 1
 
-    def test_may_be_named_by_the_test(self, project: Project) -> None:
+    def test_one_server_plays_the_cases_that_a_test_names(self, project: Project) -> None:
         project.write("""
             import pytest
 
@@ -220,7 +235,9 @@ class TestWhatIsPlayedTogether:
         project.run(server=command()).assert_outcomes(passed=3, errors=1)
         assert project.starts == 1
 
-    def test_is_told_apart_in_a_folder_with_brackets(self, project: Project) -> None:
+    def test_tests_in_a_folder_with_brackets_have_servers_of_their_own(
+        self, project: Project
+    ) -> None:
         folder = project.pytester.mkdir("a[b]")
         for name, server in (("one", command()), ("two", NEVER)):
             fixture = f"import pytest\n@pytest.fixture\ndef wsfsm_server(): return {server!r}\n"
@@ -230,24 +247,36 @@ class TestWhatIsPlayedTogether:
         project.run(select="send.text").assert_outcomes(passed=1, errors=1)
 
 
-@pytest.mark.long
 class TestWithXdist:
-    @pytest.mark.parametrize("how", ["load", "loadgroup", "worksteal"])
-    def test_a_server_is_started_once(self, project: Project, how: str) -> None:
+    @pytest.mark.parametrize(
+        "how",
+        [
+            *(
+                pytest.param(how, marks=pytest.mark.long)
+                for how in ("load", "loadfile", "worksteal")
+            ),
+            "loadgroup",
+        ],
+    )
+    def test_server_is_started_once_by_all_workers(self, project: Project, how: str) -> None:
         options = {"server": command(), "select": CASES}
         result = project.play("server", "-n2", f"--dist={how}", apart=True, **options)
 
         result.assert_outcomes(passed=3)
         assert project.starts == 1
 
-    def test_one_that_does_not_start_neither(self, project: Project) -> None:
+    @pytest.mark.long
+    def test_server_that_does_not_start_is_tried_once_by_all_workers(
+        self, project: Project
+    ) -> None:
         options = {"server": NEVER, "select": CASES}
         result = project.play("server", "-n2", "--dist=load", apart=True, **options)
 
         result.assert_outcomes(errors=3)
         assert project.starts == 1
 
-    def test_facades_are_spread(self, project: Project) -> None:
+    @pytest.mark.long
+    def test_facade_cases_are_spread_over_the_workers(self, project: Project) -> None:
         options = {"facade": "facades:Good", "select": "send accept"}
         result = project.play("facade", "-n2", "--dist=loadgroup", "-v", apart=True, **options)
 
@@ -255,7 +284,9 @@ class TestWithXdist:
         result.stdout.fnmatch_lines_random(["[[]gw0]*PASSED*", "[[]gw1]*PASSED*"])
 
     @pytest.mark.parametrize(("kind", "groups"), [("server", 1), ("facade", 0)])
-    def test_cases_of_a_server_are_a_group(self, project: Project, kind: str, groups: int) -> None:
+    def test_cases_of_a_server_are_one_xdist_group(
+        self, project: Project, kind: str, groups: int
+    ) -> None:
         project.write(f"""
             def test_it(request, wsfsm_{kind}_case):
                 wsfsm_{kind}_case.check()
@@ -266,7 +297,7 @@ class TestWithXdist:
 
         project.run(**options).assert_outcomes(passed=1)
 
-    def test_it_is_not_needed(self, project: Project) -> None:
+    def test_plugin_works_without_xdist(self, project: Project) -> None:
         options = {"server": command(), "select": CASES}
         strict = ("-pno:xdist", "--strict-markers", "-Werror::pytest.PytestUnknownMarkWarning")
 

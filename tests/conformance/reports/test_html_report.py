@@ -11,7 +11,7 @@ from helpers.pages import contrast
 from helpers.sample_reports import BAD, CODE, REPORTS, STATUS, WEIRD, WILD, report, result
 from playwright.sync_api import Browser, Page, expect
 
-from wsfsm.conformance.reports._common import plain
+from wsfsm.conformance.reports._common import one_line
 from wsfsm.conformance.reports.html import to_html
 
 pytestmark = pytest.mark.one_python
@@ -23,8 +23,8 @@ def data(html: str) -> Any:
     return json.loads(found[1])
 
 
-class TestText:
-    def test_all_is_in_it(self) -> None:
+class TestHtml:
+    def test_html_has_all_targets_sections_and_cases(self) -> None:
         told = data(to_html(REPORTS, date="2026-01-02"))
 
         assert told["date"] == "2026-01-02"
@@ -36,12 +36,12 @@ class TestText:
             ("ASGI WebSocket 2.5, Close, of facades", 1),
         ]
 
-    def test_a_result_has_the_place_where_it_went_wrong(self) -> None:
+    def test_result_has_the_step_that_decided_it(self) -> None:
         cases = data(to_html(REPORTS))["sections"][0]["cases"]
 
-        assert [r and r["place"] for r in cases[0]["results"]] == [None, 3, None]
+        assert [r and r["deciding_step"] for r in cases[0]["results"]] == [None, 3, None]
 
-    def test_nothing_is_loaded(self) -> None:
+    def test_html_loads_nothing(self) -> None:
         html = to_html(REPORTS)
 
         assert not re.search(r"""(src|href|action)=["']?(?!#)""", html.replace("href=\\", ""))
@@ -49,27 +49,27 @@ class TestText:
         assert "@import" not in html
         assert "url(" not in html
 
-    def test_no_text_ends_the_script(self) -> None:
+    def test_text_does_not_end_the_script_element(self) -> None:
         html = to_html(REPORTS)
 
         assert html.count("</script>") == 2
         assert html.count("<!--") == 0
         assert html.encode()
 
-    def test_slots_in_texts_are_texts(self) -> None:
+    def test_template_slots_in_texts_are_not_replaced(self) -> None:
         html = to_html([report("{{script}}", result(CODE, reason="{{data}}"))])
 
         assert data(html)["targets"][0]["name"] == "{{script}}"
 
-    def test_no_id_is_there_twice(self) -> None:
+    def test_html_has_unique_ids(self) -> None:
         ids = re.findall(r'\sid="([^"]+)"', to_html([]))
 
         assert len(ids) == len(set(ids))
 
-    def test_a_place_is_where_all_was_over_if_nothing_else_is_wrong(self) -> None:
+    def test_deciding_step_is_the_last_one_if_no_step_is_wrong(self) -> None:
         cases = [case for s in data(to_html([BAD]))["sections"] for case in s["cases"]]
 
-        assert {case["id"]: case["results"][0]["place"] for case in cases} == {
+        assert {case["id"]: case["results"][0]["deciding_step"] for case in cases} == {
             "close.code": 3,
             "close.reason": None,
             "close.order": 3,
@@ -116,7 +116,7 @@ def rows(page: Page) -> list[str]:
 @pytest.mark.browser
 @pytest.mark.xdist_group("browser")
 class TestPage:
-    def test_the_matrix_comes_first(self, page: Page) -> None:
+    def test_page_shows_the_matrix_first(self, page: Page) -> None:
         expect(page.locator("#about")).to_have_text("3 targets, 7 cases, 2026-01-02")
         expect(page.locator("#matrix thead .count")).to_have_text(
             ["none failed", "5 failed", "1 failed"]
@@ -125,7 +125,7 @@ class TestPage:
         expect(cell(page, "close.code", "bad")).to_have_text("✗")
         expect(page.locator("#matrix td.empty")).to_have_count(9)
 
-    def test_filters(self, page: Page) -> None:
+    def test_filters_select_rows(self, page: Page) -> None:
         page.locator("#search").fill("DENIAL")
         assert rows(page) == ["deny.status"]
         expect(page.locator("#shown")).to_have_text("1 of 7 cases")
@@ -138,7 +138,7 @@ class TestPage:
         page.get_by_label("may", exact=True).check()
         assert rows(page) == ["deny.dead"]
 
-    def test_only_differences(self, page: Page) -> None:
+    def test_only_differences_hides_rows_without_one(self, page: Page) -> None:
         page.get_by_label("only differences").check()
 
         assert rows(page) == [
@@ -149,7 +149,7 @@ class TestPage:
             "deny.wild",
         ]
 
-    def test_a_click_opens_the_case(self, page: Page) -> None:
+    def test_click_opens_the_case(self, page: Page) -> None:
         cell(page, "close.code", "bad").click()
 
         panel = page.locator("#panel")
@@ -157,7 +157,7 @@ class TestPage:
         expect(panel.locator("#panel-id")).to_have_text("close.code")
         expect(panel.locator("#panel-section")).to_have_text("mustASGI WebSocket 2.5, Close")
         expect(panel.locator("#panel-note")).to_have_text("Some say 1006.")
-        expect(panel.locator("#panel-verdict")).to_contain_text("fail at bad: app receive")
+        expect(panel.locator("#panel-verdict")).to_contain_text("fail on bad: app receive")
         expect(panel.locator("#panel-expected")).to_have_text("message {code: 1000}")
         expect(panel.locator("#panel-observed")).to_have_text("message {code: 1006}")
         expect(panel.locator("#trace tbody tr")).to_have_count(4)
@@ -166,7 +166,7 @@ class TestPage:
         )
         expect(panel.locator("#trace .here th")).to_contain_text("4")
 
-    def test_each_side_has_its_column(self, page: Page) -> None:
+    def test_each_side_of_a_case_has_its_column(self, page: Page) -> None:
         cell(page, "close.code", "bad").click()
         steps = page.locator("#trace tbody tr")
 
@@ -175,7 +175,7 @@ class TestPage:
         expect(steps.nth(1).locator("td").nth(1)).to_contain_text("app receive")
         expect(steps.nth(2).locator("td.other")).to_have_text("wait 0.1 s")
 
-    def test_the_diagrams_show_where_it_went_wrong(self, page: Page) -> None:
+    def test_diagrams_show_the_states_at_the_failed_step(self, page: Page) -> None:
         cell(page, "close.code", "bad").click()
 
         expect(page.locator("#state-title")).to_have_text("Where it went wrong: step 4")
@@ -184,7 +184,7 @@ class TestPage:
             expect(lit).to_have_id(f"picture:{machine}-{state}")
             expect(page.locator(f"#{machine}-state")).to_have_text(state)
 
-    def test_the_states_after_any_step_can_be_seen(self, page: Page) -> None:
+    def test_click_on_a_step_shows_its_states(self, page: Page) -> None:
         cell(page, "close.code", "bad").click()
         page.locator("#trace button").nth(0).click()
 
@@ -193,7 +193,7 @@ class TestPage:
         expect(page.locator("#client-diagram .lit")).not_to_have_class(re.compile("wrong"))
         expect(page.locator("#trace [aria-pressed=true]")).to_have_count(1)
 
-    def test_a_lit_state_is_in_sight_on_a_telephone(self, page: Page) -> None:
+    def test_highlighted_state_is_in_view_on_a_narrow_screen(self, page: Page) -> None:
         page.set_viewport_size({"width": 360, "height": 800})
         cell(page, "close.code", "bad").click()
         page.locator("#trace button").nth(0).click()
@@ -203,67 +203,67 @@ class TestPage:
         )
         expect(page.locator("#application-diagram .lit")).to_be_in_viewport()
 
-    def test_a_pass_shows_where_it_ended(self, page: Page) -> None:
+    def test_passed_case_shows_its_last_states(self, page: Page) -> None:
         cell(page, "close.code", "good").click()
 
         expect(page.locator("#state-title")).to_have_text("Where it ended")
         expect(page.locator("#panel-difference")).to_be_hidden()
         expect(page.locator("#client-diagram .lit")).to_have_id("picture:client-CONNECTED")
 
-    def test_a_case_without_a_trace(self, page: Page) -> None:
+    def test_case_without_a_trace_is_shown(self, page: Page) -> None:
         cell(page, STATUS.id, "bad").click()
 
         expect(page.locator("#trace tbody")).to_have_text("nothing")
         expect(page.locator("#panel .lit")).to_have_count(0)
 
-    def test_a_facade_stands_beside_a_server(self, page: Page) -> None:
+    def test_facades_and_servers_are_shown_side_by_side(self, page: Page) -> None:
         cell(page, "facade.send", "facade").click()
 
         expect(page.locator("#trace thead th").nth(1)).to_have_text("server")
 
-    def test_texts_are_texts(self, page: Page) -> None:
+    def test_texts_are_shown_without_markup(self, page: Page) -> None:
         cell(page, WILD.id, "bad").click()
 
-        expect(page.locator("#panel-expected")).to_have_text(plain(WEIRD))
-        expect(page.locator("#panel-requirement")).to_have_text(plain(WEIRD))
+        expect(page.locator("#panel-expected")).to_have_text(one_line(WEIRD))
+        expect(page.locator("#panel-requirement")).to_have_text(one_line(WEIRD))
 
-    def test_an_address_opens_a_case(self, browser: Browser, address: str) -> None:
+    def test_url_fragment_opens_a_case(self, browser: Browser, address: str) -> None:
         with browser.new_context() as context:
             for page in opened(context.new_page(), f"{address}#case=close.code&target=bad"):
                 expect(page.locator("#panel-id")).to_have_text("close.code")
-                expect(page.locator("#panel-verdict")).to_contain_text("fail at bad")
+                expect(page.locator("#panel-verdict")).to_contain_text("fail on bad")
                 page.keyboard.press("Escape")
                 expect(page.locator("#panel")).to_be_hidden()
                 expect(page).to_have_url(address)
                 expect(cell(page, "close.code", "bad")).to_be_focused()
 
     @pytest.mark.parametrize("named", ["case=close.gone", "case=close.code&target=facade", "x"])
-    def test_an_address_of_nothing_opens_nothing(
+    def test_url_fragment_of_an_unknown_case_opens_nothing(
         self, browser: Browser, address: str, named: str
     ) -> None:
         with browser.new_context() as context:
             for page in opened(context.new_page(), f"{address}#{named}"):
                 expect(page.locator("#panel")).to_be_hidden()
 
-    def test_an_address_without_a_target_opens_the_first_that_fails(
+    def test_url_fragment_without_a_target_opens_the_first_failure(
         self, browser: Browser, address: str
     ) -> None:
         with browser.new_context() as context:
             for page in opened(context.new_page(), f"{address}#case=close.code"):
-                expect(page.locator("#panel-verdict")).to_contain_text("fail at bad")
+                expect(page.locator("#panel-verdict")).to_contain_text("fail on bad")
 
-    def test_targets_are_compared_within_the_panel(self, page: Page) -> None:
+    def test_panel_compares_targets(self, page: Page) -> None:
         cell(page, "close.code", "good").click()
         page.locator("#panel-targets a", has_text="bad").click()
 
         expect(page.locator("#panel-targets [aria-current]")).to_contain_text("bad")
-        expect(page.locator("#panel-verdict")).to_contain_text("fail at bad")
+        expect(page.locator("#panel-verdict")).to_contain_text("fail on bad")
         page.go_back()
-        expect(page.locator("#panel-verdict")).to_contain_text("pass at good")
+        expect(page.locator("#panel-verdict")).to_contain_text("pass on good")
         page.go_back()
         expect(page.locator("#panel")).to_be_hidden()
 
-    def test_it_works_with_the_keyboard(self, page: Page) -> None:
+    def test_page_can_be_used_with_the_keyboard(self, page: Page) -> None:
         page.get_by_label("only differences").focus()
         page.keyboard.press("Tab")
         expect(page.locator("#matrix tbody a").first).to_be_focused()
@@ -280,13 +280,13 @@ class TestPage:
         expect(page.locator("#panel")).to_be_hidden()
         expect(cell(page, "close.reason", "bad")).to_be_focused()
 
-    def test_the_arrows_step_over_cells_that_are_empty(self, page: Page) -> None:
+    def test_arrow_keys_skip_empty_cells(self, page: Page) -> None:
         page.locator("#matrix tbody th a", has_text="facade.send").focus()
         page.keyboard.press("ArrowRight")
 
         expect(cell(page, "facade.send", "facade")).to_be_focused()
 
-    def test_head_and_first_column_stay_in_sight(self, page: Page) -> None:
+    def test_head_and_first_column_stay_in_view(self, page: Page) -> None:
         page.set_viewport_size({"width": 500, "height": 300})
         page.locator("#scroll").evaluate("(element) => element.scrollTo(120, 150)")
         box = page.locator("#scroll").bounding_box()
@@ -297,7 +297,7 @@ class TestPage:
         assert abs(corner["x"] - box["x"]) < 2
         assert abs(corner["y"] - box["y"]) < 2
 
-    def test_nothing_checked_is_shown_too(self, browser: Browser, tmp_path: Path) -> None:
+    def test_report_without_results_is_shown(self, browser: Browser, tmp_path: Path) -> None:
         path = tmp_path / "empty.html"
         path.write_text(to_html([]), encoding="utf-8")
         with browser.new_context() as context:
@@ -307,7 +307,9 @@ class TestPage:
     @pytest.mark.parametrize("scheme", ["light", "dark"])
     @pytest.mark.parametrize("width", [360, 1280])
     @pytest.mark.long
-    def test_it_is_readable(self, browser: Browser, address: str, scheme: str, width: int) -> None:
+    def test_page_fits_its_width_and_has_enough_contrast(
+        self, browser: Browser, address: str, scheme: str, width: int
+    ) -> None:
         with browser.new_context(
             color_scheme="dark" if scheme == "dark" else "light",
             viewport={"width": width, "height": 800},
@@ -323,8 +325,8 @@ class TestPage:
                     "h1",
                     ".level",
                     ".count.failed",
-                    "#trace .saw",
-                    "#trace .here .saw",
+                    "#trace .observation",
+                    "#trace .here .observation",
                     "#trace .wrong",
                     "#trace .state",
                     "figcaption",

@@ -21,7 +21,7 @@ def refused(data: object) -> str:
 
 
 class TestWriting:
-    def test_it_is_ascii_and_says_what_it_is(self) -> None:
+    def test_json_is_ascii_with_the_name_of_the_suite_and_the_format(self) -> None:
         assert to_json(REPORTS).isascii()
         assert (written()["suite"], written()["format"]) == ("wsfsm conformance", FORMAT)
 
@@ -32,7 +32,7 @@ class TestWriting:
             "informational": 1,
         }
 
-    def test_a_result_tells_what_its_case_is(self) -> None:
+    def test_result_has_the_fields_of_its_case(self) -> None:
         assert written()["reports"][1]["results"][0]["case"] == {
             "id": "close.code",
             "kind": "server",
@@ -41,66 +41,77 @@ class TestWriting:
             "requirement": "What close.code demands.",
         }
 
-    def test_bytes_travel_as_base64(self) -> None:
-        saw = written()["reports"][1]["results"][0]["trace"][-1]["saw"]
+    def test_bytes_are_written_as_base64(self) -> None:
+        saw = written()["reports"][1]["results"][0]["trace"][-1]["observation"]
 
         assert saw["bytes"]["bytes"].startswith("/wD/AP8A")
 
 
 class TestReading:
-    def test_what_was_written_comes_back(self) -> None:
+    def test_reports_survive_the_round_trip(self) -> None:
         assert from_json(to_json(REPORTS), CASES) == REPORTS
 
     @pytest.mark.parametrize("text", ["", "{", "\ud800", "[" * 100_000])
-    def test_what_is_no_json_is_refused(self, text: str) -> None:
+    def test_text_that_is_not_json_is_refused(self, text: str) -> None:
         with pytest.raises(CaseError, match="not JSON"):
             from_json(text, CASES)
 
-    @pytest.mark.parametrize("data", [[], 1, {}, {"suite": "another"}])
-    def test_what_is_another_file_is_refused(self, data: object) -> None:
-        assert 'no "suite"' in refused(data)
+    @pytest.mark.parametrize(
+        ("data", "wrong"),
+        [
+            ([], "the file should be a table, not []"),
+            ({}, "the file lacks the key suite, format, reports"),
+            ({**written(), "suite": "x"}, "suite should be \"wsfsm conformance\", not 'x'"),
+            ({**written(), "format": 2}, "format should be 1, not 2"),
+        ],
+    )
+    def test_json_of_another_format_is_refused(self, data: object, wrong: str) -> None:
+        assert refused(data) == f"not a report that can be read, because {wrong}"
 
-    def test_another_format_is_refused(self) -> None:
-        assert refused(written() | {"format": 2}) == (
-            "a report of format 2, and only format 1 is understood"
-        )
-
-    def test_a_case_that_is_not_there_is_named(self) -> None:
+    def test_unknown_case_is_named_in_the_error(self) -> None:
         data = written()
         data["reports"][0]["results"][0]["case"]["id"] = "close.gone"
 
-        assert "the server case 'close.gone', which is not there" in refused(data)
+        assert "there is no server case 'close.gone' in this version" in refused(data)
 
-    def test_a_key_that_is_missing_is_named(self) -> None:
+    def test_missing_key_is_named_in_the_error(self) -> None:
         data = written()
         del data["reports"][0]["results"][0]["verdict"]
 
-        assert "'verdict' is missing" in refused(data)
+        assert "reports[0].results[0] lacks the key verdict" in refused(data)
 
     @pytest.mark.parametrize("value", [1, None, ["pass"], "passed"])
-    def test_a_value_of_another_kind_is_refused(self, value: object) -> None:
+    def test_wrong_verdict_is_refused(self, value: object) -> None:
         data = written()
         data["reports"][0]["results"][0]["verdict"] = value
 
-        assert refused(data).startswith("no report of conformance: ")
+        assert "reports[0].results[0].verdict should be pass or non-strict or" in refused(data)
 
-    def test_a_text_that_is_none_is_refused(self) -> None:
+    def test_value_that_should_be_text_is_refused(self) -> None:
         data = written()
         data["reports"][0]["target"] = 7
 
-        assert refused(data) == "no report of conformance: 7 is not a text"
+        assert "reports[0].target should be a text, not 7" in refused(data)
 
-    def test_values_that_are_nested_without_end_are_refused(self) -> None:
+    def test_wrong_observation_is_refused(self) -> None:
+        data = written()
+        data["reports"][0]["results"][0]["trace"][0]["observation"] = {"x": {"bytes": 1}}
+
+        assert "because of a value" in refused(data)
+
+    def test_values_nested_too_deeply_are_refused(self) -> None:
         data = written()
         depth = 5000
         text = json.dumps(data).replace(
-            '"saw": {', '"saw": {"x": ' + '{"list": [' * depth + "]}" * depth + ", ", 1
+            '"observation": {',
+            '"observation": {"x": ' + '{"list": [' * depth + "]}" * depth + ", ",
+            1,
         )
 
-        with pytest.raises(CaseError, match="no report of conformance: "):
+        with pytest.raises(CaseError, match="not a report"):
             from_json(text, CASES)
 
-    def test_keys_that_are_not_known_are_passed_over(self) -> None:
+    def test_unknown_keys_are_ignored(self) -> None:
         data = written()
         data["reports"][0]["results"][0]["more"] = data["more"] = 1
 

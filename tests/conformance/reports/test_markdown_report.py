@@ -2,26 +2,26 @@
 
 from helpers.sample_reports import BAD, CODE, GOOD, REPORTS, report, result
 
-from wsfsm.conformance.baseline import Baseline, Known
-from wsfsm.conformance.reports.markdown import to_markdown
+from wsfsm.conformance.baseline import Baseline, KnownFailure
+from wsfsm.conformance.reports._markdown import to_markdown
 
 
 def lines() -> list[str]:
     return to_markdown(REPORTS, "2026-01-02").splitlines()
 
 
-def test_it_says_when_and_of_what_it_was_made() -> None:
+def test_markdown_has_its_date_and_the_versions_of_targets() -> None:
     assert "Made on 2026-01-02." in lines()
     assert "| good | server | good 1.0 |" in lines()
 
 
-def test_more_stands_at_the_beginning() -> None:
+def test_additional_text_is_in_front_of_the_targets() -> None:
     text = to_markdown([], "", more="See [there](x.html).")
 
     assert text.index("See [there](x.html).") < text.index("## Targets")
 
 
-def test_it_counts() -> None:
+def test_markdown_counts_verdicts_of_each_target() -> None:
     text = lines()
     head = next(line for line in text if line.startswith("| target | cases"))
 
@@ -32,7 +32,7 @@ def test_it_counts() -> None:
     assert "| bad | 6 | 0 | 0 | 3 | 1 | 1 | 0 | 1 | 2 | 1 |" in text
 
 
-def test_each_kind_has_a_matrix_that_is_grouped_by_section() -> None:
+def test_each_kind_has_a_matrix_grouped_by_section() -> None:
     text = lines()
     start = text.index("### Of each server")
 
@@ -49,7 +49,7 @@ def test_each_kind_has_a_matrix_that_is_grouped_by_section() -> None:
 
 
 def test_every_mark_is_explained() -> None:
-    assert "- t timeout: it was not seen in time" in lines()
+    assert "- t timeout: nothing was observed in time" in lines()
 
 
 def test_failures_of_must_and_should_and_crashes_are_listed() -> None:
@@ -66,14 +66,14 @@ def test_failures_of_must_and_should_and_crashes_are_listed() -> None:
     assert not any(line.startswith("- **close.order**") for line in text)
 
 
-def test_a_failure_without_an_expectation_has_its_reason() -> None:
+def test_failure_without_an_expectation_has_its_reason() -> None:
     text = lines()
     start = text.index("- **deny.status** (must, timeout), ASGI extensions, Denial Response:")
 
     assert text[start + 2] == "  - nothing came in time"
 
 
-def test_no_text_breaks_it() -> None:
+def test_markdown_escapes_markup_and_control_characters() -> None:
     text = to_markdown(REPORTS, "2026-01-02")
     observed = next(line for line in text.splitlines() if line.startswith("  - observed: ``"))
 
@@ -84,7 +84,7 @@ def test_no_text_breaks_it() -> None:
     assert r" `|*_ " in observed
 
 
-def test_a_code_that_ends_with_a_backtick_has_room() -> None:
+def test_code_that_contains_backticks_has_longer_delimiters() -> None:
     bad = BAD.results[0]
     odd = result(CODE, bad.verdict, expected="`", observed="``x`")
 
@@ -94,14 +94,14 @@ def test_a_code_that_ends_with_a_backtick_has_room() -> None:
     assert "observed: ``` ``x` ```" in text
 
 
-def test_targets_of_one_name_are_numbered() -> None:
+def test_targets_with_the_same_name_are_numbered() -> None:
     text = to_markdown([GOOD, GOOD, GOOD], "")
 
     assert "| case | level | good | good (2) | good (3) |" in text
 
 
-def test_a_known_failure_has_its_reason() -> None:
-    known = Baseline((Known(case="close.code", target="bad", reason="see *there*"),))
+def test_known_failure_has_its_reason() -> None:
+    known = Baseline((KnownFailure(case="close.code", target="bad", reason="see *there*"),))
     text = to_markdown(REPORTS, "", baseline=known).splitlines()
 
     assert text.count(r"  - why: see \*there\*") == 1

@@ -8,7 +8,7 @@ import pytest
 from helpers.sample_reports import BAD, CODE, GOOD, REASON, REPORTS, failed, report, result
 from rich.console import Console
 
-from wsfsm.conformance.baseline import Baseline, Known, compare
+from wsfsm.conformance.baseline import Baseline, KnownFailure, compare
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.reports.terminal import Progress, show_changes, show_reports
 from wsfsm.conformance.verdicts import Report, Verdict
@@ -35,7 +35,7 @@ def cells(shown: str, first: str) -> list[str]:
 
 
 class TestReports:
-    def test_a_target_is_a_table_of_verdicts_and_levels(self) -> None:
+    def test_each_target_has_a_table_of_verdicts_and_levels(self) -> None:
         told = shown(BAD, failures=False)
 
         assert cells(told, "verdict") == ["verdict", "must", "should", "may", "all"]
@@ -45,7 +45,7 @@ class TestReports:
         assert "non-strict" not in told
         assert "bad 1.0" in told
 
-    def test_failures_are_listed_with_what_they_are_about(self) -> None:
+    def test_failures_are_listed_with_their_requirement(self) -> None:
         told = shown(*REPORTS)
         lines = [line.rstrip() for line in told.splitlines()]
         start = lines.index("fail close.code  bad")
@@ -58,55 +58,55 @@ class TestReports:
         assert "Failures: 5" in lines
         assert "close.order" not in told
 
-    def test_how_many_are_not_listed_is_told(self) -> None:
-        told = "1 more of weaker cases: --fail-on should lists them"
+    def test_report_counts_failures_that_are_not_listed(self) -> None:
+        told = "1 more failures of weaker levels; --fail-on should lists them"
         assert told in shown(*REPORTS, least=Level.MUST)
         assert "weaker" not in shown(*REPORTS)
         assert "weaker" not in shown(BAD, least=Level.MAY)
 
-    def test_what_was_not_reached_and_what_was_spoilt_is_listed(self) -> None:
+    def test_report_lists_unreached_cases_and_concurrent_failures(self) -> None:
         aside = report(
             "aside",
             result(CODE, Verdict.UNSUPPORTED, reason="not there", expected="waits"),
-            result(REASON, among="fail: too late"),
+            result(REASON, concurrent_failure="fail: too late"),
         )
         lines = shown(aside).splitlines()
-        start = lines.index("Not reached, and not judged: 1  aside")
+        start = lines.index("Beginning not reached, so not judged: 1  aside")
 
         assert lines[start : start + 4] == [
-            "Not reached, and not judged: 1  aside",
+            "Beginning not reached, so not judged: 1  aside",
             "  close.code: not there",
-            "As demanded alone, but not among other cases: 1  aside",
+            "As required alone, but not among other cases: 1  aside",
             "  close.reason: fail: too late",
         ]
 
-    def test_what_the_server_has_printed_is_told(self) -> None:
+    def test_failure_shows_the_output_of_the_server(self) -> None:
         lines = shown(report("loud", result(CODE, Verdict.FAIL, output="a\nb\x1b"))).splitlines()
 
-        assert lines[-3:] == ["  the server has printed:", "      a", "      b\\x1b"]
+        assert lines[-3:] == ["  output of the server:", "      a", "      b\\x1b"]
 
-    def test_weaker_failures_are_listed_if_they_are_asked_for(self) -> None:
+    def test_failures_of_weaker_levels_are_listed_on_request(self) -> None:
         assert "fail close.order" in shown(BAD, least=Level.MAY)
 
-    def test_a_failure_without_an_expectation_has_its_reason(self) -> None:
+    def test_failure_without_an_expectation_shows_its_reason(self) -> None:
         assert "  nothing came in time" in shown(BAD)
 
-    def test_nothing_is_said_of_failures_where_there_are_none(self) -> None:
+    def test_report_without_failures_has_no_list_of_failures(self) -> None:
         assert "Failures" not in shown(GOOD)
 
-    def test_no_text_breaks_it(self) -> None:
+    def test_terminal_report_escapes_control_characters(self) -> None:
         told = shown(*REPORTS)
 
         assert "\x1b" not in told
         assert told.encode()
         assert "[31m" in told
 
-    def test_markup_in_texts_is_none(self) -> None:
+    def test_markup_of_rich_in_texts_is_shown_as_text(self) -> None:
         odd = report("[bold]x[/bold]", failed(CODE))
 
         assert "[bold]x[/bold]" in shown(odd)
 
-    def test_a_narrow_terminal_cuts_no_failure(self) -> None:
+    def test_narrow_terminal_does_not_cut_failures(self) -> None:
         to = console(width=40)
         show_reports(REPORTS, to)
 
@@ -114,7 +114,7 @@ class TestReports:
 
 
 class TestChanges:
-    def told(self, *known: Known) -> str:
+    def told(self, *known: KnownFailure) -> str:
         to = console()
         reports = [
             report("bad", failed(CODE, Verdict.CRASH), *BAD.results[3:4]),
@@ -123,34 +123,34 @@ class TestChanges:
         show_changes(compare(reports, Baseline(known)), to)
         return text(to)
 
-    def test_new_failures(self) -> None:
+    def test_new_failures_are_listed(self) -> None:
         told = self.told()
 
         assert "New failures: 2" in told
         assert "crash close.code  bad" in told
         assert "2 new, 0 changed, 0 fixed; 0 known" in told
 
-    def test_changed_failures_say_what_is_known(self) -> None:
-        told = self.told(Known(case="close.code", verdict=Verdict.FAIL, reason="see #1"))
+    def test_changed_failures_show_the_known_verdict_and_reason(self) -> None:
+        told = self.told(KnownFailure(case="close.code", verdict=Verdict.FAIL, reason="see #1"))
 
         assert "Changed failures: 1" in told
         assert "known:       fail, see #1" in told
         assert "1 new, 1 changed, 0 fixed; 0 known" in told
 
-    def test_what_is_fixed_is_to_be_removed(self) -> None:
+    def test_fixed_failures_are_listed_for_removal(self) -> None:
         told = self.told(
-            Known(case="close.reason", reason=""),
-            Known(case="close.code", reason="it is so"),
-            Known(case="deny.status", target="bad", reason="too"),
+            KnownFailure(case="close.reason", reason=""),
+            KnownFailure(case="close.code", reason="it is so"),
+            KnownFailure(case="deny.status", target="bad", reason="too"),
         )
 
-        assert "Fixed, and to be removed: 1\n  close.reason  all targets\n" in told
+        assert "Fixed, please remove: 1\n  close.reason  all targets\n" in told
         assert "0 new, 0 changed, 1 fixed; 2 known" in told
         assert "New failures" not in told
 
 
 class TestProgress:
-    def test_it_counts_results_and_failures(self) -> None:
+    def test_progress_counts_results_and_failures(self) -> None:
         to = console(terminal=True)
         with Progress("[b]bad", 2, to) as progress:
             progress.on_result(result(CODE))
@@ -160,21 +160,23 @@ class TestProgress:
         assert "2/2" in text(to)
         assert "1 failed" in text(to)
 
-    def test_nothing_is_printed_without_a_terminal(self) -> None:
+    def test_progress_prints_nothing_without_a_terminal(self) -> None:
         to = console()
         with Progress("bad", 1, to) as progress:
             progress.on_result(result(CODE))
 
         assert text(to) == ""
 
-    def test_it_is_on_stderr(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_progress_does_not_print_to_stdout(self, capsys: pytest.CaptureFixture[str]) -> None:
         with Progress("bad", 1) as progress:
             progress.on_result(result(CODE))
 
         assert capsys.readouterr() == ("", "")
 
 
-def test_what_it_needs_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_rich_is_reported_with_the_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "rich.progress", None)
     monkeypatch.delitem(sys.modules, "wsfsm.conformance.reports.terminal")
 

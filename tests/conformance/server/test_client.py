@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from helpers.uvicorn_server import in_time
 
-from wsfsm.conformance.server._client import Client, frame, frames
+from wsfsm.conformance.server._client import RawClient, frame, frames
 from wsfsm.conformance.values import CaseError
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def client_of(talk: Talk) -> AsyncIterator[Client]:
+async def client_of(talk: Talk) -> AsyncIterator[RawClient]:
     """A client of a server that talks like this, and closes when it has nothing more to say."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,17 +25,17 @@ async def client_of(talk: Talk) -> AsyncIterator[Client]:
         writer.close()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    client = await Client.connect(*server.sockets[0].getsockname())
+    client = await RawClient.connect(*server.sockets[0].getsockname())
     try:
         yield client
     finally:
-        client.leave()
+        client.abort()
         server.close()
         await asyncio.sleep(0.01)
 
 
 def seen_of(
-    written: bytes, look: Callable[[Client], Awaitable[Any]], *, stays: bool = False
+    written: bytes, look: Callable[[RawClient], Awaitable[Any]], *, stays: bool = False
 ) -> Any:
     """What a client sees of a server that writes these bytes."""
     seen = []
@@ -57,9 +57,9 @@ HEAD = b"HTTP/1.1 101 Switching Protocols\r\nX-A: 1\r\nx-a:2\r\n\r\n"
 
 
 class TestResponses:
-    def test_a_head_of_101_is_read_alone(self) -> None:
-        async def look(client: Client) -> Any:
-            return await client.response(1), await client.frame(1)
+    def test_head_of_a_101_is_read_without_the_frames_behind_it(self) -> None:
+        async def look(client: RawClient) -> Any:
+            return await client.response(1), await client.read_frame(1)
 
         response, after = seen_of(HEAD + b"\x81\x01x", look)
         assert response == {"status": 101, "headers": {"x-a": ["1", "2"]}}
@@ -74,26 +74,28 @@ class TestResponses:
             (b"connection: close\r\n\r\nab", {"body": "ab", "complete": True, "after": b""}),
         ],
     )  # fmt: skip
-    def test_a_body_is_read_as_http_has_it(self, written: bytes, rest: Any) -> None:
+    def test_response_body_is_read_by_length_chunks_or_until_the_end(
+        self, written: bytes, rest: Any
+    ) -> None:
         seen = seen_of(b"HTTP/1.1 404 Not Found\r\n" + written, lambda client: client.response(1))
         assert {key: seen[key] for key in ("status", *rest)} == {"status": 404, **rest}
 
-    def test_a_body_that_is_cut_is_not_complete(self) -> None:
+    def test_truncated_response_body_is_incomplete(self) -> None:
         written = b"HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\nab"
         seen = seen_of(written, lambda client: client.response(1))
         assert (seen["body"], seen["complete"]) == ("ab", False)
         assert "error" in seen
 
-    def test_nor_is_one_that_a_reset_ends(self) -> None:
+    def test_response_body_ended_by_a_reset_is_incomplete(self) -> None:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\nab")
             await reader.readexactly(1)
-            Client(reader, writer).reset()
+            RawClient(reader, writer).reset()
 
         async def main() -> None:
             async with client_of(talk) as client:
                 seen = asyncio.ensure_future(client.response(1))
-                while b"ab" not in client.seen:  # noqa: ASYNC110 - there is no event for it
+                while b"ab" not in client.received:  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.01)
                 client.write(b"x")
                 response = await seen
@@ -101,11 +103,11 @@ class TestResponses:
 
         in_time(main)
 
-    def test_what_is_no_response_is_told(self) -> None:
+    def test_bytes_that_are_not_a_response_are_observed(self) -> None:
         seen = seen_of(b"\x88\x02\x03\xf3\r\n\r\n", lambda client: client.response(1))
         assert seen == {"no response": b"\x88\x02\x03\xf3\r\n\r\n"}
 
-    def test_no_response_is_told(self) -> None:
+    def test_missing_response_is_observed(self) -> None:
         assert seen_of(b"", lambda client: client.response(1)) == {"ends": "FIN"}
         assert seen_of(b"HT", lambda client: client.response(1)) == {"ends": "FIN", "bytes": b"HT"}
         assert seen_of(b"HT", lambda c: c.response(0.05), stays=True) == {"waits": True}
@@ -127,10 +129,10 @@ class TestFrames:
             (b"\x82\x7f" + bytes(6) + b"\x00\x01y", {"opcode": "binary", "fin": True, "payload": b"y"}),
         ],
     )  # fmt: skip
-    def test_a_frame_is_taken_apart(self, written: bytes, seen: Any) -> None:
-        assert seen_of(written, lambda client: client.frame(1)) == seen
+    def test_frame_is_parsed_into_its_fields(self, written: bytes, seen: Any) -> None:
+        assert seen_of(written, lambda client: client.read_frame(1)) == seen
 
-    def test_a_frame_may_come_in_pieces(self) -> None:
+    def test_frame_is_read_byte_by_byte(self) -> None:
         async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             for byte in b"\x82\x7e\x00\x7e" + b"x" * 126:
                 writer.write(bytes([byte]))
@@ -138,16 +140,16 @@ class TestFrames:
 
         async def main() -> None:
             async with client_of(talk) as client:
-                seen = await client.frame(1)
+                seen = await client.read_frame(1)
                 assert seen["payload"] == b"x" * 126
 
         in_time(main)
 
-    def test_the_end_is_told_with_what_is_left(self) -> None:
-        assert seen_of(b"\x81", lambda c: c.frame(1)) == {"ends": "FIN", "bytes": b"\x81"}
-        assert seen_of(b"\x81", lambda c: c.frame(0.05), stays=True) == {"waits": True}
+    def test_end_of_stream_is_observed_with_the_incomplete_frame(self) -> None:
+        assert seen_of(b"\x81", lambda c: c.read_frame(1)) == {"ends": "FIN", "bytes": b"\x81"}
+        assert seen_of(b"\x81", lambda c: c.read_frame(0.05), stays=True) == {"waits": True}
 
-    def test_pings_are_answered_unless_they_are_looked_for(self) -> None:
+    def test_ping_is_answered_unless_a_ping_is_expected(self) -> None:
         answers: list[bytes] = []
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,8 +158,8 @@ class TestFrames:
 
         async def main() -> None:
             async with client_of(talk) as client:
-                assert (await client.frame(1))["text"] == "x"
-                assert (await client.frame(1, pings=True))["payload"] == b"q"
+                assert (await client.read_frame(1))["text"] == "x"
+                assert (await client.read_frame(1, pings=True))["payload"] == b"q"
                 await client.end(1)
 
         in_time(main)
@@ -171,30 +173,30 @@ class TestFrames:
         ],
         ids=["it comes", "it does not"],
     )
-    def test_others_than_the_one_that_is_looked_for_are_passed_over(
+    def test_frames_before_the_expected_one_are_skipped_and_counted(
         self, until: Any, seen: Any
     ) -> None:
         written = b"\x82\x02aa\x89\x00\x81\x03\xc3\xa9b\x81\x01c"
 
-        assert seen_of(written, lambda client: client.frame(1, until=until)) == seen
+        assert seen_of(written, lambda client: client.read_frame(1, until=until)) == seen
 
-    def test_it_is_told_when_it_does_not_come_in_time(self) -> None:
-        def look(client: Client) -> Any:
-            return client.frame(0.05, until={"text": "x"})
+    def test_frame_that_does_not_arrive_in_time_is_observed_as_waiting(self) -> None:
+        def look(client: RawClient) -> Any:
+            return client.read_frame(0.05, until={"text": "x"})
 
         assert seen_of(b"\x82\x02aa", look, stays=True) == {"waits": True, "passed": 2}
 
-    def test_compressed_frames_are_inflated_once_it_is_agreed_to(self) -> None:
-        async def look(client: Client) -> Any:
-            return await client.response(1), await client.frame(1)
+    def test_compressed_frames_are_inflated_after_negotiation(self) -> None:
+        async def look(client: RawClient) -> Any:
+            return await client.response(1), await client.read_frame(1)
 
         head = HEAD.replace(b"X-A: 1", b"Sec-WebSocket-Extensions: permessage-deflate; a=1")
         response, seen = seen_of(head + b"\xc1\x07" + bytes.fromhex("f248cdc9c90700"), look)
         assert response["extensions"] == {"permessage-deflate": {"a": "1"}}
         assert seen == {"opcode": "text", "fin": True, "compressed": True, "text": "Hello"}
 
-    def test_bytes_are_found_wherever_they_are(self) -> None:
-        async def look(client: Client) -> Any:
+    def test_bytes_are_found_anywhere_in_the_stream(self) -> None:
+        async def look(client: RawClient) -> Any:
             return await client.find(b"bc", 1), await client.nothing(1)
 
         assert seen_of(b"abcd", look) == ({"found": True}, {"bytes": b"abcd"})
@@ -202,15 +204,15 @@ class TestFrames:
         assert seen_of(b"abd", lambda c: c.find(b"bc", 0.05), stays=True) == {"waits": True}
 
 
-class TestEnds:
-    def test_the_end_is_told(self) -> None:
+class TestEndOfStream:
+    def test_fin_is_observed(self) -> None:
         assert seen_of(b"abc", lambda client: client.end(1)) == {"ends": "FIN"}
         assert seen_of(b"abc", lambda client: client.end(0.05), stays=True) == {"waits": True}
 
-    def test_a_reset_is_told(self) -> None:
+    def test_reset_is_observed(self) -> None:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readexactly(1)
-            Client(reader, writer).reset()
+            RawClient(reader, writer).reset()
 
         async def main() -> None:
             async with client_of(talk) as client:
@@ -221,20 +223,20 @@ class TestEnds:
 
         in_time(main)
 
-    def test_that_nothing_comes_is_told(self) -> None:
+    def test_silence_is_observed(self) -> None:
         assert seen_of(b"", lambda c: c.nothing(0.05), stays=True) == {"waits": True}
         assert seen_of(b"", lambda client: client.nothing(0.05)) == {"ends": "FIN"}
         assert seen_of(b"x", lambda client: client.nothing(0.05)) == {"bytes": b"x"}
 
-    def test_who_reads_no_more_sees_nothing(self) -> None:
-        async def look(client: Client) -> Any:
+    def test_paused_client_observes_nothing(self) -> None:
+        async def look(client: RawClient) -> Any:
             client.pause()
-            return await client.frame(0.05)
+            return await client.read_frame(0.05)
 
         assert seen_of(b"", look, stays=True) == {"waits": True}
 
-    def test_who_reads_again_sees_what_came(self) -> None:
-        async def look(client: Client) -> Any:
+    def test_resumed_client_observes_the_bytes_received_in_the_meantime(self) -> None:
+        async def look(client: RawClient) -> Any:
             client.pause()
             assert await client.nothing(0.05) == {"waits": True}
             client.resume()
@@ -258,13 +260,13 @@ class TestWriting:
             ({"opcode": 11}, 11, b""),
         ],
     )
-    def test_a_table_is_a_frame(self, table: Any, opcode: int, payload: bytes) -> None:
+    def test_table_is_written_as_a_frame(self, table: Any, opcode: int, payload: bytes) -> None:
         data = frames([{**table, "masked": False}])
 
         assert data == frame(opcode, payload, masked=False)
         assert (data[0] & 0x0F, data[2:]) == (opcode, payload)
 
-    def test_it_is_written_in_pieces(self) -> None:
+    def test_bytes_are_written_in_pieces(self) -> None:
         reads: list[bytes] = []
 
         async def talk(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -280,12 +282,10 @@ class TestWriting:
         in_time(main)
         assert reads == [b"abc", b"def", b"g"]
 
-    def test_nothing_is_written_to_a_connection_that_is_over(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_closed_connection_is_not_written_to(self, caplog: pytest.LogCaptureFixture) -> None:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readexactly(1)
-            Client(reader, writer).reset()
+            RawClient(reader, writer).reset()
 
         async def main() -> None:
             async with client_of(talk) as client:
@@ -296,35 +296,37 @@ class TestWriting:
         in_time(main)
         assert not caplog.records
 
-    def test_it_can_be_wrong(self) -> None:
+    def test_frame_can_be_malformed_on_purpose(self) -> None:
         (data,) = [frames([{"text": "x", "fin": False, "rsv": 4, "length_bytes": 2}])]
 
         assert data[:4] == b"\x41\xfe\x00\x01"
         assert bytes(b ^ data[4 + i % 4] for i, b in enumerate(data[8:])) == b"x"
 
-    def test_what_is_no_frame_is_refused(self) -> None:
-        with pytest.raises(CaseError, match="no frame is written like this"):
+    def test_table_without_a_payload_key_is_refused(self) -> None:
+        with pytest.raises(CaseError, match="a frame has one of the keys"):
             frames([{"txt": "x"}])
 
 
 class TestOddServers:
     @pytest.mark.parametrize("status", [b"\xb2", b"1" * 5000, b"20", b""])
-    def test_a_status_that_is_none_is_no_response(self, status: bytes) -> None:
+    def test_response_with_an_invalid_status_is_observed_as_no_response(
+        self, status: bytes
+    ) -> None:
         head = b"HTTP/1.1 " + status + b"\r\n\r\n"
 
         assert seen_of(head, lambda client: client.response(1)) == {"no response": head}
 
-    def test_a_101_after_another_status_does_not_complete_it(self) -> None:
+    def test_response_100_is_not_completed_by_a_101(self) -> None:
         head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 X\r\nupgrade: websocket\r\n\r\nrest"
         seen = seen_of(head, lambda client: client.response(1))
 
         assert (seen["status"], seen["complete"], seen["after"]) == (100, False, b"rest")
 
-    def test_no_more_is_read_of_a_server_that_never_stops(
+    def test_reading_stops_at_a_limit_if_the_server_never_stops(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def look(client: Client) -> Any:
-            return await client.end(0.2), len(client.seen)
+        async def look(client: RawClient) -> Any:
+            return await client.end(0.2), len(client.received)
 
         monkeypatch.setattr("wsfsm.conformance.server._client._MOST", 100_000)
         seen, size = seen_of(b"x" * 1_000_000, look, stays=True)
@@ -332,13 +334,11 @@ class TestOddServers:
         assert seen == {"waits": True}
         assert size <= 200_000
 
-    def test_a_server_that_accepts_nobody_is_not_waited_for(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_connect_to_a_full_backlog_times_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def connect_all(address: tuple[str, int], clients: contextlib.ExitStack) -> None:
             while True:
-                client = await Client.connect(*address)
-                clients.callback(client.leave)
+                client = await RawClient.connect(*address)
+                clients.callback(client.abort)
 
         async def main() -> None:
             with (

@@ -44,19 +44,21 @@ def interrupt_and_fail() -> None:
 
 class TestSignals:
     @pytest.mark.parametrize("happens", [interrupt, interrupt_and_fail])
-    def test_one_that_comes_at_the_end_is_not_lost(self, happens: Callable[[], None]) -> None:
+    def test_interrupt_at_the_end_of_a_check_is_raised(self, happens: Callable[[], None]) -> None:
         with pytest.raises(KeyboardInterrupt):
             check_server(Noisy(broken_server("good"), happens), cases("send.text"))
 
     @pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
-    def test_an_error_is_no_interrupt(self, error: type[BaseException]) -> None:
+    def test_error_of_the_target_is_not_taken_for_an_interrupt(
+        self, error: type[BaseException]
+    ) -> None:
         def happens() -> None:
             raise error
 
         with pytest.raises(error):
             check_server(Noisy(broken_server("good"), happens), cases("send.text"))
 
-    def test_who_handles_them_goes_on_to_do_so(self) -> None:
+    def test_signal_handler_of_the_caller_stays_installed(self) -> None:
         def handler(*_: Any) -> None:
             """It does something of its own."""
 
@@ -67,16 +69,16 @@ class TestSignals:
         finally:
             signal.signal(signal.SIGTERM, before)
 
-    def test_in_another_thread_nobody_handles_them(self) -> None:
+    def test_check_runs_in_a_thread_without_signal_handlers(self) -> None:
         with ThreadPoolExecutor() as pool:
             report = pool.submit(check_server, broken_server("good"), cases("send.text")).result()
 
         assert verdicts(report) == {"send.text": "pass"}
 
 
-class TestDying:
+class TestDeadAndDeafServers:
     @pytest.mark.long
-    def test_a_crash_is_found_and_blamed_on_its_case(self) -> None:
+    def test_crash_is_attributed_to_its_case(self) -> None:
         told: list[Result] = []
         chosen = cases("accept", "send.text", "send.bytes", "connect.first")
 
@@ -88,13 +90,12 @@ class TestDying:
             "accept.twice-lives",
             "accept.twice-on-the-wire",
         }
-        assert crashed[0].reason == "it has ended by itself with status 3"
+        assert crashed[0].reason == "the server exited by itself with status 3"
         assert "it is deadly" in crashed[0].output
         assert {r.case.id for r in report.failures(Level.MUST)} == {r.case.id for r in crashed}
         assert len(report.results) == len(chosen) == len(told)
 
-    @pytest.mark.long
-    def test_a_server_that_lives_and_does_not_serve_has_crashed_too(
+    def test_server_that_runs_but_does_not_respond_is_a_crash(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 2.0)
@@ -102,10 +103,10 @@ class TestDying:
 
         assert verdicts(report) == {"accept.twice": "crash", "send.text": "pass"}
         (crash,) = report.failures()
-        assert crash.reason == "it does not serve its application any more"
+        assert crash.reason == "requests no longer reach the application"
 
     @pytest.mark.long
-    def test_one_that_grows_deaf_among_many_cases_spoils_no_other(
+    def test_deaf_server_fails_only_the_case_that_made_it_deaf(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("_DYING", "_REACHING"):
@@ -120,7 +121,7 @@ class TestDying:
 
         assert found == {**good, "accept.twice": "crash"}
 
-    def test_a_server_whose_application_does_not_play_is_not_checked(
+    def test_server_without_the_scripted_application_is_refused(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 0.2)
@@ -128,7 +129,9 @@ class TestDying:
         with pytest.raises(TargetError, match="other listens, but no request reaches wsfsm"):
             check_server(uvicorn("other"), cases("send.text"))
 
-    def test_one_in_process_is_not_either(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_server_in_process_without_the_scripted_application_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 0.2)
         target = broken_server("mute", lambda _app: other)
 
@@ -136,18 +139,20 @@ class TestDying:
             check_server(target, cases("send.text"))
 
     @pytest.mark.long
-    def test_a_death_that_no_case_brings_about_alone_is_told(self) -> None:
+    def test_crash_that_no_case_reproduces_alone_names_the_cases_that_ran(self) -> None:
         report = check_server(uvicorn("tires"), cases("send.text", "send.bytes", "connect.first"))
 
         (crash,) = report.failures()
         assert crash.verdict is Verdict.CRASH
-        assert crash.reason.startswith("it has died while these were played: connect.first, send")
+        assert crash.reason.startswith(
+            "the server died while these were played: connect.first, send"
+        )
         assert (crash.expected, crash.observed) == (
-            "the server goes on",
-            "it has died while these were played",
+            "the server keeps running",
+            "the server died while these were played",
         )
 
-    def test_one_that_dies_late_has_died_of_the_same_case(self) -> None:
+    def test_late_crash_is_attributed_to_its_case(self) -> None:
         chosen = cases("close.code-4000", "close.code-3000", "send.text", "receive.text")
 
         report = check_server(uvicorn("dies_late"), chosen)
@@ -166,7 +171,7 @@ class TestDying:
             ("crashes", ("accept.twice", "send.text", "send.bytes"), set()),
         ],
     )
-    def test_one_that_cannot_be_started_again_is_told_once(
+    def test_server_that_does_not_restart_is_reported_once(
         self, app: str, ids: tuple[str, ...], passed: set[str], tmp_path: Path
     ) -> None:
         code = f"""
@@ -185,17 +190,18 @@ uvicorn.main()
         found = verdicts(report)
         assert found == {name: "pass" if name in passed else "crash" for name in ids}
         told = {r.reason.partition(" on port")[0] for r in report.failures(Level.MAY)}
-        assert told == {"it was started before, and cannot be again: x ends before it listens"}
+        assert told == {
+            "the server ran before, and can no longer be started: x exits with status 1 before it listens"
+        }
         assert len((tmp_path / "starts").read_text().split()) == 3
 
-    def test_a_variant_that_never_starts_is_no_crash(self) -> None:
+    def test_variant_that_never_starts_is_a_target_error(self) -> None:
         target = uvicorn("app", variants={"limit": ("--no-such-option",)})
 
         with pytest.raises(TargetError, match="No such option"):
             check_server(target, cases("send.text", "frames.limit"))
 
-    @pytest.mark.long
-    def test_one_that_is_deaf_for_a_while_is_told_of(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_temporary_deafness_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 1.5)
         # those that take their time may be late on a busy machine
         chosen = [case for case in cases("receive") if "many" not in case.id]
@@ -204,21 +210,25 @@ uvicorn.main()
 
         assert not report.failures()
         late = [
-            result for result in report.results if "did not answer for 2 seconds" in result.among
+            result
+            for result in report.results
+            if "did not answer for 2 seconds" in result.concurrent_failure
         ]
         assert late
 
 
-class TestAsides:
-    def test_a_failure_has_what_the_server_has_printed(self) -> None:
+class TestAdditionalInformation:
+    def test_failure_has_the_output_of_the_server(self) -> None:
         (result,) = check_server(uvicorn("talks"), cases("send.text")).results
 
         assert result.verdict is Verdict.TIMEOUT
         assert "asked for websocket.send" in result.output
         assert not check_server(uvicorn("talks"), cases("send.bytes")).results[0].output
 
-    def test_what_fails_among_others_alone_is_told(self) -> None:
+    def test_failure_that_occurs_only_concurrently_is_reported(self) -> None:
         report = check_server(uvicorn("crowded"), cases("send.text", "send.bytes", "receive.text"))
 
         assert set(verdicts(report).values()) == {"pass"}
-        assert any(r.among.startswith("unsupported: app receive") for r in report.results)
+        assert any(
+            r.concurrent_failure.startswith("unsupported: app receive") for r in report.results
+        )

@@ -9,19 +9,19 @@ from contextlib import suppress
 import pytest
 from helpers.server_targets import is_gone
 
-from wsfsm.conformance.server import _reaper as orphans
+from wsfsm.conformance.server import _reaper
 
 pytestmark = pytest.mark.one_python
 
 SERVER = """
 import os, subprocess, sys, time
-from wsfsm.conformance.server._reaper import forget, watch
+from wsfsm.conformance.server._reaper import untrack, track
 server = subprocess.Popen(
     [sys.executable, "-c", "import time; time.sleep(60)"],
     stdout=subprocess.DEVNULL,
     start_new_session=True,
 )
-watch(server.pid)
+track(server.pid)
 """
 
 
@@ -37,19 +37,19 @@ def left_by(code: str) -> list[int]:
     return [int(pid) for pid in done.stdout.split()]
 
 
-class TestRunner:
-    def test_it_takes_its_servers_with_it(self) -> None:
+class TestKilledRunner:
+    def test_reaper_ends_the_servers_of_a_killed_runner(self) -> None:
         (server,) = left_by("print(server.pid, flush=True); os._exit(0)")
 
         assert is_gone(server, 10)
 
-    def test_what_it_has_forgotten_is_left(self) -> None:
-        (server,) = left_by("forget(server.pid); print(server.pid, flush=True); os._exit(0)")
+    def test_reaper_leaves_an_untracked_server_alone(self) -> None:
+        (server,) = left_by("untrack(server.pid); print(server.pid, flush=True); os._exit(0)")
 
         assert not is_gone(server, 0.5)
         os.kill(server, signal.SIGKILL)
 
-    def test_a_process_that_it_has_forked_keeps_nothing_alive(self) -> None:
+    def test_forked_child_of_the_runner_does_not_keep_its_servers_alive(self) -> None:
         server, child = left_by("""
 child = os.fork()
 if not child:
@@ -65,24 +65,24 @@ os._exit(0)
 
 
 class TestForking:
-    def test_a_child_lets_go_of_the_watchman_and_hires_its_own(
+    def test_forked_child_closes_the_inherited_pipe_and_starts_its_own_reaper(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         theirs, ours = os.pipe()
-        inherited = orphans._Watchman(None, ours, os.getpid() + 1)  # type: ignore[arg-type]
-        monkeypatch.setattr(orphans, "_watchmen", [inherited])
+        inherited = _reaper._Reaper(None, ours, os.getpid() + 1)  # type: ignore[arg-type]
+        monkeypatch.setattr(_reaper, "_reapers", [inherited])
 
-        orphans._let_go()
+        _reaper._close_inherited()
         assert os.read(theirs, 1) == b""
         os.close(theirs)
-        orphans._dismiss(inherited)  # as the child does in the end: it is not its own
+        _reaper._end(inherited)  # as the child does in the end: it is not its own
 
-        orphans.watch(2**22 + 1)  # a group that there is not
-        orphans.forget(2**22 + 1)
-        (_, hired) = orphans._watchmen
-        assert hired.runner == os.getpid()
+        _reaper.track(2**22 + 1)  # a group that there is not
+        _reaper.untrack(2**22 + 1)
+        (_, started) = _reaper._reapers
+        assert started.runner == os.getpid()
         with suppress(ProcessLookupError):
-            hired.process.kill()
-            hired.process.wait(10)
-        orphans.forget(1)  # nobody hears it
-        os.close(hired.pipe)
+            started.process.kill()
+            started.process.wait(10)
+        _reaper.untrack(1)  # nobody hears it
+        os.close(started.pipe)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from helpers.uvicorn_server import in_time
 
-from wsfsm.conformance.server._control import Control, Remote
-from wsfsm.conformance.server.app import CONTROL, OnPurpose, app, player_for
+from wsfsm.conformance.server._control import Control, RemoteApp
+from wsfsm.conformance.server.app import CONTROL, ScriptedError, app, scripted_app
 
 SCOPE = {"type": "websocket", "headers": [(b"x-wsfsm-run", b"1")]}
-Play = Callable[[Remote, "asyncio.Task[None]"], Awaitable[None]]
+Play = Callable[[RemoteApp, "asyncio.Task[None]"], Awaitable[None]]
 
 
 async def never() -> Any:
@@ -26,11 +26,11 @@ async def nowhere(_message: Any) -> None:
 @contextlib.asynccontextmanager
 async def playing(
     receive: Any = never, send: Any = nowhere
-) -> AsyncIterator[tuple[Remote, "asyncio.Task[None]"]]:
+) -> AsyncIterator[tuple[RemoteApp, "asyncio.Task[None]"]]:
     """A player whose server is a pair of callables."""
     async with Control.running() as control:
         with control.expecting("1") as remote:
-            application = player_for(control.address)
+            application = scripted_app(control.address)
             task = asyncio.ensure_future(application(dict(SCOPE), receive, send))
             yield remote, task
         await asyncio.wait([task])
@@ -39,24 +39,24 @@ async def playing(
 def play(main: Play, **callables: Any) -> None:
     async def run() -> None:
         async with playing(**callables) as (remote, task):
-            assert await remote.is_there(10)
+            assert await remote.is_running(10)
             await main(remote, task)
 
     in_time(run)
 
 
 class TestObservations:
-    def test_a_message_that_comes_is_told(self) -> None:
+    def test_received_message_is_observed(self) -> None:
         async def receive() -> Any:
             return {"type": "websocket.connect"}
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "receive"}, 1)
             assert seen == {"message": {"type": "websocket.connect"}}
 
         play(main, receive=receive)
 
-    def test_what_does_not_come_in_time_is_waited_for_again(self) -> None:
+    def test_receive_that_times_out_is_awaited_again(self) -> None:
         given = asyncio.Event()
         calls = []
 
@@ -65,7 +65,7 @@ class TestObservations:
             await given.wait()
             return {"type": "websocket.connect"}
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "receive"}, 0.01) == {"waits": True}
             given.set()
             assert "message" in await remote.do({"do": "receive"}, 1)
@@ -73,34 +73,34 @@ class TestObservations:
 
         play(main, receive=receive)
 
-    def test_an_exception_is_told_with_all_that_it_inherits_from(self) -> None:
+    def test_exception_is_observed_with_its_base_classes(self) -> None:
         async def send(_message: Any) -> None:
             raise ConnectionResetError("gone")
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "send", "message": {"type": "a"}, "times": 1}, 1)
             assert seen["raises"][:3] == ["ConnectionResetError", "ConnectionError", "OSError"]
             assert seen["text"] == "gone"
 
         play(main, send=send)
 
-    def test_a_cancelled_operation_is_told(self) -> None:
+    def test_cancelled_operation_is_observed(self) -> None:
         async def receive() -> Any:
             raise asyncio.CancelledError
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "receive"}, 1) == {"cancelled": True}
 
         play(main, receive=receive)
 
-    def test_a_send_waits_for_the_one_before(self) -> None:
+    def test_send_waits_for_the_previous_send(self) -> None:
         free, sent = asyncio.Event(), []
 
         async def send(message: Any) -> None:
             await free.wait()
             sent.append(message["type"])
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             first = {"do": "send", "message": {"type": "a"}, "times": 2}
             assert await remote.do(first, 0.01) == {"waits": True}
             second = {"do": "send", "message": {"type": "b"}, "times": 1}
@@ -111,13 +111,13 @@ class TestObservations:
 
         play(main, send=send)
 
-    def test_nothing_is_left_to_finish(self) -> None:
-        async def main(remote: Remote, _task: Any) -> None:
+    def test_finish_without_a_pending_operation_returns(self) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "finish"}, 1) == {"returns": True}
 
         play(main)
 
-    def test_all_that_comes_is_counted_until_it_is_no_data(self) -> None:
+    def test_receive_all_counts_messages_up_to_the_disconnect(self) -> None:
         coming = [
             {"type": "websocket.receive", "text": "abc"},
             {"type": "websocket.receive", "bytes": b"de"},
@@ -128,7 +128,7 @@ class TestObservations:
         async def receive() -> Any:
             return coming.pop(0)
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "receive all", "pause": 0}, 1)
             assert seen == {
                 "message": {"type": "websocket.disconnect", "code": 1000},
@@ -138,7 +138,7 @@ class TestObservations:
 
         play(main, receive=receive)
 
-    def test_a_send_that_waits_can_be_cancelled(self) -> None:
+    def test_pending_send_can_be_cancelled(self) -> None:
         sent = []
 
         async def send(message: Any) -> None:
@@ -146,7 +146,7 @@ class TestObservations:
             if message["type"] == "a":
                 await never()
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "cancel"}, 1) == {"returns": True}  # there is none
             first = {"do": "send", "message": {"type": "a"}, "times": 2}
             assert await remote.do(first, 0.01) == {"waits": True}
@@ -157,7 +157,7 @@ class TestObservations:
 
         play(main, send=send)
 
-    def test_it_holds_the_loop_up_after_what_it_sends(self) -> None:
+    def test_application_blocks_the_loop_after_a_send(self) -> None:
         turns: list[int] = []
         sent = []
 
@@ -167,59 +167,62 @@ class TestObservations:
             if len(sent) == 2:
                 raise ConnectionResetError  # which nobody sees
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             work = {"do": "work", "message": {"type": "a"}, "times": 3, "seconds": 0.01}
-            assert await remote.tell(work) == {"told": True}
+            assert await remote.post(work) == {"delivered": True}
             assert await remote.do({"do": "finish"}, 1) == {"returns": True}
             assert sent == [("a", 0)] * 3
 
         play(main, send=send)
 
 
-class TestEnds:
+class TestEndOfApplication:
     @pytest.mark.parametrize(
-        ("how", "error"), [("return", None), ("raise", OnPurpose), ("raise again", OnPurpose)]
+        ("how", "error"),
+        [("return", None), ("raise", ScriptedError), ("raise again", ScriptedError)],
     )
-    def test_it_ends_as_it_is_told(self, how: str, error: type[BaseException] | None) -> None:
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
-            assert await remote.tell({"do": how}) == {"told": True}
+    def test_application_returns_or_raises_as_instructed(
+        self, how: str, error: type[BaseException] | None
+    ) -> None:
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
+            assert await remote.post({"do": how}) == {"delivered": True}
             await asyncio.wait([task])
             assert type(task.exception()) is (error or type(None))
-            assert await remote.ended(1) == {"gone": True}
+            assert await remote.wait_ended(1) == {"gone": True}
 
         play(main)
 
-    def test_what_was_raised_into_it_is_let_through(self) -> None:
+    def test_application_raises_the_exception_of_send_again(self) -> None:
         async def send(_message: Any) -> None:
             raise KeyError("a")
 
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             await remote.do({"do": "send", "message": {}, "times": 1}, 1)
-            await remote.tell({"do": "raise again"})
+            await remote.post({"do": "raise again"})
             await asyncio.wait([task])
             assert isinstance(task.exception(), KeyError)
 
         play(main, send=send)
 
-    def test_a_cancellation_is_told_and_goes_on(self) -> None:
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
-            await remote.is_there(1)
+    def test_cancellation_is_observed_and_propagates(self) -> None:
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
+            await remote.is_running(1)
             await asyncio.sleep(0.02)  # for it to wait for what it is told
             task.cancel()
-            assert await remote.ended(1) == {"cancelled": True}
+            assert await remote.wait_ended(1) == {"cancelled": True}
             await asyncio.wait([task])
             assert task.cancelled()
 
         play(main)
 
-    def test_one_that_does_not_end_is_waited_for_in_vain(self) -> None:
-        async def main(remote: Remote, _task: Any) -> None:
-            await remote.is_there(1)
-            assert await remote.ended(0.05) == {"waits": True}
+    def test_wait_for_an_application_that_does_not_end_times_out(self) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
+            await remote.is_running(1)
+            assert await remote.wait_ended(0.05) == {"waits": True}
 
         play(main)
 
-    def test_what_it_waits_for_is_cancelled_when_it_ends(self) -> None:
+    def test_pending_receive_is_cancelled_at_the_end_of_the_application(self) -> None:
         cancelled = asyncio.Event()
 
         async def receive() -> Any:
@@ -228,52 +231,52 @@ class TestEnds:
             finally:
                 cancelled.set()
 
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
             assert await remote.do({"do": "receive"}, 0.01) == {"waits": True}
-            await remote.tell({"do": "return"})
+            await remote.post({"do": "return"})
             await asyncio.wait([task])
             await cancelled.wait()
 
         play(main, receive=receive)
 
-    def test_a_channel_that_breaks_is_an_end(self) -> None:
-        async def main(remote: Remote, task: "asyncio.Task[None]") -> None:
-            assert await remote.is_there(1)
+    def test_broken_channel_is_the_end_of_the_application(self) -> None:
+        async def main(remote: RemoteApp, task: "asyncio.Task[None]") -> None:
+            assert await remote.is_running(1)
             assert remote._reader is not None
             remote._reader.set_exception(ConnectionResetError())
-            assert await remote.ended(1) == {"gone": True}
+            assert await remote.wait_ended(1) == {"gone": True}
             task.cancel()
 
         play(main)
 
 
 class TestChannel:
-    def test_who_belongs_to_no_run_is_let_go(self) -> None:
+    def test_connection_without_a_run_header_is_left_alone(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
-                await player_for(control.address)(dict(SCOPE), never, nowhere)
+                await scripted_app(control.address)(dict(SCOPE), never, nowhere)
 
         in_time(main)
 
     @pytest.mark.parametrize("headers", [[], [(b"x", b"1")]])
-    def test_a_connection_that_names_no_run_is_let_go(self, headers: Any) -> None:
+    def test_connection_with_a_malformed_run_header_is_left_alone(self, headers: Any) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 scope = {"type": "websocket", "headers": headers}
-                await player_for(control.address)(scope, never, nowhere)
+                await scripted_app(control.address)(scope, never, nowhere)
 
         in_time(main)
 
-    def test_a_run_may_have_another_connection(self) -> None:
+    def test_run_can_have_a_second_connection(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 with control.expecting("1") as remote:
-                    application = player_for(control.address)
+                    application = scripted_app(control.address)
                     first = asyncio.ensure_future(application(dict(SCOPE), never, nowhere))
-                    assert await remote.is_there(1)
+                    assert await remote.is_running(1)
 
                     remote.renew()
-                    assert not await remote.is_there(0.01)
+                    assert not await remote.is_running(0.01)
                     assert not remote.scope
                     await first
 
@@ -283,16 +286,16 @@ class TestChannel:
 
         in_time(main)
 
-    def test_who_never_comes_is_gone(self) -> None:
+    def test_application_that_never_connects_is_gone(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 with control.expecting("2") as remote:
                     assert await remote.do({"do": "receive"}, 0.01) == {"gone": True}
-                    assert await remote.ended(0.01) == {"gone": True}
+                    assert await remote.wait_ended(0.01) == {"gone": True}
 
         in_time(main)
 
-    def test_who_says_nothing_belongs_to_nobody(self) -> None:
+    def test_silent_connection_to_the_channel_is_closed(self) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 host, _, port = control.address.rpartition(":")
@@ -303,17 +306,19 @@ class TestChannel:
 
         in_time(main)
 
-    def test_nobody_is_told_to_end_who_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_end_posted_to_a_missing_application_is_gone(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server._control._GRACE", 0.01)
 
         async def main() -> None:
-            assert await Remote().tell({"do": "return"}) == {"gone": True}
+            assert await RemoteApp().post({"do": "return"}) == {"gone": True}
 
         in_time(main)
 
 
 class TestOtherScopes:
-    def test_a_lifespan_is_completed(self) -> None:
+    def test_lifespan_is_completed(self) -> None:
         messages = iter(["lifespan.startup", "lifespan.shutdown"])
         sent = []
 
@@ -323,10 +328,10 @@ class TestOtherScopes:
         async def send(message: Any) -> None:
             sent.append(message["type"])
 
-        in_time(lambda: player_for("127.0.0.1:1")({"type": "lifespan"}, receive, send))
+        in_time(lambda: scripted_app("127.0.0.1:1")({"type": "lifespan"}, receive, send))
         assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
-    def test_a_request_of_http_is_answered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_http_request_is_answered(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(CONTROL, "127.0.0.1:1")
         sent = []
 
@@ -337,12 +342,12 @@ class TestOtherScopes:
         assert [m.get("status", m.get("body")) for m in sent] == [200, b"HTTP"]
 
 
-class UntoldError(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError("no")
 
 
-class TestOddServers:
+class TestUnusualServers:
     @pytest.mark.parametrize(
         "headers",
         [
@@ -351,34 +356,34 @@ class TestOddServers:
         ],
         ids=["texts", "some that are none"],
     )
-    def test_a_run_is_found_among_odd_headers(self, headers: Any) -> None:
+    def test_run_is_found_in_unusual_headers(self, headers: Any) -> None:
         async def main() -> None:
             async with Control.running() as control:
                 with control.expecting("1") as remote:
                     scope = {"type": "websocket", "headers": headers}
-                    player = player_for(control.address)
+                    player = scripted_app(control.address)
                     task = asyncio.ensure_future(player(scope, never, nowhere))
-                    assert await remote.is_there(3)
+                    assert await remote.is_running(3)
                 await asyncio.wait([task])
 
         in_time(main)
 
-    def test_a_message_that_cannot_travel_is_told_as_such(self) -> None:
+    def test_message_that_cannot_be_encoded_is_observed_as_garbled(self) -> None:
         async def receive() -> Any:
             return {"type": "websocket.receive", "text": 10**5000}
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             assert await remote.do({"do": "receive"}, 1) == {"garbled": True}
 
         play(main, receive=receive)
 
-    def test_an_exception_without_a_text_is_told(self) -> None:
+    def test_exception_with_a_failing_str_is_observed_without_text(self) -> None:
         async def receive() -> Any:
-            raise UntoldError
+            raise UnprintableError
 
-        async def main(remote: Remote, _task: Any) -> None:
+        async def main(remote: RemoteApp, _task: Any) -> None:
             seen = await remote.do({"do": "receive"}, 1)
-            assert (seen["raises"][0], seen["text"]) == ("UntoldError", "")
+            assert (seen["raises"][0], seen["text"]) == ("UnprintableError", "")
 
         play(main, receive=receive)
 
@@ -386,7 +391,7 @@ class TestOddServers:
 HELLO = b'{"dict": [["hello", "1"], ["scope", {"dict": [["type", "websocket"]]}]]}\n'
 
 
-class TestStrangers:
+class TestUnexpectedPeers:
     @pytest.mark.parametrize(
         "line",
         [
@@ -401,7 +406,7 @@ class TestStrangers:
         ],
         ids=range(8),
     )
-    def test_who_is_no_player_is_sent_away(
+    def test_client_that_does_not_speak_the_protocol_is_disconnected(
         self, line: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def main() -> None:
@@ -427,7 +432,7 @@ class TestStrangers:
         ],
         ids=["half a line", "garbage", "a line without end"],
     )
-    def test_an_answer_that_is_none_is_told(
+    def test_invalid_answer_is_observed_as_gone(
         self, answer: bytes, seen: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def main() -> None:

@@ -29,15 +29,22 @@ from wsfsm.conformance import (
 from wsfsm.conformance.cases import Case, Step
 from wsfsm.conformance.server import profiles, targets
 from wsfsm.conformance.server import runner as server_runner
-from wsfsm.conformance.server._reaper import hire
+from wsfsm.conformance.server._reaper import start
 
 pytestmark = pytest.mark.one_python
 
 
-@pytest.mark.long
-class TestOurOwn:
+class TestWsfsmServers:
+    def test_wsfsm_server_passes_the_cases_that_need_a_process(self) -> None:
+        chosen = cases("tls", "send.while-working", "shutdown.open")
+        report = check_server(profile("wsfsm"), chosen, jobs=20)
+
+        assert report.failures(Level.MAY) == ()
+        assert report.counts[Verdict.UNSUPPORTED] == 0
+
+    @pytest.mark.long
     @pytest.mark.parametrize("name", ["wsfsm", "wsfsm-compat"])
-    def test_it_meets_every_must_and_every_should(self, name: str) -> None:
+    def test_wsfsm_server_passes_every_must_and_should_case(self, name: str) -> None:
         report = check_server(profile(name), jobs=20)
 
         assert report.failures(Level.MAY) == ()
@@ -50,21 +57,25 @@ class TestOurOwn:
 
 
 class TestProfiles:
-    def test_arguments_are_added(self) -> None:
+    def test_arguments_are_added_to_the_command_of_a_profile(self) -> None:
         target = profile("uvicorn", ["--ws", "wsproto"])
 
         assert target.name == "uvicorn --ws wsproto"
         assert target.command[-2:] == ("--ws", "wsproto")
         assert "uvicorn" in target.versions
 
-    def test_of_a_command_no_version_is_known(self) -> None:
+    def test_command_target_has_no_versions(self) -> None:
         assert CommandTarget(name="x", command=("x",)).versions == {}
 
-    def test_what_nobody_knows_is_refused(self) -> None:
-        with pytest.raises(TargetError, match="no server is known as 'nginx', only uvicorn, wsfsm"):
+    def test_unknown_profile_is_refused(self) -> None:
+        with pytest.raises(
+            TargetError, match="unknown server 'nginx'; choose one of uvicorn, wsfsm"
+        ):
             profile("nginx")
 
-    def test_what_is_not_installed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_profile_of_a_server_that_is_not_installed_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         missing = CommandTarget(name="x", command=(), packages=("wsfsm-no-such-package",))
         monkeypatch.setattr(profiles, "PROFILES", {"x": missing})
 
@@ -79,15 +90,17 @@ class TestStarting:
         [
             (("wsfsm-no-such-command",), "x cannot be started: .*wsfsm-no-such-command"),
             ((PYTHON, "\0"), "x cannot be started: embedded null byte"),
-            ((), "x has no command"),
-            ((PYTHON, "-c", "print('so long'); exit(7)"), "x ends before it listens on port .* with status 7:\nso long"),
+            ((), "x does not have a command"),
+            ((PYTHON, "-c", "print('so long'); exit(7)"), "x exits with status 7 before it listens on port .*:\nso long"),
         ],
     )  # fmt: skip
-    def test_what_does_not_start_is_told(self, command: Sequence[str], wrong: str) -> None:
+    def test_command_that_does_not_start_is_reported(
+        self, command: Sequence[str], wrong: str
+    ) -> None:
         with pytest.raises(TargetError, match=wrong):
             check_server(CommandTarget(name="x", command=tuple(command)), cases("send.text"))
 
-    def test_what_never_listens_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_command_that_never_listens_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(targets, "_STARTING", 0.3)
         command = (PYTHON, "-c", "import time; print('yes', flush=True); time.sleep(60)")
 
@@ -96,7 +109,7 @@ class TestStarting:
         ):
             check_server(CommandTarget(name="x", command=command), cases("send.text"))
 
-    def test_what_does_not_stop_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_server_that_ignores_sigterm_is_killed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(targets, "_STOPPING", 0.2)
         code = """
 import signal, socket, sys, time
@@ -108,16 +121,16 @@ time.sleep(60)
 
         async def main() -> None:
             async with target.running("127.0.0.1:1", "") as serving:
-                assert serving.died() == ""
+                assert serving.exit_reason() == ""
                 await serving.stop()
                 assert await serving.exit_status(0.1) is None
-                assert serving.died() == ""
+                assert serving.exit_reason() == ""
 
         in_time(main)
 
 
 class TestPorts:
-    def test_one_that_is_taken_is_passed_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_port_in_use_is_skipped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             ports = [sock.getsockname()[1] for sock in (taken, free)]
@@ -127,8 +140,8 @@ class TestPorts:
             assert targets._free_port() == ports[1]
 
 
-class TestFolders:
-    def test_those_of_this_machine_are_not_told(
+class TestPrivatePaths:
+    def test_folders_of_this_machine_are_removed_from_the_name(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         inner = tmp_path / "inner"
@@ -139,7 +152,7 @@ class TestFolders:
 
         assert targets._without_folders(f"{inner}/a {tmp_path}/b /c") == ".../a .../b /c"
 
-    def test_one_that_was_removed_is_not_asked_for(
+    def test_deleted_working_folder_does_not_fail_the_name(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         gone = tmp_path / "gone"
@@ -151,16 +164,16 @@ class TestFolders:
 
 
 class TestVariants:
-    def test_what_a_target_cannot_do_is_unsupported(self) -> None:
+    def test_cases_of_a_missing_variant_are_unsupported(self) -> None:
         report = check_server(uvicorn("app"), cases("keepalive", "frames.limit"))
 
         assert set(verdicts(report).values()) == {"unsupported"}
         assert {result.reason for result in report.results} == {
-            "the target cannot be started for it (keepalive)",
-            "the target cannot be started for it (limit)",
+            "the server does not have the variant keepalive",
+            "the server does not have the variant limit",
         }
 
-    def test_cases_that_need_a_version_or_an_extension_are_left_out(self) -> None:
+    def test_cases_of_another_version_or_extension_are_unsupported(self) -> None:
         target = uvicorn("app")
         needy = [
             attrs.evolve(cases("scope.type")[0], id="a.version", spec_version="9.0"),
@@ -171,8 +184,8 @@ class TestVariants:
         report = check_server(target, needy)
 
         assert [r.reason for r in report.results] == [
-            "it is about spec_version 9.0 and later",
-            "it is about servers before spec_version 2.0",
+            "the case applies to spec_version 9.0 and later",
+            "the case applies to servers before spec_version 2.0",
             "the server does not offer the extension x",
         ]
 
@@ -188,29 +201,38 @@ class TestSteps:
         (result,) = check_server(uvicorn("app"), [case]).results
         return result
 
-    def test_a_case_that_takes_too_long_is_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_case_that_takes_too_long_is_a_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._LIMIT", 0.1)
 
         result = self.play(with_steps({"wait": 5}))
 
-        assert (result.verdict, result.reason) == (Verdict.TIMEOUT, "it takes more than 0 seconds")
+        assert (result.verdict, result.reason) == (
+            Verdict.TIMEOUT,
+            "the case takes more than 0 seconds",
+        )
 
     @pytest.mark.parametrize(
         ("step", "wrong"),
         [
-            ({"app": "dance"}, "scope.type: app dance: no step is called app dance"),
-            ({"client": "fin"}, "scope.type: client fin: the client has asked for nothing yet"),
-            ({"neighbour": "reset"}, "no neighbour has opened a connection yet"),
-            ({"app": "send"}, r"it has an argument too few, or a wrong one \(KeyError\('message'"),
-            ({"client": "request", "frames": [{"close": 2**16}]}, "a wrong one .*error"),
-            ({"client": "request", "frames": [{"text": "", "x": 1}]}, "a wrong one .TypeError"),
+            ({"app": "dance"}, "scope.type: app dance: app has no step 'dance'"),
+            (
+                {"client": "fin"},
+                "scope.type: client fin: no step connects the client before this one",
+            ),
+            ({"neighbour": "reset"}, "no step connects the neighbour before this one"),
+            ({"app": "send"}, r"an argument is missing or wrong \(KeyError\('message'"),
+            ({"client": "request", "frames": [{"close": 2**16}]}, "missing or wrong .*error"),
+            (
+                {"client": "request", "frames": [{"text": "", "x": 1}]},
+                "missing or wrong .TypeError",
+            ),
         ],
     )
-    def test_a_step_that_has_no_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
+    def test_step_without_a_meaning_is_refused(self, step: dict[str, Any], wrong: str) -> None:
         with pytest.raises(CaseError, match=wrong):
             self.play(with_steps(step))
 
-    def test_an_application_that_ended_is_gone(self) -> None:
+    def test_ended_application_is_observed_as_gone(self) -> None:
         gone = {"gone": True}
         result = self.play(
             with_steps(
@@ -224,7 +246,7 @@ class TestSteps:
         )
         assert result.verdict is Verdict.PASS, result
 
-    def test_an_application_that_never_began_is_gone(self) -> None:
+    def test_application_that_never_started_is_observed_as_gone(self) -> None:
         gone = {"gone": True}
         result = self.play(
             with_steps(
@@ -235,7 +257,7 @@ class TestSteps:
         )
         assert result.verdict is Verdict.PASS, result
 
-    def test_a_send_that_is_refused_after_it_has_waited_has_not_been_sent(self) -> None:
+    def test_send_that_waits_and_is_then_refused_does_not_change_the_states(self) -> None:
         case = with_steps(
             {"client": "request"},
             {"app": "receive"},
@@ -251,12 +273,12 @@ class TestSteps:
         (result,) = check_server(uvicorn("hesitates"), [case]).results
 
         assert result.verdict is Verdict.PASS, result
-        assert [entry.state for entry in result.trace[-2:]] == [
+        assert [entry.states for entry in result.trace[-2:]] == [
             "CONNECTED/DISCONNECTED",
             "CONNECTED/CONNECTED",
         ]
 
-    def test_all_that_comes_is_waited_for_in_vain_where_there_is_no_end(self) -> None:
+    def test_receive_all_times_out_without_a_disconnect(self) -> None:
         result = self.play(
             with_steps(
                 {"client": "request"},
@@ -267,9 +289,9 @@ class TestSteps:
             )
         )
         assert result.verdict is Verdict.PASS, result
-        assert [e.state.partition("/")[0] for e in result.trace[2:]] == ["CONNECTED"] * 2 + ["DISCONNECTED"]  # fmt: skip
+        assert [e.states.partition("/")[0] for e in result.trace[2:]] == ["CONNECTED"] * 2 + ["DISCONNECTED"]  # fmt: skip
 
-    def test_raise_again_raises_something_in_any_case(self) -> None:
+    def test_raise_again_without_an_exception_raises_its_own(self) -> None:
         result = self.play(
             with_steps(
                 {"client": "request"},
@@ -279,11 +301,11 @@ class TestSteps:
         )
         assert result.verdict is Verdict.PASS, result
 
-    def test_a_server_that_does_not_exit_is_waited_for_in_vain(self) -> None:
+    def test_wait_for_the_exit_of_a_running_server_times_out(self) -> None:
         step = {"server": "exit", "within": 0.05, "expect": {"waits": True}}
         assert self.play(with_steps(step)).verdict is Verdict.PASS
 
-    def test_a_client_that_is_not_let_in_is_told(self) -> None:
+    def test_refused_connection_is_observed_as_an_exception(self) -> None:
         result = self.play(
             with_steps(
                 {"server": "stop"},
@@ -325,10 +347,10 @@ class Dying:
 
 
 class TestProcesses:
-    def test_one_that_was_killed_is_waited_for_however_often_that_is_cancelled(self) -> None:
+    def test_killed_process_is_awaited_in_spite_of_cancellations(self) -> None:
         async def main() -> None:
             process: Any = Dying()
-            hire()
+            start()
             ending = asyncio.ensure_future(targets._Process("", 0, process, io.BytesIO()).end())
             for _ in range(3):
                 await asyncio.sleep(0.01)
@@ -343,15 +365,15 @@ class TestProcesses:
         in_time(main)
 
     @pytest.mark.parametrize("after", ["", "listener.accept(); listener.accept();"])
-    def test_one_that_leaves_the_foreground_is_refused(
+    def test_server_that_leaves_the_foreground_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, after: str
     ) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 2.0)
         code = f"if os.fork(): {after} os._exit(0)\ntime.sleep(60)"
-        with pytest.raises(TargetError, match=r"it has to (stay|run) in the foreground"):
+        with pytest.raises(TargetError, match=r"(Start it|Run it) in the foreground"):
             check_server(script(code), cases("send.text"))
 
-    def test_what_listens_after_its_end_is_not_taken_for_it(
+    def test_listener_of_another_process_is_not_taken_for_an_exited_server(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(targets, "_listens", lambda *_: True)
@@ -364,11 +386,11 @@ class TestProcesses:
                 output.flush()
                 await script("")._listening(targets._Process("", 4711, process, output))
 
-        told = r"listens on port 4711, but .* ended with status 3; .*foreground:\nthe port is taken"
+        told = r"listens on port 4711, but .* exited with status 3. Start it in the foreground. .*:\nthe port is taken"
         with pytest.raises(TargetError, match=told):
             in_time(main)
 
-    def test_children_that_outlive_it_are_killed(self) -> None:
+    def test_children_of_an_exited_server_are_killed(self) -> None:
         code = """
 if os.fork():
     listener.accept()
@@ -388,19 +410,19 @@ time.sleep(60)
 
         in_time(main)
 
-    def test_last_words_are_the_last_of_many(self) -> None:
+    def test_output_tail_is_the_last_part_of_a_long_output(self) -> None:
         code = "print('x' * 10_000_000, end='so long', flush=True); listener.accept(); os._exit(3)"
 
         async def main() -> None:
             async with script(code).running("127.0.0.1:1", "") as serving:
                 await serving.exit_status(5)
-                assert serving.died() == "it has ended by itself with status 3"
-                assert serving.words().endswith("xso long")
-                assert len(serving.words()) <= 2000
+                assert serving.exit_reason() == "the server exited by itself with status 3"
+                assert serving.output_tail().endswith("xso long")
+                assert len(serving.output_tail()) <= 2000
 
         in_time(main)
 
-    def test_one_that_dies_before_anything_is_played_is_given_up(
+    def test_server_that_dies_before_the_first_case_is_a_target_error(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         @contextlib.asynccontextmanager
@@ -414,16 +436,16 @@ time.sleep(60)
             """It was alive then."""
 
         monkeypatch.setattr(CommandTarget, "running", running)
-        monkeypatch.setattr(targets._Process, "died", lambda _: "dead")
-        monkeypatch.setattr(targets._Process, "words", lambda _: "")
-        monkeypatch.setattr(server_runner._Session, "reach", reached)
+        monkeypatch.setattr(targets._Process, "exit_reason", lambda _: "dead")
+        monkeypatch.setattr(targets._Process, "output_tail", lambda _: "")
+        monkeypatch.setattr(server_runner._ServerCheck, "reach", reached)
         report = check_server(script(""), cases("handshake.status", "handshake.post"))
 
         assert set(verdicts(report).values()) == {"crash"}
 
 
-class TestOddServers:
-    def test_a_client_that_is_not_let_in_fails_where_it_looks_for_something(self) -> None:
+class TestUnusualServers:
+    def test_refused_connection_fails_the_next_expectation(self) -> None:
         case = with_steps(
             {"server": "stop"},
             {"server": "exit", "within": 10.0, "need": {"exit": {"is": "int"}}},
@@ -433,7 +455,9 @@ class TestOddServers:
         (result,) = check_server(uvicorn("app"), [case]).results
 
         assert result.verdict is Verdict.FAIL
-        assert result.reason.startswith("client response: it was not let in (ConnectionRefused")
+        assert result.reason.startswith(
+            "client response: the client could not connect (ConnectionRefused"
+        )
 
     @pytest.mark.parametrize(
         ("name", "ids", "verdict"),
@@ -445,7 +469,7 @@ class TestOddServers:
             ("no_messages", ["connect.first"], "fail"),
         ],
     )
-    def test_odd_ones_are_judged(self, name: str, ids: list[str], verdict: str) -> None:
+    def test_unusual_server_is_judged(self, name: str, ids: list[str], verdict: str) -> None:
         report = check_server(uvicorn(name), cases(*ids))
 
         assert set(verdicts(report).values()) == {verdict}

@@ -28,7 +28,7 @@ def failures(target: CommandTarget) -> set[str]:
 
 
 class TestCertificates:
-    def test_one_is_trusted_as_long_as_its_files_are_there(self) -> None:
+    def test_certificate_is_trusted_while_its_files_exist(self) -> None:
         with certificate("127.0.0.1") as made:
             server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             server.load_cert_chain(made.chain, made.key)
@@ -39,7 +39,7 @@ class TestCertificates:
         assert not made.chain.exists()
         assert not Path(made.key).parent.exists()
 
-    def test_without_trustme_the_cases_are_unsupported(
+    def test_tls_variant_is_unavailable_without_trustme(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "trustme", None)
@@ -48,8 +48,8 @@ class TestCertificates:
 
 
 @pytest.mark.long
-class TestServers:
-    def test_a_server_that_is_not_broken_fails_none(self) -> None:
+class TestTlsServers:
+    def test_sound_tls_server_passes_every_tls_case(self) -> None:
         report = check_server(uvicorn("app", variants=TLS), cases("tls"))
 
         assert {name for name, verdict in verdicts(report).items() if verdict == "pass"} == PASSED
@@ -64,10 +64,12 @@ class TestServers:
             ("never_connects", {"tls.handshake"}),
         ],
     )
-    def test_a_broken_server_fails_what_is_about_it(self, app: str, caught: set[str]) -> None:
+    def test_broken_tls_server_fails_the_cases_about_its_fault(
+        self, app: str, caught: set[str]
+    ) -> None:
         assert failures(uvicorn(app, variants=TLS)) == caught
 
-    def test_so_does_one_that_never_closes_a_transport(self) -> None:
+    def test_tls_server_that_never_closes_a_transport_fails_the_case_about_it(self) -> None:
         command = tuple(word.replace(*STAYS) for word in UVICORN)
         command = (*command, "--app-dir", "tests", "helpers.conformance_app:app")
         target: Any = CommandTarget(name="stays open", command=command, variants=TLS)

@@ -67,7 +67,7 @@ ENDLESS = ["never stops sending", "never stops sending nothing", "never ends a d
 
 @pytest.mark.parametrize("ws", [WebSocketProtocol, CompatWebSocketProtocol])
 @pytest.mark.parametrize("name", LOOPS)
-class TestAnApplicationThatTurnsForEver:
+class TestEndlessApplication:
     def play(self, name: str, ws: type[WebSocketProtocol]) -> tuple[int, float]:
         """The number of its calls in some seconds, and how long a stop takes."""
         before, call, gone = LOOPS[name]
@@ -111,7 +111,7 @@ class TestAnApplicationThatTurnsForEver:
 
         return in_virtual_time(main, loop)
 
-    def test_others_have_turns_and_a_stop_ends_it(
+    def test_endless_application_leaves_turns_to_others_and_ends_at_shutdown(
         self, name: str, ws: type[WebSocketProtocol]
     ) -> None:
         calls, seconds = self.play(name, ws)
@@ -137,8 +137,8 @@ async def left_and_stopped(app: Any) -> Link:
     return link
 
 
-class TestWhoIsNotStopped:
-    def test_an_application_that_cleans_up_after_the_disconnect(self) -> None:
+class TestTasksAtShutdown:
+    def test_application_can_clean_up_after_the_disconnect(self) -> None:
         done: list[str] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -164,7 +164,7 @@ class TestWhoIsNotStopped:
         in_virtual_time(main)
         assert done == ["clean"]
 
-    def test_one_that_has_sent_much_in_vain_before_the_stop(self) -> None:
+    def test_application_with_many_refused_sends_can_finish_after_the_shutdown(self) -> None:
         done: list[str] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -190,7 +190,7 @@ class TestWhoIsNotStopped:
         in_virtual_time(main)
         assert done == ["clean"]
 
-    def test_a_task_that_is_left_behind_holds_up_no_stop(self) -> None:
+    def test_task_that_is_left_behind_does_not_delay_the_shutdown(self) -> None:
         async def left(receive: Receive) -> None:
             while True:
                 await receive()
@@ -215,7 +215,7 @@ class TestWhoIsNotStopped:
 
         in_virtual_time(main)
 
-    def test_one_that_goes_on_only_after_the_stop_is_reached_by_it(self) -> None:
+    def test_application_that_becomes_endless_after_the_shutdown_is_ended(self) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)
@@ -233,7 +233,9 @@ class TestWhoIsNotStopped:
 
 
 @pytest.mark.parametrize("ws", [WebSocketProtocol, CompatWebSocketProtocol])
-def test_neighbours_are_served_and_the_server_stops(ws: type[WebSocketProtocol]) -> None:
+def test_endless_applications_do_not_stop_neighbours_or_the_shutdown(
+    ws: type[WebSocketProtocol],
+) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(ACCEPT)

@@ -44,14 +44,16 @@ def play(
 both = pytest.mark.parametrize("ws", [WebSocketProtocol, CompatWebSocketProtocol])
 
 
-class TestASubprotocolThatWasNotOffered:
+class TestSubprotocolThatWasNotOffered:
     @pytest.mark.parametrize("offers", [None, b"a, b"])
-    def test_is_sent(self, offers: bytes | None) -> None:
+    def test_compat_class_sends_a_subprotocol_that_was_not_offered(
+        self, offers: bytes | None
+    ) -> None:
         data, saw = play(CompatWebSocketProtocol, message("accept", subprotocol="c"), offers=offers)
         assert saw == ["ok"]
         assert b"sec-websocket-protocol: c\r\n" in data
 
-    def test_is_sent_if_it_stands_in_the_headers(self) -> None:
+    def test_compat_class_sends_a_subprotocol_from_the_headers(self) -> None:
         headers = [(b"Sec-WebSocket-Protocol", b"c"), (b"content-length", b"0"), (b"x-a", b"1")]
         data, saw = play(CompatWebSocketProtocol, message("accept", headers=headers), offers=b"c")
         assert saw == ["ok"]
@@ -60,26 +62,26 @@ class TestASubprotocolThatWasNotOffered:
         assert b"content-length" not in data
 
     @pytest.mark.parametrize("none", ["", None])
-    def test_is_none_if_it_is_empty(self, none: str | None) -> None:
+    def test_compat_class_sends_no_header_for_an_empty_subprotocol(self, none: str | None) -> None:
         data, saw = play(CompatWebSocketProtocol, message("accept", subprotocol=none))
         assert saw == ["ok"]
         assert b" 101 " in data
         assert b"sec-websocket-protocol" not in data
 
     @pytest.mark.parametrize("wrong", ["a b", "a\r\nx: y", "é"])
-    def test_is_refused_if_a_header_cannot_hold_it(self, wrong: str) -> None:
+    def test_compat_class_refuses_a_subprotocol_that_is_not_a_token(self, wrong: str) -> None:
         data, (error,) = play(CompatWebSocketProtocol, message("accept", subprotocol=wrong))
         assert "must be a token" in str(error)
         assert data.startswith(INTERNAL)
 
-    def test_is_refused_by_the_strict_class(self) -> None:
+    def test_strict_class_refuses_a_subprotocol_that_was_not_offered(self) -> None:
         data, (error,) = play(WebSocketProtocol, message("accept", subprotocol="c"))
         assert "must be one that the client offers (none)" in str(error)
         assert data.startswith(INTERNAL)
 
 
 @both
-class TestACloseBeforeTheAccept:
+class TestCloseBeforeAccept:
     """Neither its code nor its reason goes on the wire, and so neither needs to be one that could."""
 
     @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ class TestACloseBeforeTheAccept:
             {"code": 1.5, "more": 1},
         ],
     )
-    def test_is_403_whatever_it_says(
+    def test_close_before_the_accept_is_a_403_with_any_code_and_reason(
         self, close: dict[str, Any], ws: type[WebSocketProtocol]
     ) -> None:
         data, saw = play(ws, message("close", **close), "receive", "receive")
@@ -105,7 +107,7 @@ class TestACloseBeforeTheAccept:
         assert saw[2]["code"] == 1006
 
     @pytest.mark.parametrize("close", [{"code": 401}, {"reason": ["no"]}, {"code": 1006}])
-    def test_must_say_what_can_be_sent_after_it(
+    def test_close_after_the_accept_must_have_a_valid_code_and_reason(
         self, close: dict[str, Any], ws: type[WebSocketProtocol]
     ) -> None:
         data, (accepted, error, sent) = play(
@@ -117,9 +119,11 @@ class TestACloseBeforeTheAccept:
 
 
 @both
-class TestACloseThatComesTooLate:
+class TestLateClose:
     @pytest.mark.parametrize("received", [True, False])
-    def test_is_quiet(self, ws: type[WebSocketProtocol], *, received: bool) -> None:
+    def test_close_after_the_disconnect_does_nothing(
+        self, ws: type[WebSocketProtocol], *, received: bool
+    ) -> None:
         async def main() -> list[Any]:
             app = Application()
             link = Link(app, ws)
@@ -143,14 +147,14 @@ class TestACloseThatComesTooLate:
         assert (first, second) == ("ok", "ok")
         assert last == {"type": "websocket.disconnect", "code": 1001, "reason": "bye"}
 
-    def test_leaves_nothing_in_the_log(
+    def test_close_after_the_disconnect_is_not_logged(
         self, ws: type[WebSocketProtocol], caplog: pytest.LogCaptureFixture
     ) -> None:
         play(ws, ACCEPT, message("close"), message("close"))
         assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-class TestSentences:
+class TestErrorTexts:
     """The first line of an error is that of uvicorn's own classes."""
 
     @pytest.mark.parametrize(
@@ -176,7 +180,9 @@ class TestSentences:
             ),
         ],
     )
-    def test_of_what_may_not_follow(self, messages: list[Any], sentence: str) -> None:
+    def test_compat_class_has_uvicorns_text_for_an_illegal_message(
+        self, messages: list[Any], sentence: str
+    ) -> None:
         _, saw = play(CompatWebSocketProtocol, *messages)
         error = saw[-1]
         assert type(error) is IllegalTransition
@@ -184,13 +190,13 @@ class TestSentences:
         assert error.allowed
         assert error.event
 
-    def test_what_is_malformed_has_our_own(self) -> None:
+    def test_compat_class_has_our_text_for_a_malformed_message(self) -> None:
         ours = play(WebSocketProtocol, ACCEPT, message("send", text=1))[1][1]
         compat = play(CompatWebSocketProtocol, ACCEPT, message("send", text=1))[1][1]
         assert str(ours) == str(compat)
         assert type(ours) is type(compat)
 
-    def test_the_strict_class_says_its_own(self) -> None:
+    def test_strict_class_has_our_text_for_an_illegal_message(self) -> None:
         error = play(WebSocketProtocol, message("send", text="x"))[1][0]
         assert "refuses 'websocket.send' in state CONNECTING" in str(error)
 
@@ -207,7 +213,7 @@ class TestAttributes:
         await turns()
         return protocol, link, app
 
-    def test_of_pings(self) -> None:
+    def test_compat_class_has_uvicorns_attributes_of_pings(self) -> None:
         async def main() -> None:
             protocol, link, app = await self.opened()
             assert protocol.transport is link.transport
@@ -224,7 +230,7 @@ class TestAttributes:
         in_virtual_time(main)
 
     @pytest.mark.parametrize("seconds", [0, 0.5, 3])
-    def test_of_the_close(self, seconds: float) -> None:
+    def test_compat_class_has_uvicorns_attributes_of_the_close(self, seconds: float) -> None:
         async def main() -> None:
             protocol, link, app = await self.opened()
             assert protocol.close_timeout == 10.0
@@ -245,7 +251,7 @@ class TestAttributes:
 
         in_virtual_time(main)
 
-    def test_no_close_timer_runs_once_the_peer_has_answered(self) -> None:
+    def test_close_timer_is_none_once_the_peer_has_answered(self) -> None:
         async def main() -> None:
             protocol, link, app = await self.opened()
             app.steps.put_nowait(message("close"))
@@ -269,7 +275,9 @@ class TestEagerTasks:
 
     @both
     @pytest.mark.parametrize("reset", [True, False])
-    def test_commands_are_done_in_order(self, ws: type[WebSocketProtocol], *, reset: bool) -> None:
+    def test_eager_tasks_run_commands_in_order(
+        self, ws: type[WebSocketProtocol], *, reset: bool
+    ) -> None:
         class Timed(ws):  # type: ignore[misc, valid-type]
             policies = attrs.evolve(ws.policies, handshake_timeout=1)
 
@@ -300,7 +308,9 @@ class TestEagerTasks:
         assert [m["type"] for m in got] == ["websocket.connect", "websocket.disconnect"]
 
     @both
-    def test_what_arrives_with_the_request_is_read(self, ws: type[WebSocketProtocol]) -> None:
+    def test_eager_task_receives_a_frame_that_arrives_with_the_request(
+        self, ws: type[WebSocketProtocol]
+    ) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await receive()
             await send(ACCEPT)
@@ -324,7 +334,7 @@ class TestEagerTasks:
         assert frames == b"".join(frame(*each, masked=False) for each in expected)
 
     @pytest.mark.parametrize("end", ["return", "raise", "close"])
-    def test_an_application_may_end_at_once(self, end: str) -> None:
+    def test_eager_task_can_end_at_once(self, end: str) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             if end == "raise":
                 raise ValueError(end)

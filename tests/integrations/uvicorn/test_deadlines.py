@@ -59,7 +59,7 @@ def fired(timer: Timer, *looks: tuple[Traffic, int]) -> list[tuple[Timer, bool, 
 
 class TestProgress:
     @pytest.mark.parametrize("timer", [Timer.PING, Timer.HANDSHAKE, Timer.SHUTDOWN])
-    def test_others_are_not_about_it(self, timer: Timer) -> None:
+    def test_timer_without_an_interest_in_progress_fires_without_it(self, timer: Timer) -> None:
         assert fired(timer) == [(timer, False, False)]
 
     @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ class TestProgress:
             (Timer.PONG, {"received": 1001, "unread": 2**17}, 0, False, True),
         ],
     )
-    def test_bytes_that_are_taken_or_arrive(
+    def test_timer_reports_bytes_that_were_taken_or_have_arrived(
         self,
         timer: Timer,
         changes: dict[str, int],
@@ -91,9 +91,7 @@ class TestProgress:
         assert fired(timer, *looks) == [(timer, sending, receiving)]
 
     @pytest.mark.parametrize("timer", [Timer.PONG, Timer.CLOSE])
-    def test_a_frame_that_nothing_waited_in_front_of_is_no_progress_when_it_is_taken(
-        self, timer: Timer
-    ) -> None:
+    def test_frame_without_data_in_front_of_it_is_not_progress(self, timer: Timer) -> None:
         before = attrs.evolve(QUIET, waiting=IN_FLIGHT)
         assert fired(timer, (before, 0), (attrs.evolve(before, taken=2000), 0)) == [
             (timer, False, False)
@@ -108,7 +106,7 @@ class TestProgress:
             (Timer.CLOSE, 2**15, 129, False),
         ],
     )
-    def test_it_is_where_the_peer_cannot_answer_for_lack_of_room(
+    def test_sending_is_progress_where_the_peer_has_no_room_to_answer(
         self, timer: Timer, unread: int, taken: int, *, sending: bool
     ) -> None:
         before = attrs.evolve(QUIET, waiting=0, unread=unread)
@@ -117,7 +115,7 @@ class TestProgress:
 
 
 class TestTimers:
-    def test_one_that_is_started_anew_fires_once(self) -> None:
+    def test_restarted_timer_fires_once(self) -> None:
         async def main() -> None:
             host = Host()
             host.deadlines = deadlines = Deadlines(asyncio.get_running_loop(), host)
@@ -131,7 +129,7 @@ class TestTimers:
 
         in_virtual_time(main)
 
-    def test_those_that_are_stopped_do_not_fire(self) -> None:
+    def test_stopped_timers_do_not_fire(self) -> None:
         async def main() -> None:
             host = Host()
             host.deadlines = deadlines = Deadlines(asyncio.get_running_loop(), host)
@@ -214,11 +212,11 @@ SHUTDOWNS: dict[str, list[Any]] = {
 }
 
 
-class TestAStop:
+class TestShutdownTimeout:
     @pytest.mark.parametrize("half_closes", [True, False])
     @pytest.mark.parametrize("ws", [Timely, TimelyCompat])
     @pytest.mark.parametrize("state", SHUTDOWNS)
-    def test_a_silent_peer_holds_it_up_for_the_shutdown_timeout(
+    def test_silent_peer_delays_the_shutdown_by_the_shutdown_timeout(
         self, state: str, ws: type[WebSocketProtocol], *, half_closes: bool
     ) -> None:
         class Stuck(Transport):
@@ -233,7 +231,7 @@ class TestAStop:
         assert lasts(SHUTDOWNS[state], stop, ws=ws, transport=transport) == (6 if held else 3)
 
     @pytest.mark.parametrize("state", ["OPEN", "CLOSING"])
-    def test_whatever_progress_one_makes(self, state: str) -> None:
+    def test_peer_that_makes_progress_delays_the_shutdown_no_longer(self, state: str) -> None:
         def trickle(link: Link) -> None:
             link.protocol.shutdown()
             link.receive(frame(BINARY, bytes(1000))[:20])
@@ -247,7 +245,7 @@ class TestAStop:
 
         assert lasts(SHUTDOWNS[state], trickle) == 3
 
-    def test_one_that_answers_does_not_hold_it_up(self) -> None:
+    def test_peer_that_answers_does_not_delay_the_shutdown(self) -> None:
         def answer(link: Link) -> None:
             link.protocol.shutdown()
             link.receive(frame(CLOSE, close_payload(1012)))
@@ -256,16 +254,16 @@ class TestAStop:
         assert lasts(SHUTDOWNS["OPEN"], answer) == 0
 
 
-class TestThePeersAnswer:
+class TestCloseTimeout:
     @pytest.mark.parametrize("state", ["CLOSING", "DRAINING", "DRAINING of a rejection"])
-    def test_a_silent_peer_is_waited_for_for_the_close_timeout(self, state: str) -> None:
+    def test_silent_peer_is_closed_after_the_close_timeout(self, state: str) -> None:
         assert lasts(SHUTDOWNS[state]) == 7
 
-    def test_a_handshake_that_is_not_answered_too(self) -> None:
+    def test_unanswered_handshake_is_closed_after_both_timeouts(self) -> None:
         assert lasts(SHUTDOWNS["CONNECTING"]) == 11 + 7
 
     @pytest.mark.parametrize("state", ["CLOSING", "DRAINING", "OPEN"])
-    def test_one_that_takes_data_is_waited_for(self, state: str) -> None:
+    def test_peer_that_takes_data_is_awaited(self, state: str) -> None:
         transport = Transport()
         transport.kept = 1_000_000
 
@@ -284,7 +282,7 @@ class TestThePeersAnswer:
             seconds = lasts([*steps], take, transport=transport)
             assert 45 <= seconds <= 45 + 14
 
-    def test_one_that_sends_whole_frames_and_no_close_is_not(self) -> None:
+    def test_peer_that_sends_frames_but_no_close_is_not_awaited(self) -> None:
         def flood(link: Link) -> None:
             def more() -> None:
                 if not link.transport.lost:
@@ -295,7 +293,7 @@ class TestThePeersAnswer:
 
         assert lasts(SHUTDOWNS["CLOSING"], flood) == 7
 
-    def test_one_in_the_middle_of_a_frame_is(self) -> None:
+    def test_peer_in_the_middle_of_a_frame_is_awaited(self) -> None:
         def trickle(link: Link) -> None:
             data = frame(BINARY, bytes(92))
             assert len(data) == 98
@@ -310,12 +308,12 @@ class TestThePeersAnswer:
         assert 5 * 97 <= lasts(SHUTDOWNS["CLOSING"], trickle) <= 5 * 97 + 14
 
 
-class TestTheKeepAlive:
-    def test_a_silent_peer_is_closed(self) -> None:
+class TestKeepAliveTimeout:
+    def test_keepalive_closes_a_silent_peer(self) -> None:
         assert lasts(["ask", ACCEPT], ws_ping_interval=2, ws_ping_timeout=3) == 2 + 3 + 7
 
     @pytest.mark.parametrize("unread", [0, 100_000])
-    def test_one_that_neither_reads_nor_writes_is_noticed(self, unread: int) -> None:
+    def test_keepalive_closes_a_peer_that_neither_reads_nor_writes(self, unread: int) -> None:
         transport = Transport()
         transport.kept = 500_000
         steps = ["ask", ACCEPT, frame(BINARY, bytes(unread)), frame(BINARY, bytes(unread))]
@@ -323,7 +321,7 @@ class TestTheKeepAlive:
         assert seconds == 2 + 3 + 7
 
     @pytest.mark.parametrize("progress", ["it sends", "it takes"])
-    def test_one_that_makes_progress_stays(self, progress: str) -> None:
+    def test_keepalive_keeps_a_peer_that_makes_progress(self, progress: str) -> None:
         transport = Transport()
         transport.kept = 10_000_000
 
@@ -347,7 +345,7 @@ class TestTheKeepAlive:
         )
         assert 100 <= seconds <= 100 + 3 + 3 + 7 + 2
 
-    def test_an_old_pong_is_none(self) -> None:
+    def test_keepalive_ignores_an_old_pong(self) -> None:
         async def main() -> None:
             app = Application()
             transport = Transport()
@@ -376,7 +374,7 @@ class TestTheKeepAlive:
 
 
 @pytest.mark.parametrize("waiting", [0, IN_FLIGHT, IN_FLIGHT + 1])
-def test_a_transport_that_cannot_half_close_is_closed_when_nearly_all_is_taken(
+def test_transport_that_cannot_half_close_is_closed_when_nearly_all_data_is_taken(
     waiting: int,
 ) -> None:
     async def main() -> None:
@@ -401,7 +399,7 @@ def test_a_transport_that_cannot_half_close_is_closed_when_nearly_all_is_taken(
     in_virtual_time(main)
 
 
-def test_one_that_is_lost_meanwhile_is_not_closed_once_more() -> None:
+def test_transport_that_is_lost_while_it_drains_is_not_closed_again() -> None:
     async def main() -> None:
         app = Application()
         transport = Transport(half_closes=False)

@@ -73,7 +73,7 @@ ENDS = ["close", "FIN", "RST"]
 @pytest.mark.parametrize("how", ENDS)
 @pytest.mark.parametrize("waits", [False, True])
 @pytest.mark.parametrize("goodbye", [b"", GOODBYE], ids=["no Close", "a Close"])
-def test_what_arrived_is_received_then_one_disconnect(
+def test_messages_before_the_end_of_stream_are_received_before_one_disconnect(
     loop: str, kind: str, how: str, goodbye: bytes, *, waits: bool
 ) -> None:
     payloads = [b"%06d" % number + bytes(SIZE) for number in range(COUNT)]
@@ -104,7 +104,7 @@ def test_what_arrived_is_received_then_one_disconnect(
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ENDS)
-def test_so_are_compressed_messages_that_were_not_inflated_yet(
+def test_compressed_messages_before_the_end_of_stream_are_received(
     loop: str, kind: str, how: str
 ) -> None:
     deflater = Deflater()
@@ -132,9 +132,7 @@ def test_so_are_compressed_messages_that_were_not_inflated_yet(
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", ENDS)
-def test_a_client_that_is_gone_is_noticed_though_nothing_is_read(
-    loop: str, kind: str, how: str
-) -> None:
+def test_lost_client_is_noticed_while_reading_is_paused(loop: str, kind: str, how: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(ACCEPT)

@@ -103,7 +103,7 @@ class TestLoss:
         assert app.received == [expected]
         assert app.after == [expected, expected, *["ClientDisconnected"] * 5]
 
-    def test_fin(self, state: str) -> None:
+    def test_fin_of_the_client_ends_the_connection(self, state: str) -> None:
         async def main() -> None:
             async with there(state) as (app, client, _):
                 client.half_close()
@@ -113,7 +113,7 @@ class TestLoss:
 
         in_time(main)
 
-    def test_rst(self, state: str) -> None:
+    def test_reset_of_the_client_ends_the_connection(self, state: str) -> None:
         async def main() -> None:
             async with there(state) as (app, client, _):
                 client.reset()
@@ -124,7 +124,7 @@ class TestLoss:
 
 
 @pytest.mark.parametrize("loss", ["half_close", "reset"])
-def test_a_connection_that_is_closing_is_over_when_the_client_goes(loss: str) -> None:
+def test_draining_connection_ends_when_the_client_leaves(loss: str) -> None:
     """The same in DRAINING: the client has its response, and the server waits for its FIN."""
     got: list[Message] = []
 
@@ -158,7 +158,9 @@ class TestShutdown:
     """`uvicorn.Server.should_exit` is what SIGTERM sets."""
 
     @pytest.mark.parametrize("state", SHUTDOWN)
-    def test_everybody_is_told(self, state: str) -> None:
+    def test_shutdown_is_answered_on_the_wire_and_received_by_the_application(
+        self, state: str
+    ) -> None:
         wire, told = SHUTDOWN[state]
 
         async def main() -> None:
@@ -173,7 +175,7 @@ class TestShutdown:
         in_time(main)
 
     @pytest.mark.parametrize("state", ["DENIAL_HELD", "DENIAL_STREAMING"])
-    def test_a_denial_response_is_completed(self, state: str) -> None:
+    def test_shutdown_completes_a_denial_response(self, state: str) -> None:
         finish = asyncio.Event()
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -193,7 +195,7 @@ class TestShutdown:
 
         in_time(main)
 
-    def test_a_connection_whose_peer_does_not_close_is_not_waited_for_for_ever(self) -> None:
+    def test_shutdown_is_not_delayed_by_a_peer_that_never_closes(self) -> None:
         async def main() -> None:
             async with there("OPEN") as (_, client, server):
                 client.write(frame(CLOSE, close_payload(1000)))
@@ -218,7 +220,7 @@ async def anything(client: Client) -> bytes:
 
 
 class TestClosing:
-    def test_a_peer_that_does_not_answer_is_not_waited_for_for_ever(self) -> None:
+    def test_peer_that_does_not_answer_a_close_is_disconnected(self) -> None:
         async def main() -> None:
             async with there("CLOSING") as (app, client, _):
                 client.write(frame(TEXT, b"what was it?"))
@@ -234,7 +236,7 @@ class TestClosing:
         [frame(CLOSE, close_payload(1000)), frame(3), frame(BINARY, b"late") + frame(CLOSE)],
         ids=["a Close", "no frame", "data and a Close"],
     )
-    def test_whatever_the_peer_answers_the_disconnect_is_ours(self, answer: bytes) -> None:
+    def test_disconnect_after_our_close_has_our_code_for_any_answer(self, answer: bytes) -> None:
         async def main() -> None:
             async with there("CLOSING") as (app, client, _):
                 client.write(answer)
@@ -254,7 +256,7 @@ class TestClosing:
             ),
         ],
     )
-    def test_the_close_of_the_peer_is_answered_and_told(
+    def test_close_of_the_peer_is_answered_and_received_by_the_application(
         self, payload: bytes, told: Message
     ) -> None:
         async def main() -> None:
@@ -316,7 +318,7 @@ ENDS: dict[tuple[type[WebSocketProtocol], str, str], tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("ws", "state", "how"), ENDS)
-def test_the_end_of_an_application(
+def test_end_of_the_application_is_answered_as_the_table_specifies(
     ws: type[WebSocketProtocol], state: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     wire, text = ENDS[ws, state, how]
@@ -340,7 +342,7 @@ def test_the_end_of_an_application(
     assert all(("Broken" in (record.exc_text or "")) is (text == FAILED) for record in logged)
 
 
-class TestTheLog:
+class TestLog:
     def lines(self, app: Any, caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
         async def main() -> None:
             async with serving(app, ws=Quick, log_level="trace", log_config=None) as address:
@@ -361,7 +363,7 @@ class TestTheLog:
             ([], "500"),
         ],
     )
-    def test_every_answer_has_a_line_as_uvicorn_writes_it(
+    def test_each_answer_is_logged_in_the_format_of_uvicorn(
         self, messages: list[Message], answer: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -374,7 +376,9 @@ class TestTheLog:
         assert address.startswith("127.0.0.1:")
         assert rest == f'"WebSocket /a%20b?c=d" {answer}'
 
-    def test_the_trace_tells_of_the_connection(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_trace_log_has_the_start_and_the_loss_of_the_connection(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         lines = self.lines(ending("OPEN", "return"), caplog, 5)
 
         assert [line.partition(" - ")[2] for line in lines if "WebSocket connection" in line] == [
@@ -382,7 +386,9 @@ class TestTheLog:
             "WebSocket connection lost",
         ]
 
-    def test_a_client_that_left_is_no_error(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_send_to_a_client_that_left_is_not_logged_as_an_error(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)

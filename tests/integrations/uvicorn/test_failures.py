@@ -89,7 +89,7 @@ class TestCommands:
         self.play(name, ws, fault)
         return fault.done
 
-    def test_one_that_fails_once_is_logged_and_leads_to_an_end(
+    def test_command_that_fails_once_is_logged_and_ends_the_connection(
         self, name: str, ws: type[WebSocketProtocol], caplog: pytest.LogCaptureFixture
     ) -> None:
         done = self.count(name, ws)
@@ -112,7 +112,7 @@ class TestCommands:
                         b" 500 " in transport.data
                     )
 
-    def test_one_that_always_fails_leads_to_an_end(
+    def test_command_that_always_fails_ends_the_connection(
         self, name: str, ws: type[WebSocketProtocol], caplog: pytest.LogCaptureFixture
     ) -> None:
         for kind in {kind for kind, _ in self.count(name, ws)}:
@@ -124,7 +124,7 @@ class TestCommands:
                 assert failures(caplog)
 
     @pytest.mark.parametrize("after", [False, True])
-    def test_where_all_fail_there_is_an_end(
+    def test_connection_ends_even_if_all_commands_fail(
         self,
         name: str,
         ws: type[WebSocketProtocol],
@@ -137,7 +137,7 @@ class TestCommands:
         assert bool(fault.raised) is bool(failures(caplog))
 
 
-def test_the_scenarios_do_every_command_in_many_states() -> None:
+def test_scenarios_run_every_command_and_reach_every_state() -> None:
     done = set()
     for name in SCENARIOS:
         for ws in (Strict, Compat):

@@ -26,8 +26,6 @@ from wsfsm.integrations.uvicorn import _inbound as inbound
 from wsfsm.server import ServerConnection
 from wsfsm.server import _outputs as effects
 
-pytestmark = pytest.mark.unmeasured
-
 
 @pytest.fixture(autouse=True)
 def known_pings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,8 +35,8 @@ def known_pings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("ws", [Strict, Compat])
-class TestTheLog:
-    def test_a_filter_that_raises_changes_nothing(
+class TestFailingLog:
+    def test_log_filter_that_raises_does_not_change_the_connection(
         self, name: str, ws: type[WebSocketProtocol], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Raising(logging.Filter):
@@ -49,7 +47,7 @@ class TestTheLog:
         monkeypatch.setattr(_access._logger, "filters", [Raising()])
         assert outcome(name, ws, log_level="trace") == right
 
-    def test_a_handler_that_raises_changes_nothing(
+    def test_log_handler_that_raises_does_not_change_the_connection(
         self, name: str, ws: type[WebSocketProtocol], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Raising(logging.Handler):
@@ -62,11 +60,11 @@ class TestTheLog:
         assert outcome(name, ws) == right
 
 
-class TestTheTransport:
+class TestFailingTransport:
     @pytest.mark.parametrize("half_closes", [True, False])
     @pytest.mark.parametrize("broken", ["write", "write_eof", "close", "resume_reading"])
     @pytest.mark.parametrize("name", SCENARIOS)
-    def test_a_method_that_raises_leads_to_an_end(
+    def test_transport_method_that_raises_ends_the_connection(
         self, name: str, broken: str, *, half_closes: bool, caplog: pytest.LogCaptureFixture
     ) -> None:
         transport = Transport(half_closes=half_closes)
@@ -76,13 +74,13 @@ class TestTheTransport:
         assert failures(caplog) or not transport.broke
 
     @pytest.mark.parametrize("name", ["unread data and RST", "unread data and FIN"])
-    def test_so_does_one_that_cannot_be_paused(self, name: str) -> None:
+    def test_transport_that_cannot_be_paused_ends_the_connection(self, name: str) -> None:
         transport = Transport()
         transport.broken.add("pause_reading")
         outcome(name, Strict, transport)
         assert transport.broke
 
-    def test_an_os_error_at_the_end_is_a_peer_that_is_gone(
+    def test_oserror_of_the_half_close_aborts_the_transport(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Gone(Transport):
@@ -94,7 +92,7 @@ class TestTheTransport:
         assert transport.aborted
         assert not failures(caplog)
 
-    def test_frames_that_are_kept_are_written_by_a_turn_of_the_loop_which_may_fail(
+    def test_delayed_write_that_fails_ends_the_connection(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         transport = Transport()
@@ -146,7 +144,7 @@ INTERNALS = {
 
 @pytest.mark.parametrize("place", INTERNALS)
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_whatever_fails_there_is_a_valid_end(
+def test_internal_failure_leads_to_a_valid_end(
     name: str, place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     owner, attribute = INTERNALS[place]
@@ -164,7 +162,7 @@ def test_whatever_fails_there_is_a_valid_end(
 @pytest.mark.parametrize("method", ["receive_eof", "connection_lost", "shutdown", "timeout", "send", "failed",
     "application_returned", "application_raised", "receive_message", "receive_close"])  # fmt: skip
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_errors_of_the_core_reach_nobody_else(
+def test_error_of_the_core_is_contained(
     name: str, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ServerConnection, method, raising)
@@ -190,7 +188,7 @@ def test_errors_of_the_core_reach_nobody_else(
         ("the offers of extensions", b"HTTP/1.1 500 "),
     ],
 )
-def test_before_the_handshake_is_complete_that_is_a_response(
+def test_internal_failure_during_the_handshake_is_answered_with_an_error_status(
     place: str, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(*INTERNALS[place], raising)
@@ -198,6 +196,8 @@ def test_before_the_handshake_is_complete_that_is_a_response(
 
 
 @pytest.mark.parametrize("place", ["the reader of frames", "data frames"])
-def test_after_it_that_is_a_close_with_1011(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_failure_after_the_handshake_closes_with_1011(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(*INTERNALS[place], raising)
     assert outcome("messages", Strict).endswith(frame(CLOSE, close_payload(1011), masked=False))

@@ -47,7 +47,7 @@ FLOODS: dict[str, tuple[bytes, bytes]] = {
 
 class TestTurns:
     @pytest.mark.parametrize("name", FLOODS)
-    def test_no_turn_of_the_loop_takes_more_than_some_slices(self, name: str) -> None:
+    def test_turn_of_the_loop_reads_only_a_few_slices(self, name: str) -> None:
         """The flood arrives in one read; the time of the thread is measured, not that of the wall."""
         first, data = FLOODS[name]
         count = 30 if name == "a bomb" else MANY
@@ -80,7 +80,7 @@ class TestTurns:
         assert used[-1] < max(0.1, sum(used) / 4)
         assert used[len(used) // 2] < 0.02
 
-    def test_all_frames_are_read_in_the_end(self) -> None:
+    def test_flood_of_frames_is_read_completely(self) -> None:
         async def main() -> bytes:
             link = Link(echo)
             link.ask()
@@ -116,30 +116,30 @@ class TestPongs:
 
         return in_virtual_time(main)
 
-    def test_a_few_pings_are_all_answered(self) -> None:
+    def test_few_pings_are_all_answered(self) -> None:
         payloads = [b"%d" % number for number in range(10)]
         answers = self.pongs(b"".join(frame(PING, payload) for payload in payloads))
         assert answers == b"".join(frame(PONG, payload, masked=False) for payload in payloads)
 
-    def test_of_many_in_one_read_the_last_one_is(self) -> None:
+    def test_last_of_many_pings_in_one_read_is_answered(self) -> None:
         payloads = [b"%05d" % number for number in range(10_000)]
         answers = self.pongs(b"".join(frame(PING, payload) for payload in payloads))
         assert len(answers) < len(payloads) * 7 / 2
         assert answers.endswith(frame(PONG, payloads[-1], masked=False))
 
-    def test_one_by_one_all_are(self) -> None:
+    def test_pings_in_separate_reads_are_all_answered(self) -> None:
         payloads = [b"%05d" % number for number in range(100)]
         answers = self.pongs(*(frame(PING, payload) for payload in payloads))
         assert answers == b"".join(frame(PONG, payload, masked=False) for payload in payloads)
 
-    def test_to_a_client_that_does_not_read_there_are_few(self) -> None:
+    def test_client_that_does_not_read_is_sent_few_pongs(self) -> None:
         payloads = [b"%05d" % number for number in range(2000)]
         answers = self.pongs(*(frame(PING, payload) for payload in payloads), taken=False)
         assert len(answers) == 16 * 7
         assert answers.endswith(frame(PONG, payloads[-1], masked=False))
 
     @pytest.mark.parametrize("state", ["CLOSING", "OPEN"])
-    def test_what_waits_for_such_a_client_is_bounded(self, state: str) -> None:
+    def test_pongs_kept_for_a_client_that_does_not_read_are_bounded(self, state: str) -> None:
         async def main() -> None:
             async def app(scope: Scope, receive: Receive, send: Send) -> None:
                 await receive()
@@ -163,11 +163,11 @@ class TestPongs:
         in_virtual_time(main)
 
 
-class TestAClosingTransport:
+class TestClosingTransport:
     @pytest.mark.parametrize("loop", LOOPS)
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("data", [frame(PING), frame(TEXT, b"x")], ids=["pings", "messages"])
-    def test_a_flood_and_a_reset_leave_nothing_in_the_log(
+    def test_flood_followed_by_a_reset_is_not_logged(
         self, kind: str, loop: str, data: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def main() -> None:
@@ -183,7 +183,7 @@ class TestAClosingTransport:
             in_loop(loop, main)
         assert not caplog.records
 
-    def test_nothing_is_written_to_it(self) -> None:
+    def test_closing_transport_is_not_written_to(self) -> None:
         async def main() -> None:
             async def app(scope: Scope, receive: Receive, send: Send) -> None:
                 await receive()
@@ -207,7 +207,7 @@ class TestAClosingTransport:
         in_virtual_time(main)
 
 
-class TestHeads:
+class TestRequestHeads:
     @pytest.mark.parametrize(
         "head",
         [
@@ -220,7 +220,7 @@ class TestHeads:
         ids=["a long one", "many", "offers", "parameters", "many offers"],
     )
     @pytest.mark.parametrize("size", [2**22, 2**12])
-    def test_big_ones_are_refused_at_little_cost(self, head: bytes, size: int) -> None:
+    def test_request_head_that_is_too_big_is_refused_quickly(self, head: bytes, size: int) -> None:
         async def main() -> bytes:
             link = Link(echo)
             data = b"GET / HTTP/1.1\r\nhost: x\r\n" + head
@@ -235,7 +235,7 @@ class TestHeads:
 
         assert in_virtual_time(main).startswith(b"HTTP/1.1 431 ")
 
-    def test_many_offers_in_a_head_that_fits_are_refused_too(self) -> None:
+    def test_extension_offers_that_are_too_long_are_refused(self) -> None:
         async def main() -> bytes:
             link = Link(echo)
             link.ask((b"sec-websocket-extensions", b"a;b," * 2000 + b"x"))
@@ -246,7 +246,7 @@ class TestHeads:
 
         assert in_virtual_time(main).startswith(b"HTTP/1.1 431 ")
 
-    def test_the_limit_is_a_policy(self) -> None:
+    def test_limit_of_request_heads_is_a_policy(self) -> None:
         class Short(WebSocketProtocol):
             policies = Policies(max_head_size=100)
 
@@ -266,7 +266,7 @@ class TestNeighbours:
 
     @pytest.mark.parametrize("loop", LOOPS)
     @pytest.mark.parametrize("name", ["pings", "empty fragments", "empty messages", "a bomb"])
-    def test_they_are_served_while_one_connection_floods(self, name: str, loop: str) -> None:
+    def test_neighbours_are_served_while_one_connection_floods(self, name: str, loop: str) -> None:
         first, data = FLOODS[name]
         count = 40 if name == "a bomb" else 5 * MANY
         rounds: list[int] = []

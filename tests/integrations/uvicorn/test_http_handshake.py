@@ -32,7 +32,7 @@ def parsed(data: bytes) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
 
 
 class TestReading:
-    def test_a_request_is_read_once_it_is_complete(self) -> None:
+    def test_request_is_read_once_it_is_complete(self) -> None:
         heads, data = HTTPHandshake(), request(target=b"/a?b", method=b"GET")
 
         assert heads.read(data[:20]) is None
@@ -43,26 +43,26 @@ class TestReading:
         assert list(read.headers) == list(HEADERS)
         assert heads.rest == b""
 
-    def test_what_follows_it_is_kept(self) -> None:
+    def test_bytes_after_the_request_are_kept(self) -> None:
         heads = HTTPHandshake()
         heads.read(request() + b"early")
 
         assert heads.rest == b"early"
 
     @pytest.mark.parametrize("data", [b"\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nno header\r\n\r\n"])
-    def test_what_is_not_http_is_refused(self, data: bytes) -> None:
+    def test_request_that_is_not_http_is_refused(self, data: bytes) -> None:
         with pytest.raises(BadHandshake) as caught:
             HTTPHandshake().read(data)
 
         assert caught.value.status == 400
 
-    def test_a_head_that_is_too_big_is_refused(self) -> None:
+    def test_head_that_is_too_big_is_refused(self) -> None:
         with pytest.raises(BadHandshake) as caught:
             HTTPHandshake().read(b"GET / HTTP/1.1\r\nx: " + b"x" * 2**20)
 
         assert caught.value.status == 431
 
-    def test_the_limit_is_exact_however_a_head_is_cut(self) -> None:
+    def test_limit_of_the_head_is_exact_in_any_pieces(self) -> None:
         data = request()
         for size in (1, 2, 3, 7, 1000):
             pieces = [data[at : at + size] for at in range(0, len(data), size)]
@@ -75,14 +75,14 @@ class TestReading:
                 heads.read(pieces[-1])
             assert caught.value.status == 431
 
-    def test_what_follows_a_head_does_not_count(self) -> None:
+    def test_bytes_after_the_head_do_not_count_towards_the_limit(self) -> None:
         data = request()
         heads = HTTPHandshake(max_size=len(data))
 
         assert heads.read(data + b"x" * 100_000) is not None
         assert heads.rest == b"x" * 100_000
 
-    def test_a_refusal_can_be_answered(self) -> None:
+    def test_refusal_can_be_answered(self) -> None:
         heads = HTTPHandshake()
         with pytest.raises(BadHandshake):
             heads.read(b"\x00\r\n\r\n")
@@ -90,7 +90,7 @@ class TestReading:
         assert parsed(heads.response(SendResponse(400, (), b"no")))[::2] == (400, b"no")
 
 
-class TestTheTarget:
+class TestRequestTarget:
     @pytest.mark.parametrize(
         ("target", "path", "host"),
         [
@@ -106,7 +106,9 @@ class TestTheTarget:
             (b"http://[::1]:80/", b"/", b"[::1]:80"),
         ],
     )
-    def test_it_is_a_path_and_a_host(self, target: bytes, path: bytes, host: bytes) -> None:
+    def test_target_is_split_into_path_and_host(
+        self, target: bytes, path: bytes, host: bytes
+    ) -> None:
         read = HTTPHandshake().read(request(target=target))
 
         assert read is not None
@@ -129,14 +131,14 @@ class TestTheTarget:
             b"http://[x]/a",
         ],
     )
-    def test_anything_else_is_refused(self, target: bytes) -> None:
+    def test_target_that_is_not_a_path_or_url_is_refused(self, target: bytes) -> None:
         with pytest.raises(BadHandshake, match="must be a path or a URL") as caught:
             HTTPHandshake().read(request(target=target))
         assert caught.value.status == 400
 
 
 class TestWriting:
-    def test_the_handshake(self) -> None:
+    def test_handshake_response_has_its_headers_in_order(self) -> None:
         command = SendHandshake("b", ((b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")))
         status, headers, _ = parsed(asked(OWN).handshake(command, HANDSHAKE, "x; y"))
 
@@ -152,7 +154,7 @@ class TestWriting:
             (b"set-cookie", b"b=2"),
         ]
 
-    def test_the_handshake_without_a_choice(self) -> None:
+    def test_handshake_response_without_subprotocol_has_only_the_required_headers(self) -> None:
         _, headers, _ = parsed(asked().handshake(SendHandshake(None, ()), HANDSHAKE, None))
 
         assert [name for name, _ in headers] == [
@@ -161,7 +163,7 @@ class TestWriting:
             b"sec-websocket-accept",
         ]
 
-    def test_a_whole_response_has_its_length(self) -> None:
+    def test_whole_response_has_a_content_length(self) -> None:
         command = SendResponse(404, ((b"x-a", b"1"),), b"nope")
         status, headers, body = parsed(asked(OWN).response(command))
 
@@ -170,21 +172,21 @@ class TestWriting:
         assert dict(headers)[b"connection"] == b"close"
         assert dict(headers)[b"x-a"] == b"1"
 
-    def test_a_length_that_is_there_is_not_doubled(self) -> None:
+    def test_content_length_of_the_application_is_not_repeated(self) -> None:
         command = SendResponse(404, ((b"content-length", b"4"),), b"nope")
         _, headers, _ = parsed(asked().response(command))
 
         assert [name for name, _ in headers].count(b"content-length") == 1
 
     @pytest.mark.parametrize("status", [204, 304])
-    def test_a_response_without_a_body_has_no_length(self, status: int) -> None:
+    def test_response_without_a_body_has_no_content_length(self, status: int) -> None:
         _, headers, body = parsed(asked().response(SendResponse(status, (), b"")))
 
         assert body == b""
         assert b"content-length" not in dict(headers)
         assert b"transfer-encoding" not in dict(headers)
 
-    def test_a_response_in_parts_is_chunked(self) -> None:
+    def test_response_in_parts_is_chunked(self) -> None:
         heads = asked()
         data = heads.start(StartResponse(403, ()))
         data += heads.body(SendBody(b"a", more_body=True))
@@ -196,7 +198,7 @@ class TestWriting:
         assert dict(headers)[b"transfer-encoding"] == b"chunked"
         assert data.endswith(b"0\r\n\r\n")
 
-    def test_a_response_in_parts_with_a_length_is_not(self) -> None:
+    def test_response_in_parts_with_a_content_length_is_not_chunked(self) -> None:
         heads = asked()
         data = heads.start(StartResponse(403, ((b"content-length", b"2"),)))
         data += heads.body(SendBody(b"a", more_body=True))
@@ -204,10 +206,10 @@ class TestWriting:
 
         assert data.endswith(b"\r\n\r\nab")
 
-    def test_a_status_without_a_phrase_is_written(self) -> None:
+    def test_unknown_status_is_written_without_a_phrase(self) -> None:
         assert parsed(asked().response(SendResponse(599, (), b"")))[0] == 599
 
-    def test_a_head_is_answered_without_a_body(self) -> None:
+    def test_head_request_is_answered_without_a_body(self) -> None:
         heads = HTTPHandshake()
         heads.read(request(method=b"HEAD"))
         data = heads.response(SendResponse(405, (), b"nope"))
@@ -216,7 +218,7 @@ class TestWriting:
         assert data.endswith(b"\r\n\r\n")
         assert b"transfer-encoding" not in heads.start(StartResponse(403, ()))
 
-    def test_there_is_one_date(self) -> None:
+    def test_date_and_server_of_the_application_are_preferred(self) -> None:
         command = SendResponse(403, ((b"date", b"tomorrow"), (b"server", b"mine")), b"")
         _, headers, _ = parsed(asked(OWN).response(command))
 

@@ -70,7 +70,7 @@ def right(data: bytes, extensions: Any) -> tuple[list[str | bytes], set[int]]:
 
 @settings(max_examples=400, deadline=None)
 @given(data=st.data())
-def test_any_stream_in_any_pieces_with_any_end(data: st.DataObject) -> None:
+def test_any_stream_is_received_up_to_its_end(data: st.DataObject) -> None:
     compressed = data.draw(st.booleans())
     stream = data.draw(streams(compressed=compressed))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
@@ -124,7 +124,7 @@ def test_any_stream_in_any_pieces_with_any_end(data: st.DataObject) -> None:
 
 
 class TestReading:
-    def test_it_stops_within_one_read_and_goes_on(self) -> None:
+    def test_reading_stops_within_one_read_and_resumes(self) -> None:
         got: list[Message] = []
         go = asyncio.Event
 
@@ -155,7 +155,7 @@ class TestReading:
         in_virtual_time(main)
         assert len(got) == 50_000
 
-    def test_others_have_turns_in_a_flood(self) -> None:
+    def test_other_tasks_have_turns_during_a_flood(self) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)
@@ -174,7 +174,7 @@ class TestReading:
 
         assert in_virtual_time(main) > 20
 
-    def test_a_slice_is_bounded_by_time_and_not_only_by_frames(
+    def test_slice_is_bounded_by_time_and_not_only_by_frames(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock = itertools.count(step=0.0015)
@@ -201,7 +201,7 @@ class TestReading:
         in_virtual_time(main)
         assert 64 < max(sizes) <= 64 * 3 + 3
 
-    def test_what_arrives_during_the_slices_is_read_behind_it(self) -> None:
+    def test_data_that_arrives_between_slices_is_read_in_order(self) -> None:
         got: list[str] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -223,9 +223,9 @@ class TestReading:
         assert got == [str(number) for number in range(100)]
 
 
-class TestAPeerThatIsGone:
+class TestLostPeer:
     @pytest.mark.parametrize("how", ["FIN", "RST"])
-    def test_it_is_noticed_while_nothing_is_read(
+    def test_lost_peer_is_noticed_while_reading_is_paused(
         self, how: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         gone: list[Any] = []
@@ -262,7 +262,7 @@ class TestAPeerThatIsGone:
         in_virtual_time(main)
         assert [m.get("text", m.get("code")) for m in got] == ["1", "2", 4001]
 
-    def test_nobody_looks_any_more_once_it_is_lost(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_lost_transport_is_not_polled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         looks: list[Any] = []
         monkeypatch.setattr(inbound, "is_gone", looks.append)
 
@@ -286,7 +286,7 @@ class TestAPeerThatIsGone:
 
 
 @pytest.mark.parametrize("end", ["RST", "FIN", "nothing"])
-def test_an_error_behind_a_message_is_passed_on_after_a_turn_or_at_the_end(end: str) -> None:
+def test_invalid_frame_behind_a_message_is_reported_after_a_turn_or_at_the_end(end: str) -> None:
     got: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -318,7 +318,7 @@ def test_an_error_behind_a_message_is_passed_on_after_a_turn_or_at_the_end(end: 
     assert answered is (end != "RST")
 
 
-class TestUnread:
+class TestUnreadData:
     async def unread(self, app: Any, *data: bytes) -> Link:
         """A connection whose transport is gone, while data waits to be read."""
         link = Link(app, with_room(0, 0), ws_ping_interval=None)
@@ -329,7 +329,7 @@ class TestUnread:
         await turns()
         return link
 
-    def test_sends_raise_a_close_is_quiet_and_data_is_received(self) -> None:
+    def test_application_of_a_lost_peer_receives_unread_data_and_cannot_send(self) -> None:
         saw: list[Any] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -359,7 +359,9 @@ class TestUnread:
         assert saw == ["ClientDisconnected", "ClientDisconnected", "1", "2", "3", (1006, True)]
 
     @pytest.mark.parametrize("how", ["returns", "raises", "raises what it was given"])
-    def test_the_application_ends_there(self, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    def test_application_of_a_lost_peer_can_end_before_it_reads_all_data(
+        self, how: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)
@@ -378,7 +380,7 @@ class TestUnread:
         errors = [record for record in caplog.records if record.levelname == "ERROR"]
         assert len(errors) == (how == "raises")
 
-    def test_a_stop_ends_it(self) -> None:
+    def test_shutdown_ends_a_lost_connection_with_unread_data(self) -> None:
         got: list[Message] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -401,7 +403,7 @@ class TestUnread:
             1006,
         ]
 
-    def test_pings_and_fragments_there_are_nothing(self) -> None:
+    def test_unread_fragments_of_a_lost_peer_are_joined_and_its_pings_ignored(self) -> None:
         got: list[Message] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:

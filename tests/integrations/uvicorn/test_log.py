@@ -65,7 +65,7 @@ OPEN = (logging.INFO, "connection open")
 
 
 @pytest.mark.parametrize("ws", [WebSocketProtocol, CompatWebSocketProtocol])
-class TestEveryAnswer:
+class TestLogOfAnswers:
     @pytest.mark.parametrize(
         ("messages", "answer"),
         [
@@ -75,7 +75,7 @@ class TestEveryAnswer:
             ([message("http.response.start", status=599), BODY], "599"),
         ],
     )
-    def test_of_an_application_has_a_line(
+    def test_answer_of_the_application_is_logged(
         self,
         messages: list[Any],
         answer: str,
@@ -101,7 +101,7 @@ class TestEveryAnswer:
             (b"\0\r\n\r\n", "400 Bad Request): illegal request line"),
         ],
     )
-    def test_of_the_server_itself_has_a_line_that_says_why(
+    def test_refusal_by_the_server_is_logged_with_its_reason(
         self,
         data: bytes,
         line: str,
@@ -113,7 +113,7 @@ class TestEveryAnswer:
         assert text.startswith(f"connection rejected ({line}")
 
 
-class TestAConnection:
+class TestLogOfConnections:
     @pytest.mark.parametrize(
         ("steps", "end"),
         [
@@ -134,7 +134,7 @@ class TestAConnection:
             ([], "1000"),
         ],
     )
-    def test_that_opens_and_closes_has_two_more(
+    def test_connection_that_opens_and_closes_is_logged_with_its_close_code(
         self, steps: list[Any], end: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         asked = [request(), ACCEPT, message("send", text="x")]
@@ -145,7 +145,7 @@ class TestAConnection:
         ]
 
     @pytest.mark.parametrize("takes", [0, 1, 4])
-    def test_the_code_is_that_of_a_close_that_was_read_after_the_loss(
+    def test_logged_code_is_that_of_a_close_read_after_the_loss(
         self, takes: int, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Narrow(WebSocketProtocol):
@@ -173,7 +173,7 @@ class TestAConnection:
         assert caplog.text.count("connection closed") == 1
         assert f"connection closed ({code})" in caplog.text
 
-    def test_the_trace_names_a_keepalive_that_is_not_answered(
+    def test_trace_log_names_an_unanswered_keepalive(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def main() -> None:
@@ -192,7 +192,9 @@ class TestAConnection:
         texts = [record.getMessage() for record in caplog.records if record.levelno == TRACE]
         assert [text for text in texts if text.endswith("WebSocket keepalive ping timeout")]
 
-    def test_the_trace_is_of_its_transport(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_trace_log_has_the_start_and_the_loss_of_the_transport(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         seen = lines(caplog, request(), ACCEPT, level=TRACE)
 
         assert (TRACE, "WebSocket connection made") in seen
@@ -208,7 +210,7 @@ class TestAConnection:
     @pytest.mark.parametrize(
         "scope", [{"client": ("1.2.3.4", None)}, {"client": 5}, {"path": None}, {"path": 7}]
     )
-    def test_a_scope_that_an_application_has_broken_is_no_harm(
+    def test_scope_changed_by_the_application_does_not_break_the_log(
         self, scope: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
         seen = lines(caplog, request(), ACCEPT, **scope)
@@ -216,9 +218,7 @@ class TestAConnection:
         assert seen[1:] == [OPEN, (logging.INFO, "connection closed (1000)")]
         assert "[accepted]" in seen[0][1]
 
-    def test_an_application_that_fails_has_its_own_line(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_exception_of_the_application_is_logged(self, caplog: pytest.LogCaptureFixture) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await send(ACCEPT)
             raise ValueError("on purpose")
@@ -243,7 +243,7 @@ class StarletteGone(Exception):
 StarletteGone.__name__ = "WebSocketDisconnect"
 
 
-class TestAnErrorThatComesOfTheDisconnect:
+class TestErrorsCausedByTheDisconnect:
     def errors(self, caplog: pytest.LogCaptureFixture, app: Any) -> int:
         async def main() -> None:
             link = Link(app)
@@ -259,7 +259,9 @@ class TestAnErrorThatComesOfTheDisconnect:
         return sum(record.levelno >= logging.ERROR for record in caplog.records)
 
     @pytest.mark.parametrize("how", ["", "in its place", "from it", "in a group", "from another"])
-    def test_is_not_logged(self, how: str, caplog: pytest.LogCaptureFixture) -> None:
+    def test_error_caused_by_the_disconnect_is_not_logged(
+        self, how: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await receive()
             await send(ACCEPT)
@@ -279,7 +281,9 @@ class TestAnErrorThatComesOfTheDisconnect:
 
         assert self.errors(caplog, app) == (how == "from another")
 
-    def test_another_one_beside_it_is(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_unrelated_error_beside_the_disconnect_is_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             await receive()
             await send(ACCEPT)

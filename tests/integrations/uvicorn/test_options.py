@@ -57,24 +57,24 @@ def after(seconds: float, *data: bytes, **options: Any) -> bytes:
 class TestPings:
     @pytest.mark.parametrize("ws", [WebSocketProtocol, CompatWebSocketProtocol])
     @pytest.mark.parametrize("interval", OFF)
-    def test_without_an_interval_there_are_none(
+    def test_pings_are_not_sent_without_an_interval(
         self, interval: Any, ws: type[WebSocketProtocol]
     ) -> None:
         assert after(5000, ws=ws, ws_ping_interval=interval, ws_ping_timeout=1) == b""
 
     @pytest.mark.parametrize("timeout", OFF)
-    def test_without_a_timeout_no_pong_is_awaited(self, timeout: Any) -> None:
+    def test_pongs_are_not_awaited_without_a_timeout(self, timeout: Any) -> None:
         seen = after(100, ws_ping_interval=30, ws_ping_timeout=timeout)
         assert len(seen) == 3 * 6
         assert {seen[0], seen[6], seen[12]} == {0x80 | PING}
 
     @pytest.mark.parametrize("interval", [0.001, 1, 20.5, 3600])
-    def test_numbers_above_0_are_seconds(self, interval: float) -> None:
+    def test_ping_interval_above_0_is_in_seconds(self, interval: float) -> None:
         assert after(interval * 0.9, ws_ping_interval=interval) == b""
         assert after(interval * 1.1, ws_ping_interval=interval)[0] == 0x80 | PING
 
 
-class TestTheSizeOfMessages:
+class TestMessageSize:
     TOO_BIG = bytes((0x80 | CLOSE,))
 
     @pytest.mark.parametrize(
@@ -92,12 +92,14 @@ class TestTheSizeOfMessages:
             (NAN, 10**6, True),
         ],
     )
-    def test_it_is_what_the_option_says(self, limit: Any, size: int, *, fits: bool) -> None:
+    def test_ws_max_size_limits_messages(self, limit: Any, size: int, *, fits: bool) -> None:
         seen = after(1, frame(BINARY, bytes(size)), ws_max_size=limit)
         assert (seen == b"") is fits
         assert fits or seen[2:4] == close_payload(1009)
 
-    def test_a_negative_one_is_said_once(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_negative_ws_max_size_is_warned_about_once(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         for _ in range(3):
             after(1, ws_max_size=-1)
 
@@ -124,10 +126,10 @@ class TestHeaders:
 
         return in_virtual_time(main)
 
-    def test_blanks_around_values_are_removed(self) -> None:
+    def test_blanks_around_header_values_are_removed(self) -> None:
         assert b"x-frame-options: DENY" in self.head(("X-Frame-Options", " DENY\t "))
 
-    def test_what_cannot_be_sent_is_left_out_and_said_once(
+    def test_invalid_default_header_is_dropped_with_one_warning(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         for number in range(3):
@@ -143,7 +145,7 @@ class TestHeaders:
             "invalid default header left out of responses: b'a', b'1\\r\\nb: 2'",
         ]
 
-    def test_the_options_of_uvicorn_reach_it(self) -> None:
+    def test_headers_option_of_uvicorn_is_used(self) -> None:
         config = uvicorn.Config(sink, headers=[("X-Y", " z ")])
         config.load()
 
@@ -151,7 +153,7 @@ class TestHeaders:
 
 
 @pytest.mark.parametrize("name", ["WebSocketProtocol", "CompatWebSocketProtocol"])
-class TestTheEnvironment:
+class TestEnvironment:
     def policies(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         code = (
             "import attrs; from wsfsm.integrations.uvicorn import *; "
@@ -163,7 +165,7 @@ class TestTheEnvironment:
             command, env=environ, capture_output=True, text=True, timeout=60, check=False
         )
 
-    def test_it_sets_policies_and_leaves_the_others(self, name: str) -> None:
+    def test_environment_sets_policies_and_leaves_the_others(self, name: str) -> None:
         done = self.policies(
             name, WSFSM_SERVER_CLOSE_TIMEOUT="2.5", WSFSM_SERVER_HANDSHAKE_TIMEOUT="7"
         )
@@ -186,7 +188,7 @@ class TestTheEnvironment:
             ("MAX_MESSAGE_SIZE", "5", "has no effect in uvicorn; use its option --ws-max-size"),
         ],
     )
-    def test_what_is_wrong_is_refused_at_the_import(
+    def test_wrong_environment_variable_is_refused_at_import(
         self, name: str, variable: str, text: str, error: str
     ) -> None:
         done = self.policies(name, **{f"WSFSM_SERVER_{variable}": text})
@@ -195,7 +197,7 @@ class TestTheEnvironment:
         assert f"ValueError: {error}" in done.stderr or error in done.stderr.splitlines()[-1]
 
 
-def test_a_subclass_sets_policies() -> None:
+def test_subclass_sets_policies() -> None:
     class Own(WebSocketProtocol):
         policies = Policies(close_timeout=1, max_message_size=7)
 

@@ -93,7 +93,9 @@ class TestSlowReaders:
         return rest[0]
 
     @everywhere
-    def test_an_application_that_returns(self, kind: str, loop: str) -> None:
+    def test_slow_reader_is_given_all_data_when_the_application_returns(
+        self, kind: str, loop: str
+    ) -> None:
         rest = self.download(kind, loop, Quick, "returns", ws_ping_interval=None)
         assert rest == frame(CLOSE, close_payload(1000), masked=False)
 
@@ -109,13 +111,15 @@ class TestSlowReaders:
             ("denies", QuickCompat, b"\r\n0\r\n\r\n"),
         ],
     )
-    def test_every_other_end(
+    def test_slow_reader_is_given_all_data_at_every_other_end(
         self, kind: str, end: str, ws: type[WebSocketProtocol], rest: bytes
     ) -> None:
         assert self.download(kind, "asyncio", ws, end) == rest
 
     @everywhere
-    def test_a_keep_alive_whose_pings_wait_behind_data(self, kind: str, loop: str) -> None:
+    def test_slow_reader_survives_a_keepalive_whose_pings_wait_behind_data(
+        self, kind: str, loop: str
+    ) -> None:
         rest = self.download(kind, loop, Quick, "waits", **PINGS)
         assert rest.endswith(frame(CLOSE, close_payload(4001), masked=False))
         # one that arrived before the client was asked for its Pong
@@ -124,7 +128,7 @@ class TestSlowReaders:
 
 class TestSlowWriters:
     @everywhere
-    def test_a_message_that_takes_longer_than_a_keep_alive_waits(
+    def test_slow_writer_can_take_longer_than_the_keepalive_timeout(
         self, kind: str, loop: str
     ) -> None:
         got: list[Message] = []
@@ -153,7 +157,7 @@ class TestFrozenClients:
     """They neither read nor write, and are noticed whatever waits on both sides."""
 
     @everywhere
-    def test_a_push_to_one_fails(self, kind: str, loop: str) -> None:
+    def test_send_to_a_frozen_client_fails(self, kind: str, loop: str) -> None:
         errors: list[OSError] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -177,7 +181,9 @@ class TestFrozenClients:
         assert errors[0].code == 1011  # type: ignore[attr-defined]
 
     @everywhere
-    def test_an_idle_application_is_rid_of_one(self, kind: str, loop: str) -> None:
+    def test_frozen_client_of_an_idle_application_is_disconnected(
+        self, kind: str, loop: str
+    ) -> None:
         got: list[Message] = []
 
         async def main() -> None:
@@ -203,7 +209,7 @@ class TestFrozenClients:
         assert got[-1]["code"] == 1011
 
 
-class TestClosing:
+class TestClosingSlowConsumers:
     """A slow consumer can be got rid of."""
 
     def app(self, closed: asyncio.Event, got: list[Message]) -> Any:
@@ -221,7 +227,9 @@ class TestClosing:
         return app
 
     @everywhere
-    def test_a_close_does_not_wait_for_one_and_is_bounded(self, kind: str, loop: str) -> None:
+    def test_close_does_not_wait_for_a_slow_consumer_and_ends_in_bounded_time(
+        self, kind: str, loop: str
+    ) -> None:
         got: list[Message] = []
 
         async def main() -> None:
@@ -237,7 +245,7 @@ class TestClosing:
         assert got == [{"type": "websocket.disconnect", "code": 1013, "reason": ""}]
 
     @everywhere
-    def test_one_that_reads_again_is_given_everything_and_the_close(
+    def test_slow_consumer_that_reads_again_is_given_all_data_and_the_close(
         self, kind: str, loop: str
     ) -> None:
         async def main() -> None:
@@ -258,7 +266,7 @@ class TestClosing:
 
     @pytest.mark.parametrize("loop", LOOPS)
     @pytest.mark.parametrize("data", [frame(TEXT, b"x"), frame(PING)], ids=["messages", "pings"])
-    def test_a_peer_that_sends_frames_and_no_close_is_not_waited_for(
+    def test_peer_that_sends_frames_but_no_close_is_not_awaited(
         self, loop: str, data: bytes
     ) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -274,7 +282,7 @@ class TestClosing:
         in_loop(loop, main)
 
     @pytest.mark.parametrize("loop", LOOPS)
-    def test_a_peer_in_the_middle_of_a_frame_is_waited_for(self, loop: str) -> None:
+    def test_peer_in_the_middle_of_a_frame_is_awaited(self, loop: str) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)

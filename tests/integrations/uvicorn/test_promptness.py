@@ -29,7 +29,7 @@ def work() -> None:
 
 
 @pytest.mark.parametrize("ws", [WebSocketProtocol, CompatWebSocketProtocol])
-class TestAHandlerThatWorks:
+class TestBusyHandler:
     """It blocks between its sends, so that the loop has no turn."""
 
     def check(self, ws: type[WebSocketProtocol], data: bytes, handler: Callable[..., Any]) -> None:
@@ -58,7 +58,9 @@ class TestAHandlerThatWorks:
 
         in_virtual_time(main)
 
-    def test_to_one_message(self, ws: type[WebSocketProtocol]) -> None:
+    def test_sends_for_one_message_are_written_while_the_handler_works(
+        self, ws: type[WebSocketProtocol]
+    ) -> None:
         async def handler(receive: Receive, prompt: Any) -> None:
             await receive()
             for token in range(5):
@@ -67,7 +69,9 @@ class TestAHandlerThatWorks:
 
         self.check(ws, frame(TEXT, b"go"), handler)
 
-    def test_to_several_messages_that_wait(self, ws: type[WebSocketProtocol]) -> None:
+    def test_sends_for_several_waiting_messages_are_written_while_the_handler_works(
+        self, ws: type[WebSocketProtocol]
+    ) -> None:
         async def handler(receive: Receive, prompt: Any) -> None:
             for _ in range(4):
                 await receive()
@@ -77,7 +81,7 @@ class TestAHandlerThatWorks:
 
         self.check(ws, frame(TEXT, b"go") * 6, handler)
 
-    def test_after_messages_that_it_has_taken_without_an_answer(
+    def test_sends_after_unanswered_messages_are_written_while_the_handler_works(
         self, ws: type[WebSocketProtocol]
     ) -> None:
         async def handler(receive: Receive, prompt: Any) -> None:
@@ -93,7 +97,9 @@ class TestAHandlerThatWorks:
 
         self.check(ws, frame(TEXT, b"go") * 10, handler)
 
-    def test_while_nothing_waits(self, ws: type[WebSocketProtocol]) -> None:
+    def test_sends_without_waiting_messages_are_written_at_once(
+        self, ws: type[WebSocketProtocol]
+    ) -> None:
         async def handler(receive: Receive, prompt: Any) -> None:
             for _ in range(3):
                 await receive()
@@ -102,7 +108,9 @@ class TestAHandlerThatWorks:
 
         self.check(ws, frame(TEXT, b"go") * 3, handler)
 
-    def test_before_the_first_message(self, ws: type[WebSocketProtocol]) -> None:
+    def test_sends_before_the_first_message_are_written_while_the_handler_works(
+        self, ws: type[WebSocketProtocol]
+    ) -> None:
         async def handler(receive: Receive, prompt: Any) -> None:
             for token in range(5):
                 await prompt(f"token {token}")
@@ -118,7 +126,7 @@ class TestGathering:
         """Nothing takes any time, however busy the machine is."""
         monkeypatch.setattr(outbox, "perf_counter", lambda: 1.0)
 
-    def test_an_echo_of_many_messages_takes_few_writes(self) -> None:
+    def test_echo_of_many_messages_takes_few_writes(self) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)
@@ -140,7 +148,7 @@ class TestGathering:
         assert frames in transport.data
         assert len(transport.written) < 64  # the first ones go out one by one
 
-    def test_one_answer_that_is_kept_does_not_outlive_the_next(self) -> None:
+    def test_delayed_answer_is_written_with_the_next_send(self) -> None:
         written: list[bytes] = []
 
         async def main() -> None:
@@ -168,7 +176,7 @@ class TestGathering:
         assert written[0].endswith(out("first") + out("second"))
 
     @pytest.mark.parametrize("control", ["a ping", "a close", "an end"])
-    def test_answers_are_in_front_of_what_the_server_sends(self, control: str) -> None:
+    def test_delayed_answers_are_written_before_frames_of_the_server(self, control: str) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)
@@ -202,7 +210,7 @@ class TestGathering:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_on_a_socket_progress_arrives_while_the_handler_works(kind: str, loop: str) -> None:
+def test_socket_receives_progress_while_the_handler_works(kind: str, loop: str) -> None:
     """The client is another thread: the loop has no turn until the handler is done."""
     seen: list[float] = []
 
@@ -236,7 +244,7 @@ def test_on_a_socket_progress_arrives_while_the_handler_works(kind: str, loop: s
     assert seen[-1] - seen[0] > 0.05
 
 
-def test_a_pong_is_not_kept_by_a_handler_that_waits() -> None:
+def test_pong_is_not_delayed_by_a_handler_that_waits() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(ACCEPT)

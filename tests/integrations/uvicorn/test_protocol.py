@@ -43,7 +43,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         await send({**message, "type": "websocket.send"})
 
 
-class TestTheScope:
+class TestScope:
     def scope(self, data: bytes, **options: Any) -> Scope:
         scopes: list[Scope] = []
 
@@ -64,7 +64,7 @@ class TestTheScope:
         in_time(main)
         return scopes[0]
 
-    def test_it_is_that_of_the_specification(self) -> None:
+    def test_scope_has_the_values_of_the_specification(self) -> None:
         scope = self.scope(request(target=b"/a%20b/%C3%A9;x?q=%20"))
 
         assert scope["type"] == "websocket"
@@ -76,13 +76,13 @@ class TestTheScope:
         assert scope["server"] == scope["expected"]["server"]
         assert scope["extensions"] == {"websocket.http.response": {}}
 
-    def test_headers_are_as_they_came(self) -> None:
+    def test_scope_has_headers_in_the_order_of_the_request(self) -> None:
         scope = self.scope(request((b"X-A", b"1"), (b"x-b", b"\xe9"), (b"x-a", b"2")))
 
         assert scope["headers"][-3:] == [(b"x-a", b"1"), (b"x-b", b"\xe9"), (b"x-a", b"2")]
         assert (b"sec-websocket-version", b"13") in scope["headers"]
 
-    def test_subprotocols_are_a_list_over_all_headers(self) -> None:
+    def test_scope_has_the_subprotocols_of_all_headers(self) -> None:
         name = b"sec-websocket-protocol"
 
         assert self.scope(request((name, b"a, b,,"), (name, b"c")))["subprotocols"] == [
@@ -91,13 +91,13 @@ class TestTheScope:
             "c",
         ]
 
-    def test_the_root_path_is_part_of_the_path(self) -> None:
+    def test_scope_has_the_root_path_in_its_path(self) -> None:
         scope = self.scope(request(target=b"/x"), root_path="/root")
 
         assert scope["root_path"] == "/root"
         assert (scope["path"], scope["raw_path"]) == ("/root/x", b"/root/x")
 
-    def test_the_state_of_the_lifespan_is_copied(self) -> None:
+    def test_scope_has_a_copy_of_the_lifespan_state(self) -> None:
         states: list[Any] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +122,7 @@ class TestTheScope:
         assert states == [True] * 4
 
 
-class TestTheHandshake:
+class TestHandshake:
     def answer(
         self, *messages: Message, offered: bytes = b"", **options: Any
     ) -> tuple[int, list[tuple[str, str]]]:
@@ -141,7 +141,7 @@ class TestTheHandshake:
         in_time(main)
         return answers[0]
 
-    def test_it_is_complete(self) -> None:
+    def test_handshake_response_is_complete(self) -> None:
         accept = {**ACCEPT, "subprotocol": "b", "headers": [(b"X-A", b"1"), (b"x-a", b"2")]}
         status, headers = self.answer(accept, offered=b"a, b")
         named = dict(headers)
@@ -154,7 +154,7 @@ class TestTheHandshake:
         assert [name for name, _ in headers].count("date") == 1
         assert named["server"] == "uvicorn"
 
-    def test_default_headers_are_uvicorns_options(self) -> None:
+    def test_handshake_response_has_the_default_headers_of_uvicorn(self) -> None:
         options: dict[str, Any] = {
             "server_header": False,
             "date_header": False,
@@ -165,7 +165,7 @@ class TestTheHandshake:
         assert dict(headers)["x-b"] == "3"
         assert not {"server", "date"} & dict(headers).keys()
 
-    def test_a_denial_has_them_too(self) -> None:
+    def test_denial_response_has_the_default_headers_of_uvicorn(self) -> None:
         start = {"type": "websocket.http.response.start", "status": 404, "headers": []}
         status, headers = self.answer(start, {"type": "websocket.http.response.body"})
 
@@ -175,7 +175,7 @@ class TestTheHandshake:
         assert dict(headers)["connection"] == "close"
 
     @pytest.mark.parametrize("pieces", [1, 3, 50])
-    def test_the_class_reads_a_head_in_pieces_and_what_follows_it(self, pieces: int) -> None:
+    def test_handshake_is_read_in_pieces_with_the_frames_behind_it(self, pieces: int) -> None:
         """Without uvicorn's HTTP class in front, which never does that."""
 
         async def main() -> None:
@@ -213,7 +213,7 @@ class TestTheHandshake:
             (request((b"sec-websocket-extensions", b"a; =")), 400),
         ],
     )
-    def test_what_is_none_is_refused_and_no_application_runs(
+    def test_invalid_handshake_is_refused_before_the_application_runs(
         self, data: bytes, status: int, caplog: pytest.LogCaptureFixture
     ) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -234,7 +234,7 @@ class TestTheHandshake:
 
 
 class TestMessages:
-    def test_they_are_echoed_by_a_real_client_with_and_without_compression(self) -> None:
+    def test_messages_are_echoed_to_the_client_of_websockets(self) -> None:
         messages: list[str | bytes] = ["hällo", b"\x00\xff", "", b"", "x" * 70_000, b"y" * 2**20]
 
         async def main() -> None:
@@ -254,7 +254,7 @@ class TestMessages:
 
         in_time(main)
 
-    def test_there_is_no_compression_if_uvicorn_says_so(self) -> None:
+    def test_compression_is_declined_if_uvicorns_option_is_off(self) -> None:
         async def main() -> None:
             options: dict[str, Any] = {"ws_per_message_deflate": False}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:
@@ -264,7 +264,7 @@ class TestMessages:
 
         in_time(main)
 
-    def test_a_message_that_is_too_big_is_answered_with_1009(self) -> None:
+    def test_message_that_is_too_big_is_closed_with_1009(self) -> None:
         async def main() -> None:
             async with serving(echo, ws=WebSocketProtocol, ws_max_size=10) as address:
                 async with connected(address) as client:
@@ -277,7 +277,7 @@ class TestMessages:
         in_time(main)
 
     @pytest.mark.parametrize("end", [b"", b"FIN", b"RST"])
-    def test_what_came_before_an_error_can_be_answered(self, end: bytes) -> None:
+    def test_message_before_an_invalid_frame_can_be_answered(self, end: bytes) -> None:
         got: list[Message] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -303,7 +303,7 @@ class TestMessages:
         in_time(main)
         assert got[0]["code"] in ((1002, 1006) if end == b"RST" else (1002,))
 
-    def test_many_messages_in_flight_keep_their_order(self) -> None:
+    def test_messages_in_flight_keep_their_order(self) -> None:
         async def main() -> None:
             async with serving(echo, ws=WebSocketProtocol) as address:
                 async with connected(address) as client:
@@ -313,7 +313,7 @@ class TestMessages:
 
         in_time(main)
 
-    def test_a_pong_goes_out_behind_the_messages_before_it(self) -> None:
+    def test_pong_is_written_after_the_messages_before_it(self) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await send(ACCEPT)
             for number in range(3):
@@ -333,7 +333,7 @@ class TestMessages:
 
         in_time(main)
 
-    def test_two_tasks_can_receive_and_one_can_be_cancelled(self) -> None:
+    def test_several_tasks_can_receive_and_be_cancelled(self) -> None:
         got: list[Message] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -389,7 +389,7 @@ class TestBackPressure:
 
         in_time(main)
 
-    def test_a_slow_application_is_not_taken_for_a_silent_client(self) -> None:
+    def test_slow_application_is_not_taken_for_a_silent_client(self) -> None:
         go = asyncio.Event()
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -440,7 +440,7 @@ class TestBackPressure:
         in_time(main)
 
     @pytest.mark.parametrize("end", [frame(CLOSE, close_payload(4000)), b""], ids=["Close", "FIN"])
-    def test_send_fails_as_soon_as_the_client_leaves_that_does_not_read(self, end: bytes) -> None:
+    def test_send_fails_as_soon_as_a_client_that_does_not_read_leaves(self, end: bytes) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await receive()
             await send(ACCEPT)
@@ -483,7 +483,7 @@ class TestBackPressure:
 
 
 class TestKeepAlive:
-    def test_pings_are_sent_and_a_client_that_answers_stays(self) -> None:
+    def test_pings_are_sent_and_a_client_that_answers_stays_connected(self) -> None:
         async def main() -> None:
             options: dict[str, Any] = {"ws_ping_interval": 0.05, "ws_ping_timeout": 1.0}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:
@@ -499,7 +499,7 @@ class TestKeepAlive:
 
         in_time(main)
 
-    def test_a_client_that_does_not_answer_is_closed_with_1011(self) -> None:
+    def test_client_that_does_not_answer_pings_is_closed_with_1011(self) -> None:
         got: list[Message] = []
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -521,7 +521,7 @@ class TestKeepAlive:
         ]
 
     @pytest.mark.parametrize("timeout", [None, 0])
-    def test_without_a_timeout_nobody_is_closed(self, timeout: float | None) -> None:
+    def test_client_is_not_closed_without_a_ping_timeout(self, timeout: float | None) -> None:
         async def main() -> None:
             options: dict[str, Any] = {"ws_ping_interval": 0.02, "ws_ping_timeout": timeout}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:
@@ -532,7 +532,7 @@ class TestKeepAlive:
         in_time(main)
 
     @pytest.mark.parametrize("interval", [None, 0])
-    def test_without_an_interval_there_are_none(self, interval: float | None) -> None:
+    def test_pings_are_not_sent_without_an_interval(self, interval: float | None) -> None:
         async def main() -> None:
             options: dict[str, Any] = {"ws_ping_interval": interval, "ws_ping_timeout": 0.01}
             async with serving(echo, ws=WebSocketProtocol, **options) as address:

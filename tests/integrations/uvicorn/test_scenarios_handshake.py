@@ -159,7 +159,9 @@ SITUATIONS = [*REQUESTS, *CONNECTING, *DENIALS]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=str)
-def test_situation(situation: Situation, caplog: pytest.LogCaptureFixture) -> None:
+def test_scenario_has_the_specified_outcome_before_the_accept(
+    situation: Situation, caplog: pytest.LogCaptureFixture
+) -> None:
     seen, right = play(situation, caplog)
 
     assert seen == right

@@ -192,7 +192,9 @@ SITUATIONS = [*SENDS, *OTHERS, *CLOSING, *FRAMES, *AFTER, *UNREAD]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS, ids=str)
-def test_situation(situation: Situation, caplog: pytest.LogCaptureFixture) -> None:
+def test_scenario_has_the_specified_outcome_after_the_accept(
+    situation: Situation, caplog: pytest.LogCaptureFixture
+) -> None:
     seen, right = play(situation, caplog)
 
     assert seen == right

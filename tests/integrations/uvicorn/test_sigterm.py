@@ -54,7 +54,7 @@ async def seen(client: Client) -> list[object]:
     return what
 
 
-def test_every_connection_has_the_end_that_the_table_says() -> None:
+def test_sigterm_ends_each_connection_as_the_table_specifies() -> None:
     async def main() -> None:
         async with uvicorn() as (process, address), contextlib.AsyncExitStack() as stack:
             tasks: dict[str, asyncio.Task[list[object]]] = {}

@@ -59,7 +59,9 @@ def eventually(met: Callable[[], bool]) -> None:
 
 
 class TestCounters:
-    def test_what_the_peer_takes(self, pair: tuple[socket.socket, socket.socket]) -> None:
+    def test_counter_of_taken_bytes_follows_the_peer(
+        self, pair: tuple[socket.socket, socket.socket]
+    ) -> None:
         ours, theirs = pair
         transport = Over(ours)
         before = look(transport, 0, 0)
@@ -68,7 +70,9 @@ class TestCounters:
         theirs.recv(SMALL)
         eventually(lambda: look(transport, SMALL, 0).taken - before.taken >= SMALL)
 
-    def test_what_waits_for_it(self, pair: tuple[socket.socket, socket.socket]) -> None:
+    def test_counter_of_waiting_bytes_has_all_buffers(
+        self, pair: tuple[socket.socket, socket.socket]
+    ) -> None:
         ours, theirs = pair
         ours.setblocking(False)
         sent = 0
@@ -86,7 +90,9 @@ class TestCounters:
         eventually(lambda: look(transport, sent + 777, 0).waiting == 777)
         assert look(transport, sent + 777, 0).taken > taken
 
-    def test_what_arrives(self, pair: tuple[socket.socket, socket.socket]) -> None:
+    def test_counters_of_received_and_unread_bytes_follow_the_peer(
+        self, pair: tuple[socket.socket, socket.socket]
+    ) -> None:
         ours, theirs = pair
         transport = Over(ours)
         before = look(transport, 0, 0)
@@ -100,7 +106,9 @@ class TestCounters:
         assert (seen.unread, seen.received - before.received) == (0, SMALL)
 
     @pytest.mark.parametrize("how", ["closes", "half closes", "resets"])
-    def test_a_peer_that_is_gone(self, pair: tuple[socket.socket, socket.socket], how: str) -> None:
+    def test_lost_peer_is_detected(
+        self, pair: tuple[socket.socket, socket.socket], how: str
+    ) -> None:
         ours, theirs = pair
         theirs.sendall(bytes(SMALL))
         assert not is_gone(Over(ours))
@@ -114,13 +122,13 @@ class TestCounters:
         assert len(ours.recv(2 * SMALL)) == SMALL  # what it sent is still there
 
 
-class TestElsewhere:
-    def test_without_a_socket_our_own_counters_are_all(self) -> None:
+class TestOtherPlatforms:
+    def test_transport_without_a_socket_has_only_our_counters(self) -> None:
         seen = look(Over(kept=30), 100, 50)
         assert seen == Traffic(taken=70, waiting=30, received=50, unread=0, room=0)
         assert not is_gone(Over())
 
-    def test_nor_with_a_transport_of_tls_that_has_ended(self) -> None:
+    def test_ended_tls_transport_has_only_our_counters(self) -> None:
         class Ended(Transport):
             def get_extra_info(self, name: str, default: object = None) -> object:
                 raise AttributeError("'NoneType' object has no attribute '_get_extra_info'")
@@ -128,7 +136,7 @@ class TestElsewhere:
         assert look(Ended(), 7, 9) == Traffic(7, 0, 9, 0, 0)
         assert not is_gone(Ended())
 
-    def test_nor_with_one_that_is_closed(self) -> None:
+    def test_closed_socket_has_only_our_counters(self) -> None:
         ours, theirs = tcp()
         theirs.close()
         ours.close()
@@ -137,7 +145,7 @@ class TestElsewhere:
 
     @pytest.mark.parametrize("name", ["_TCP_INFO", "_COUNTERS_AT"])
     @pytest.mark.parametrize("platform", ["linux", "win32"])
-    def test_without_the_counters_of_the_system_ours_are_as_good(
+    def test_our_counters_replace_missing_counters_of_the_system(
         self, name: str, platform: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ours, theirs = tcp()
@@ -149,7 +157,7 @@ class TestElsewhere:
         assert (seen.taken, seen.received) == (70, 50)
 
     @pytest.mark.parametrize("missing", ["TIOCOUTQ", "FIONREAD"])
-    def test_a_queue_that_is_not_shown_is_empty(
+    def test_queue_that_the_system_does_not_show_counts_as_empty(
         self, missing: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ours, theirs = socket.socketpair()
@@ -158,7 +166,7 @@ class TestElsewhere:
             theirs.sendall(b"x")
             assert look(Over(ours), 0, 0).unread == (missing != "FIONREAD")
 
-    def test_a_transport_may_lack_what_is_rarely_used(self) -> None:
+    def test_transport_can_lack_rarely_used_methods(self) -> None:
         class Plain:
             closed = False
 
@@ -174,23 +182,25 @@ class TestElsewhere:
         abort(plain)
         assert plain.closed
 
-    def test_what_is_no_socket_has_no_queues(self) -> None:
+    def test_file_that_is_not_a_socket_has_no_queues(self) -> None:
         with open("/dev/null", "rb") as null:  # noqa: PTH123 - as a transport over a pipe
             assert look(Over(null, kept=30), 100, 50) == Traffic(70, 30, 50, 0, 0)
 
-    def test_hang_ups_may_not_be_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_hang_up_is_not_detected_where_poll_does_not_show_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         ours, theirs = tcp()
         with ours:
             theirs.close()
             monkeypatch.setattr(traffic, "_HANGUP", 0)
             assert not is_gone(Over(ours))
 
-    def test_a_peer_can_send_while_less_than_a_quarter_is_unread(self) -> None:
+    def test_peer_has_room_while_less_than_a_quarter_is_unread(self) -> None:
         assert Traffic(0, 0, 0, 99, 400).has_room
         assert not Traffic(0, 0, 0, 100, 400).has_room
 
 
-def test_the_module_works_where_there_are_no_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_traffic_module_works_without_termios(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     spec = importlib.util.spec_from_file_location("elsewhere", traffic.__file__)
     assert spec is not None
@@ -202,15 +212,15 @@ def test_the_module_works_where_there_are_no_terminals(monkeypatch: pytest.Monke
     assert elsewhere.look(Over(kept=30), 100, 50).taken == 70
 
 
-class TestClosing:
-    def test_a_transport_says_it(self) -> None:
+class TestIsClosing:
+    def test_closing_transport_is_detected(self) -> None:
         transport = Over()
         is_closing = closing(transport)
         assert not is_closing()
         transport.closing = True
         assert is_closing()
 
-    def test_one_of_tls_does_not_say_that_it_was_reset(self) -> None:
+    def test_reset_of_a_tls_transport_is_detected_at_the_socket(self) -> None:
         ours, theirs = tcp()
         with ours:
             transport = Over(ours, tls=object())
@@ -221,7 +231,7 @@ class TestClosing:
             eventually(is_closing)
             assert not transport.is_closing()
 
-    def test_it_says_the_rest(self) -> None:
+    def test_closing_tls_transport_is_detected(self) -> None:
         ours, theirs = tcp()
         with ours, theirs:
             transport = Over(ours, tls=object())
@@ -230,11 +240,13 @@ class TestClosing:
             assert is_closing()
 
 
-class TestUnread:
+class TestUnreadTls:
     @pytest.mark.parametrize(
         "end", [ssl.SSLWantReadError, ssl.SSLZeroReturnError, ssl.SSLEOFError, None]
     )
-    def test_it_is_all_that_tls_still_holds(self, end: type[ssl.SSLError] | None) -> None:
+    def test_unread_data_is_the_rest_in_the_tls_object(
+        self, end: type[ssl.SSLError] | None
+    ) -> None:
         class Tls:
             def __init__(self) -> None:
                 self.pieces = [b"ab", b"c"]
@@ -248,5 +260,5 @@ class TestUnread:
         assert unread(Over(tls=tls)) == b"abc"
         assert unread(Over(tls=tls)) == b""
 
-    def test_without_tls_there_is_nothing(self) -> None:
+    def test_unread_data_is_empty_without_tls(self) -> None:
         assert unread(Over()) == b""

@@ -57,7 +57,9 @@ class TestTls:
         authority.configure_trust(context)
         return {"ws": Narrow, "ssl_certfile": str(path)}, context
 
-    def test_a_real_client_is_served(self, authority: trustme.CA, tmp_path: Path) -> None:
+    def test_client_of_websockets_is_served_over_tls(
+        self, authority: trustme.CA, tmp_path: Path
+    ) -> None:
         options, context = self.options(authority, tmp_path)
         schemes: list[str] = []
 
@@ -80,7 +82,7 @@ class TestTls:
         assert schemes == ["wss", "bye"]
 
     @pytest.mark.parametrize("answers", [True, False])
-    def test_a_connection_ends_whatever_the_client_does(
+    def test_tls_connection_ends_with_and_without_an_answer_of_the_client(
         self, authority: trustme.CA, tmp_path: Path, *, answers: bool
     ) -> None:
         options, context = self.options(authority, tmp_path)
@@ -116,7 +118,7 @@ def resetting(app: Callable[[Scope, Receive, Send], Awaitable[None]], *, reset: 
 
 
 @pytest.mark.parametrize(("reset", "value"), [(True, "its own"), (False, "the server's")])
-def test_an_application_can_have_context_variables_of_its_own(reset: bool, value: str) -> None:
+def test_application_has_context_variables_of_its_own_on_request(reset: bool, value: str) -> None:
     seen: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -127,7 +129,7 @@ def test_an_application_can_have_context_variables_of_its_own(reset: bool, value
     assert seen == [value]
 
 
-def test_what_was_read_before_a_reset_is_received() -> None:
+def test_messages_read_before_a_reset_are_received() -> None:
     got: list[Message] = []
     there, done = asyncio.Event(), asyncio.Event()
 
@@ -161,7 +163,7 @@ def test_what_was_read_before_a_reset_is_received() -> None:
     ]
 
 
-def test_a_receive_that_is_cancelled_takes_no_message() -> None:
+def test_cancelled_receive_takes_no_message() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(ACCEPT)
@@ -183,7 +185,7 @@ def test_a_receive_that_is_cancelled_takes_no_message() -> None:
     in_time(main)
 
 
-def test_a_client_that_pings_and_does_not_read_is_answered_in_a_bounded_room() -> None:
+def test_pongs_for_a_client_that_does_not_read_take_bounded_memory() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(ACCEPT)
@@ -216,7 +218,7 @@ def test_a_client_that_pings_and_does_not_read_is_answered_in_a_bounded_room() -
 
 
 @pytest.mark.parametrize("ends", ["returns", "raises"])
-def test_tasks_that_an_application_leaves_behind_are_told_of_the_end(ends: str) -> None:
+def test_tasks_left_behind_by_the_application_receive_the_disconnect(ends: str) -> None:
     told: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -246,7 +248,7 @@ def test_tasks_that_an_application_leaves_behind_are_told_of_the_end(ends: str) 
     ],
     ids=["a bad request", "a request that is denied", "a request, and no frame"],
 )
-def test_nothing_is_kept_of_clients_that_leave_before_they_are_answered(
+def test_connection_of_a_client_that_leaves_before_the_answer_is_released(
     data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended: list[object] = []
@@ -273,7 +275,7 @@ def test_nothing_is_kept_of_clients_that_leave_before_they_are_answered(
 
 
 @pytest.mark.parametrize("size", [100, 100_000])
-def test_whoever_only_sends_leaves_others_their_turn(size: int) -> None:
+def test_application_that_only_sends_leaves_turns_to_others(size: int) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send(ACCEPT)
@@ -291,7 +293,7 @@ def test_whoever_only_sends_leaves_others_their_turn(size: int) -> None:
     in_time(main)
 
 
-def test_what_a_transport_gives_that_is_gone_is_nothing() -> None:
+def test_data_of_a_lost_transport_is_ignored() -> None:
     got: list[Message] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -313,7 +315,7 @@ def test_what_a_transport_gives_that_is_gone_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("ends", ["close", "return"])
-def test_the_answer_to_a_close_is_read_behind_messages_that_nobody_takes(ends: str) -> None:
+def test_answer_to_a_close_is_read_behind_messages_without_a_receiver(ends: str) -> None:
     go = asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ from wsfsm.types import Receive, Scope, Send
 
 
 class TestWaiters:
-    def test_they_are_woken_in_the_order_of_their_arrival_one_by_one(self) -> None:
+    def test_waiters_are_woken_one_by_one_in_their_order(self) -> None:
         async def main() -> None:
             waiting, woken = Waiters(asyncio.get_running_loop()), []
 
@@ -33,7 +33,7 @@ class TestWaiters:
         in_virtual_time(main)
 
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_one_that_is_cancelled_keeps_nobody_else_waiting(self, when: str) -> None:
+    def test_cancelled_waiter_does_not_block_the_next_one(self, when: str) -> None:
         async def main() -> None:
             waiting = Waiters(asyncio.get_running_loop())
             first, second = (asyncio.create_task(waiting.wait()) for _ in range(2))
@@ -50,7 +50,7 @@ class TestWaiters:
 
         in_virtual_time(main)
 
-    def test_one_that_is_cancelled_leaves_nothing(self) -> None:
+    def test_cancelled_waiter_is_released(self) -> None:
         async def main() -> None:
             waiting = Waiters(asyncio.get_running_loop())
             for _ in range(100):
@@ -61,8 +61,8 @@ class TestWaiters:
         in_virtual_time(main)
 
 
-class TestTheGate:
-    def test_tasks_go_through_in_order_one_a_turn(self) -> None:
+class TestGate:
+    def test_gate_passes_one_task_a_turn_in_their_order(self) -> None:
         async def main() -> None:
             gate, through = Gate(asyncio.get_running_loop()), []
 
@@ -84,7 +84,7 @@ class TestTheGate:
 
         in_virtual_time(main)
 
-    def test_it_can_be_closed_again_before_all_are_through(self) -> None:
+    def test_gate_can_be_closed_before_all_tasks_have_passed(self) -> None:
         async def main() -> None:
             gate, through = Gate(asyncio.get_running_loop()), []
 
@@ -107,7 +107,7 @@ class TestTheGate:
         in_virtual_time(main)
 
     @pytest.mark.parametrize("number", [0, 1, 2])
-    def test_one_that_is_cancelled_keeps_nobody_else_waiting(self, number: int) -> None:
+    def test_gate_passes_the_tasks_behind_a_cancelled_one(self, number: int) -> None:
         async def main() -> None:
             gate = Gate(asyncio.get_running_loop())
             gate.close()
@@ -122,7 +122,7 @@ class TestTheGate:
 
         in_virtual_time(main)
 
-    def test_it_opens_for_one_that_is_cancelled_at_the_same_time(self) -> None:
+    def test_gate_passes_the_task_behind_one_that_is_cancelled_while_it_opens(self) -> None:
         async def main() -> None:
             gate = Gate(asyncio.get_running_loop())
             gate.close()
@@ -152,7 +152,7 @@ class Counting(asyncio.Future[None]):
         super().set_result(result)
 
 
-class TestMany:
+class TestCostOfManyTasks:
     """The work is counted: steps of the loop, and futures."""
 
     def steps(self, main: Callable[[int], Coroutine[Any, Any, None]], number: int) -> int:
@@ -177,7 +177,7 @@ class TestMany:
         few, many = (self.steps(main, number) for number in (100, 400))
         assert many < 5 * few
 
-    def test_tasks_that_wait_in_send_cost_in_proportion_to_their_number(self) -> None:
+    def test_cost_of_tasks_that_wait_in_send_is_linear(self) -> None:
         async def main(number: int) -> None:
             sent = [0]
 
@@ -208,7 +208,7 @@ class TestMany:
 
         self.check(main)
 
-    def test_so_do_those_that_are_told_of_the_end(self) -> None:
+    def test_cost_of_tasks_that_receive_the_disconnect_is_linear(self) -> None:
         async def main(number: int) -> None:
             told = [0]
 
@@ -237,7 +237,7 @@ class TestMany:
         self.check(main)
 
     @pytest.mark.parametrize("end", [True, False])
-    def test_so_do_those_that_wait_in_receive(self, *, end: bool) -> None:
+    def test_cost_of_tasks_that_wait_in_receive_is_linear(self, *, end: bool) -> None:
         async def main(number: int) -> None:
             got: list[Any] = []
 
@@ -268,7 +268,7 @@ class TestMany:
         self.check(main)
 
 
-def test_a_close_passes_by_those_that_wait_in_send() -> None:
+def test_close_overtakes_tasks_that_wait_in_send() -> None:
     async def main() -> None:
         saw: list[str] = []
         transport = Transport()
@@ -299,5 +299,30 @@ def test_a_close_passes_by_those_that_wait_in_send() -> None:
         await turns()
         assert saw == ["closed", *["ClientDisconnected"] * 3]
         assert transport.data.endswith(frame(CLOSE, close_payload(1013), masked=False))
+
+    in_virtual_time(main)
+
+
+def test_a_transport_that_is_full_after_the_end_makes_no_task_wait() -> None:
+    async def main() -> None:
+        saw: list[str] = []
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await send(message("accept"))
+            await send(message("close"))
+            await receive()
+            link.protocol.pause_writing()
+            try:
+                await send(message("send", text="late"))
+            except OSError as error:
+                saw.append(type(error).__name__)
+
+        link = Link(app)
+        link.ask()
+        await turns()
+        link.transport.lose()
+        await turns()
+        assert saw == ["ClientDisconnected"]
 
     in_virtual_time(main)

@@ -56,10 +56,10 @@ def in_loop(
     asyncio.run(wrapped())
 
 
-class TestAnswers:
+class TestDelayedAnswers:
     """An application asks for a message and answers it, while more wait."""
 
-    def test_quick_ones_are_written_together_when_no_message_waits(self, clock: Clock) -> None:
+    def test_quick_answers_are_written_together_when_no_message_waits(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(4):
                 box.receive_called()
@@ -68,7 +68,7 @@ class TestAnswers:
 
         in_loop(main)
 
-    def test_only_a_long_row_of_quick_ones_tells_that_the_next_is_quick(
+    def test_answer_is_delayed_only_after_many_quick_ones(
         self, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.undo()
@@ -88,7 +88,7 @@ class TestAnswers:
 
         in_loop(main)
 
-    def test_one_is_written_at_once_after_work(self, clock: Clock) -> None:
+    def test_answer_after_work_is_written_at_once(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(4):
                 box.receive_called()
@@ -98,7 +98,7 @@ class TestAnswers:
 
         in_loop(main)
 
-    def test_only_the_first_to_a_message_is_kept(self, clock: Clock) -> None:
+    def test_only_the_first_answer_to_a_message_is_delayed(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             box.receive_called()
@@ -111,7 +111,7 @@ class TestAnswers:
 
         in_loop(main)
 
-    def test_they_are_kept_for_two_milliseconds_at_most(self, clock: Clock) -> None:
+    def test_answers_are_delayed_for_two_milliseconds_at_most(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             for number in range(9):
@@ -122,7 +122,7 @@ class TestAnswers:
 
         in_loop(main)
 
-    def test_they_are_kept_for_a_turn_of_the_loop_at_most(self, clock: Clock) -> None:
+    def test_answers_are_delayed_for_one_turn_of_the_loop_at_most(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             box.receive_called()
@@ -132,9 +132,7 @@ class TestAnswers:
 
         in_loop(main)
 
-    def test_an_application_that_waits_for_the_next_one_leaves_nothing_kept(
-        self, clock: Clock
-    ) -> None:
+    def test_flush_writes_delayed_answers(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             box.receive_called()
@@ -152,8 +150,8 @@ class TestAnswers:
         in_loop(main)
 
 
-class TestRoom:
-    def test_no_more_than_64_kib_is_kept(self, clock: Clock) -> None:
+class TestLimits:
+    def test_delayed_answers_have_at_most_64_kib(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             for _ in range(70):
@@ -165,7 +163,7 @@ class TestRoom:
 
         in_loop(main)
 
-    def test_an_application_that_only_sends_is_to_wait_for_others(self) -> None:
+    def test_writer_asks_to_yield_after_256_sends(self) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for _ in range(256):
                 box.add(b"x", more=False)
@@ -180,7 +178,7 @@ class TestRoom:
 
         in_loop(main)
 
-    def test_what_was_written_is_counted(self) -> None:
+    def test_written_bytes_are_counted(self) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.add(b"x", more=False)
             box.write(b"yz")
@@ -192,7 +190,7 @@ class TestRoom:
 
 
 class TestOrder:
-    def test_control_frames_go_behind_what_is_kept(self, clock: Clock) -> None:
+    def test_control_frames_are_written_after_delayed_answers(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             box.receive_called()
@@ -203,7 +201,7 @@ class TestOrder:
 
         in_loop(main)
 
-    def test_the_end_is_behind_everything(self, clock: Clock) -> None:
+    def test_end_of_stream_is_written_after_answers_and_pongs(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for _ in range(2):
                 box.receive_called()
@@ -222,7 +220,7 @@ class TestOrder:
 
 
 class TestPongs:
-    def test_those_of_one_read_are_written_together(self) -> None:
+    def test_pongs_of_one_read_are_written_together(self) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for payload in (b"a", b"b"):
                 box.add_pong(payload)
@@ -234,7 +232,7 @@ class TestPongs:
 
         in_loop(main)
 
-    def test_of_many_some_are_answered_and_the_last_one(self) -> None:
+    def test_last_and_some_of_many_pings_are_answered(self) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             for number in range(10_000):
                 box.add_pong(b"%04d" % number)
@@ -245,8 +243,8 @@ class TestPongs:
         in_loop(main)
 
 
-class TestAClosingTransport:
-    def test_nothing_is_written_to_it(self, clock: Clock) -> None:
+class TestClosingTransport:
+    def test_closing_transport_is_not_written_to(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             box.receive_called()
@@ -263,7 +261,7 @@ class TestAClosingTransport:
 
         in_loop(main)
 
-    def test_nor_after_its_end(self, clock: Clock) -> None:
+    def test_ended_transport_is_not_written_to(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             box.receive_called()
@@ -276,7 +274,7 @@ class TestAClosingTransport:
 
         in_loop(main)
 
-    def test_what_is_forgotten_is_not_written(self, clock: Clock) -> None:
+    def test_cleared_frames_are_not_written(self, clock: Clock) -> None:
         async def main(box: FrameWriter, transport: Transport) -> None:
             box.receive_called()
             box.receive_called()
@@ -290,7 +288,7 @@ class TestAClosingTransport:
         in_loop(main)
 
 
-def test_a_transport_that_fails_at_the_end_of_a_turn_is_reported(clock: Clock) -> None:
+def test_failure_of_a_delayed_write_is_reported(clock: Clock) -> None:
     host = Host()
 
     async def main(box: FrameWriter, transport: Transport) -> None:

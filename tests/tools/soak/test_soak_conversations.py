@@ -108,11 +108,11 @@ RIGHT = {
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_conversation_is_not_accused(name: str) -> None:
+def test_correct_conversation_has_no_faults(name: str) -> None:
     assert faults(RIGHT[name]) == []
 
 
-def test_a_client_is_slow_only_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_is_slow_only_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playing, "_SLOW", 0.05)
 
     assert faults(with_client(writes="bytes", pause=0.01)) == []
@@ -150,7 +150,7 @@ WRONG: dict[str, tuple[object, Conversation, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_corruption_is_noticed(name: str) -> None:
+def test_broken_application_is_noticed(name: str) -> None:
     app, plan, told = WRONG[name]
 
     found = faults(plan, app, patience=1.0)
@@ -159,17 +159,17 @@ def test_a_corruption_is_noticed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["lost", "a wrong code", "not received"])
-def test_the_same_conversation_is_right_with_the_right_application(name: str) -> None:
+def test_conversation_with_a_correct_application_has_no_faults(name: str) -> None:
     assert faults(WRONG[name][1], patience=1.0) == []
 
 
-def test_a_client_that_waits_for_ever_is_a_fault() -> None:
+def test_client_that_waits_forever_is_a_fault() -> None:
     wrong = broken.Wrong(broken.lost)
 
     assert "the client's side did not end within 1 s" in faults(ECHO, wrong, patience=1.0)
 
 
-def test_a_server_that_does_not_listen_is_a_fault() -> None:
+def test_server_that_does_not_listen_is_a_fault() -> None:
     async def main() -> None:
         async with listening() as address:
             pass
@@ -227,7 +227,7 @@ HEAD = b"HTTP/1.1 101 \r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         ),
     ],
 )
-def test_a_wrong_answer_is_noticed(answer: bytes, told: str) -> None:
+def test_wrong_answer_is_noticed(answer: bytes, told: str) -> None:
     async def main() -> None:
         async with scripted(answer) as address:
             seen = await playing.play(ECHO, address, asyncio.Event().wait, 3.0)
@@ -240,7 +240,7 @@ def test_a_wrong_answer_is_noticed(answer: bytes, told: str) -> None:
     in_time(main)
 
 
-def test_a_client_that_is_silent_leaves_once_the_application_has_ended() -> None:
+def test_silent_client_leaves_once_the_application_has_ended() -> None:
     silent = with_client(end="silence", settled=False)
 
     async def main() -> None:
@@ -256,7 +256,7 @@ def test_a_client_that_is_silent_leaves_once_the_application_has_ended() -> None
     in_time(main)
 
 
-def test_an_account_that_is_not_asked_for_is_forgotten() -> None:
+def test_unrequested_account_is_discarded() -> None:
     async def main() -> None:
         async with listening() as address:
             await playing.play(ECHO, address, asyncio.Event().wait)
@@ -266,7 +266,7 @@ def test_an_account_that_is_not_asked_for_is_forgotten() -> None:
     in_time(main)
 
 
-def test_a_quiet_application_gives_no_account() -> None:
+def test_quiet_application_gives_no_account() -> None:
     async def main() -> None:
         async with listening() as address:
             # under a name of its own: another test may have left an account of ECHO's
@@ -277,7 +277,7 @@ def test_a_quiet_application_gives_no_account() -> None:
     in_time(main)
 
 
-def test_an_application_that_does_not_end_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_application_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.soak.application._WAIT", 0.1)
     endless = with_application(OWN, answer="wait")
 
@@ -292,7 +292,7 @@ def test_an_application_that_does_not_end_is_a_fault(monkeypatch: pytest.MonkeyP
     in_time(main)
 
 
-def test_an_application_loses_its_patience() -> None:
+def test_application_stops_waiting_after_its_patience() -> None:
     slow = attrs.evolve(
         ECHO,
         client=attrs.evolve(TALK, end="silence", settled=False, batch=NOTHING, steps=()),
@@ -310,7 +310,7 @@ def test_an_application_loses_its_patience() -> None:
     in_time(main)
 
 
-def test_a_peer_reaches_a_unix_socket(tmp_path: Path) -> None:
+def test_peer_connects_to_a_unix_socket(tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -325,12 +325,12 @@ def test_a_peer_reaches_a_unix_socket(tmp_path: Path) -> None:
             peer.close()
             peer.reset()  # of nothing that is still there
             await peer.closed()
-            peer.leave()
+            peer.abort()
 
     in_time(main)
 
 
-def test_a_neighbour_notices_a_wrong_echo() -> None:
+def test_neighbour_notices_a_wrong_echo() -> None:
     async def main() -> None:
         async with listening(broken.Wrong(broken.changed)) as address:
             async with Neighbour(address) as neighbour:

@@ -42,7 +42,7 @@ def with_application(plan: Conversation = ECHO, **changes: Any) -> Conversation:
     return attrs.evolve(plan, application=attrs.evolve(plan.application, **changes))
 
 
-def test_right_accounts_are_not_accused() -> None:
+def test_correct_accounts_have_no_faults() -> None:
     assert judge(ECHO, seen(), RIGHT) == []
 
 
@@ -62,7 +62,7 @@ def test_right_accounts_are_not_accused() -> None:
         ({"problems": ["a problem"]}, "a problem"),
     ],
 )
-def test_the_clients_account_is_judged(changes: dict[str, Any], told: str) -> None:
+def test_fault_in_the_clients_account_is_found(changes: dict[str, Any], told: str) -> None:
     (found,) = judge(ECHO, seen(**changes), RIGHT)
 
     assert found.startswith(told)
@@ -83,13 +83,15 @@ def test_the_clients_account_is_judged(changes: dict[str, Any], told: str) -> No
         ([*HEARD, CONNECT, BYE, RETURNED], "the application got 1 messages of type"),
     ],
 )
-def test_the_applications_account_is_judged(events: list[tuple[str, Any]], told: str) -> None:
+def test_fault_in_the_applications_account_is_found(
+    events: list[tuple[str, Any]], told: str
+) -> None:
     (found,) = judge(ECHO, seen(), report(*events))
 
     assert found.startswith(told)
 
 
-def test_disconnects_are_all_the_same() -> None:
+def test_later_disconnects_must_equal_the_first() -> None:
     both = with_application(end="close", after=6, code=4002, reason="")
     other = ("websocket.disconnect", {"code": 4002})
 
@@ -112,7 +114,7 @@ def test_an_application_that_does_not_end_is_a_fault() -> None:
 
 
 @pytest.mark.parametrize("request_", ["version 12", "no key", "POST"])
-def test_a_bad_request_is_refused(request_: Any) -> None:
+def test_bad_request_must_be_refused(request_: Any) -> None:
     plan = with_client(request=request_)
     status = {"version 12": 426, "no key": 400, "POST": 405}[request_]
 
@@ -123,7 +125,7 @@ def test_a_bad_request_is_refused(request_: Any) -> None:
     ]
 
 
-def test_half_a_request_calls_no_application() -> None:
+def test_incomplete_request_must_not_call_the_application() -> None:
     plan = with_client(request="partial", end="leave")
 
     assert judge(plan, Seen(), {}) == []
@@ -132,7 +134,7 @@ def test_half_a_request_calls_no_application() -> None:
     ]
 
 
-def test_a_client_that_is_gone_before_the_answer_is_lost() -> None:
+def test_client_that_leaves_before_the_answer_is_a_loss() -> None:
     plan = with_application(with_client(request="gone", end="leave"), answer="wait")
 
     assert judge(plan, Seen(), {}) == []
@@ -145,7 +147,7 @@ def test_a_client_that_is_gone_before_the_answer_is_lost() -> None:
 @pytest.mark.parametrize(
     ("answer", "status"), [("deny", 404), ("close", 403), ("raise", 500), ("return", 500)]
 )
-def test_a_denial_is_judged(answer: Any, status: int) -> None:
+def test_denial_must_have_its_status(answer: Any, status: int) -> None:
     plan = with_application(answer=answer, status=404, body=(2, 3), lingers=False)
     size = 5 if answer == "deny" else 0
     right = Seen(status=status, body="d" * size, complete=True, ends="FIN")
@@ -164,7 +166,9 @@ def test_a_denial_is_judged(answer: Any, status: int) -> None:
 
 
 @pytest.mark.parametrize(("end", "close"), [("return", (1000, "")), ("raise", (1011, ""))])
-def test_an_application_that_ends_closes_but_for_compat(end: Any, close: tuple[int, str]) -> None:
+def test_application_that_ends_must_close_except_with_compat(
+    end: Any, close: tuple[int, str]
+) -> None:
     waits = with_client(end="wait", settled=False)
     plan = with_application(waits, end=end, after=2)
     compat = attrs.evolve(plan, target="asyncio-unix")
@@ -177,7 +181,7 @@ def test_an_application_that_ends_closes_but_for_compat(end: Any, close: tuple[i
     assert judge(compat, closed, ended) == [f"Close: {close} instead of None"]
 
 
-def test_nothing_is_refused_to_an_application_that_ends_by_itself() -> None:
+def test_send_of_an_application_that_ends_by_itself_must_not_fail() -> None:
     plan = with_application(with_client(end="wait", settled=False), end="close", code=4001)
     plan = with_application(plan, reason="bye", after=6)
     events = [CONNECT, *HEARD, ("refused", "websocket.send: OSError: a"), BYE, RETURNED]
@@ -187,7 +191,7 @@ def test_nothing_is_refused_to_an_application_that_ends_by_itself() -> None:
 
 
 @pytest.mark.parametrize("error", ["ClientDisconnected", "ExceptionGroup"])
-def test_only_an_application_that_propagates_may_be_stopped_by_a_send(error: str) -> None:
+def test_only_a_propagating_application_can_be_stopped_by_a_send(error: str) -> None:
     events = report(CONNECT, *HEARD[:3], ("raised", error))
 
     assert judge(with_application(propagates=True), seen(), events) == []
@@ -205,7 +209,7 @@ def test_only_an_application_that_propagates_may_be_stopped_by_a_send(error: str
         ("bad close", 1002),
     ],
 )
-def test_each_violation_of_the_protocol_has_a_code(end: Any, code: int) -> None:
+def test_violation_of_the_protocol_must_have_its_close_code(end: Any, code: int) -> None:
     plan = with_client(end=end)
     told = ("websocket.disconnect", {"code": code, "reason": "anything"})
 
@@ -216,7 +220,7 @@ def test_each_violation_of_the_protocol_has_a_code(end: Any, code: int) -> None:
     assert len(judge(plan, seen(close=None), RIGHT)) == 2
 
 
-def test_silence_is_ended_by_the_keep_alive_or_by_the_application() -> None:
+def test_silence_must_be_ended_by_the_keepalive_or_the_application() -> None:
     plan = with_application(with_client(end="silence"), end="close", after=6)
     plan = with_application(plan, code=1013, reason="slow")
     for code in (1006, 1011, 1013):
@@ -226,7 +230,7 @@ def test_silence_is_ended_by_the_keep_alive_or_by_the_application() -> None:
     assert len(judge(plan, seen(), report(CONNECT, BYE, RETURNED))) == 1
 
 
-def test_a_server_must_notice_a_client_that_is_gone() -> None:
+def test_server_must_notice_a_lost_client() -> None:
     probes = with_application(with_client(end="leave"), reads=False, echo=False, end="probe")
     told = ("websocket.disconnect", {"code": 1011, "reason": "keepalive"})
     alone = seen(messages=[], close=None, ends="", settled=False)
@@ -239,7 +243,7 @@ def test_a_server_must_notice_a_client_that_is_gone() -> None:
     ]
 
 
-def test_a_reset_may_lose_what_was_on_its_way_but_for_what_was_echoed() -> None:
+def test_reset_can_lose_messages_in_flight_except_echoed_ones() -> None:
     part = report(CONNECT, *HEARD[:2], LOST, RETURNED)
     hasty, calm = with_client(end="reset", settled=False), with_client(end="reset")
 
@@ -248,7 +252,7 @@ def test_a_reset_may_lose_what_was_on_its_way_but_for_what_was_echoed() -> None:
 
 
 @pytest.mark.parametrize("echo", [True, False])
-def test_a_client_that_leaves_is_heard_if_it_has_settled_or_the_server_writes_nothing(
+def test_client_that_leaves_must_be_heard_if_it_settled_or_the_server_is_silent(
     *, echo: bool
 ) -> None:
     part = report(CONNECT, *HEARD[:2], LOST, RETURNED)
@@ -271,7 +275,7 @@ def test_a_client_that_leaves_is_heard_if_it_has_settled_or_the_server_writes_no
         ((*(Say(),) * 6, Ping(b"")), Application(), False),
     ],
 )
-def test_a_client_that_closes_and_leaves_is_heard_unless_the_server_writes(
+def test_client_that_closes_and_leaves_must_be_heard_unless_the_server_writes(
     steps: tuple[Any, ...], application: Application, *, exact: bool
 ) -> None:
     plan = with_client(end="close and leave", settled=False, steps=steps)
@@ -287,7 +291,7 @@ def test_a_client_that_closes_and_leaves_is_heard_unless_the_server_writes(
     ("target", "seconds", "exact"),
     [("asyncio-tcp", 0.5, True), ("asyncio-tcp", 0.9, False), ("uvloop-unix", 0.9, True)],
 )
-def test_a_ping_of_the_server_may_reset_a_client_that_is_gone(
+def test_ping_of_the_server_can_reset_a_lost_client(
     target: str, seconds: float, *, exact: bool
 ) -> None:
     plan = with_application(with_client(end="leave", settled=False), echo=False)
@@ -299,7 +303,7 @@ def test_a_ping_of_the_server_may_reset_a_client_that_is_gone(
     assert bool(judge(plan, alone, part)) is exact
 
 
-def test_voices_may_mix_but_each_keeps_its_order() -> None:
+def test_messages_of_two_senders_can_mix_but_keep_their_order() -> None:
     plan = conversation(
         Client(
             batch=MESSAGES, steps=(Say(),) * 6, end="close", settled=True, code=4001, reason="bye"
@@ -316,7 +320,7 @@ def test_voices_may_mix_but_each_keeps_its_order() -> None:
     ]
 
 
-def test_pongs_may_be_fewer_than_pings_but_in_their_order() -> None:
+def test_pongs_can_be_fewer_than_pings_but_keep_their_order() -> None:
     """RFC 6455 5.5.3."""
     pings = [b"1", b"2", b"3"]
 
@@ -324,7 +328,7 @@ def test_pongs_may_be_fewer_than_pings_but_in_their_order() -> None:
     assert judge(ECHO, seen(pings=pings, pongs=[b"3", b"1"]), RIGHT) != []
 
 
-def test_the_classes_of_the_soak_wait_less_long() -> None:
+def test_soak_protocol_classes_have_a_shorter_close_timeout() -> None:
     for ours, theirs in (
         (protocol.WebSocketProtocol, uvicorn.WebSocketProtocol),
         (protocol.CompatWebSocketProtocol, uvicorn.CompatWebSocketProtocol),

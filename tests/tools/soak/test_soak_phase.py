@@ -52,7 +52,7 @@ def starting(lines: Sequence[str], *starts: str) -> bool:
     return all(any(line.startswith(start) for line in lines) for start in starts)
 
 
-def test_all_is_well_where_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_correct_servers_have_no_faults(capsys: pytest.CaptureFixture[str]) -> None:
     status = main("--target", "asyncio-unix", "--target", "asyncio-tls")
 
     printed = capsys.readouterr().out
@@ -65,12 +65,12 @@ def test_all_is_well_where_nothing_is_wrong(capsys: pytest.CaptureFixture[str]) 
         assert int(found[1]) > 2
 
 
-def test_one_conversation_is_played_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_conversation_can_be_played_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main("--target", "asyncio-tcp", "--only", "5") == 0
     assert "asyncio-tcp: 1 conversations, 0 messages (1 denied)" in capsys.readouterr().out
 
 
-def test_the_package_is_the_command(
+def test_python_m_tools_soak_is_the_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["soak", "--help"])
@@ -81,7 +81,7 @@ def test_the_package_is_the_command(
     assert "python -m tools.soak" in capsys.readouterr().out
 
 
-def test_a_silent_client_waits_for_the_account_of_the_application(
+def test_silent_client_waits_for_the_account_of_the_application(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     silent = conversation(Client(end="silence"), Application(end="return"))
@@ -106,7 +106,7 @@ def test_leaks_are_noticed() -> None:
     )
 
 
-def test_a_blocked_loop_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocked_loop_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.soak.outcome._MANY", 1)
     monkeypatch.setattr(phase, "_WARM", 0)
 
@@ -122,13 +122,13 @@ def test_tracebacks_and_a_stop_that_fails_are_noticed() -> None:
     assert any("nobody has planned this" in fault for fault in done.faults)
 
 
-def test_the_death_of_a_server_is_noticed() -> None:
+def test_death_of_a_server_is_noticed() -> None:
     done = soaked("dying")
 
     assert starting(done.faults, "/report is not answered")
 
 
-def test_a_corruption_is_reported_with_the_command_that_repeats_it(
+def test_fault_is_reported_with_the_command_that_repeats_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     status = cli.main(
@@ -144,12 +144,12 @@ def test_a_corruption_is_reported_with_the_command_that_repeats_it(
     assert re.search(r"^\d+ faults$", printed, re.MULTILINE)
 
 
-def test_a_server_that_does_not_start_is_an_error() -> None:
+def test_server_that_does_not_start_is_an_error() -> None:
     with pytest.raises(ServerError, match="the server does not start"):
         soaked("nowhere")
 
 
-def test_a_server_does_not_outlive_an_exception(tmp_path: Path) -> None:
+def test_server_does_not_outlive_an_exception(tmp_path: Path) -> None:
     app, ws = Options(seed=0, seconds=0).app, "auto"
 
     async def main() -> None:
@@ -163,7 +163,7 @@ def test_a_server_does_not_outlive_an_exception(tmp_path: Path) -> None:
         asyncio.run(ask(caught.value.args[1], "/state"))
 
 
-def test_a_loop_that_is_not_installed_is_left_out(
+def test_target_of_a_loop_that_is_not_installed_is_left_out(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "asyncio" or None)
@@ -172,7 +172,7 @@ def test_a_loop_that_is_not_installed_is_left_out(
     assert "loop is not installed: uvloop-tcp" in capsys.readouterr().out
 
 
-def test_a_failure_while_the_soak_is_delayed_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_while_the_soak_is_delayed_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phase, "_TICK", 0.0)
     monkeypatch.setattr(phase, "_DELAYED", -1.0)  # at any time
 
@@ -181,13 +181,13 @@ def test_a_failure_while_the_soak_is_delayed_is_doubtful(monkeypatch: pytest.Mon
     assert (done.failures, done.doubtful) == ([], 1)
 
 
-def test_a_server_that_takes_long_to_stop_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_takes_long_to_stop_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phase, "_GRACE", 0.0)
 
     assert starting(soaked(only=1).faults, "the server took ")
 
 
-def test_a_server_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.soak.server._STOPPING", 0.5)
     monkeypatch.setattr("tools.soak.leftovers._PATIENCE", 0.5)
 
@@ -196,13 +196,13 @@ def test_a_server_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) 
     assert starting(faults, "the server ended with status -9", "the lifespan was not shut down")
 
 
-def test_the_ends_of_all_connections_at_the_stop_are_checked() -> None:
+def test_ends_of_all_connections_at_the_shutdown_are_checked() -> None:
     compat = soaked(seconds=0.0, ws="tools.soak.protocol:CompatWebSocketProtocol")
 
     assert compat.faults == ["at the stop, a pending handshake got 500 instead of 503"]
 
 
-def test_targets_differ_in_all_that_matters() -> None:
+def test_targets_cover_loops_transports_pings_and_compat() -> None:
     targets = TARGETS.values()
 
     assert {target.loop for target in targets} == {"asyncio", "uvloop"}

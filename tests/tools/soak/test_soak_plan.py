@@ -22,7 +22,7 @@ print([plan(5, "uvloop-tls", number) for number in range(50)])
 """
 
 
-def test_the_same_numbers_make_the_same_conversation() -> None:
+def test_same_numbers_make_the_same_conversation() -> None:
     assert [plan(5, each.target, each.number) for each in SOME] == SOME
 
 
@@ -46,7 +46,7 @@ def test_other_numbers_make_other_conversations() -> None:
     assert plan(5, "asyncio-tcp", 1).client != plan(5, "uvloop-tcp", 1).client
 
 
-def test_every_kind_is_played_about_as_often_as_it_is_to_be() -> None:
+def test_kinds_are_played_about_as_often_as_their_weight() -> None:
     counts = Counter(each.kind for each in SOME)
     total = sum(weight for weight, _ in KINDS.values())
 
@@ -55,20 +55,20 @@ def test_every_kind_is_played_about_as_often_as_it_is_to_be() -> None:
         assert 0.4 < counts[kind] / (len(SOME) * weight / total) < 2
 
 
-def test_the_first_conversation_is_always_the_same() -> None:
+def test_first_conversation_is_always_the_same() -> None:
     first = plan(5, "asyncio-tcp", -1)
 
     assert (first.kind, first.client.offer) == ("talk", "permessage-deflate")
     assert plan(6, "asyncio-tcp", -1, "rude").client == first.client
 
 
-def test_a_kind_can_be_asked_for() -> None:
+def test_kind_can_be_chosen() -> None:
     assert {plan(5, "asyncio-tls", 1, kind).kind for kind in KINDS} == set(KINDS)
     # and it changes nothing where it would have been drawn
     assert [plan(5, each.target, each.number, each.kind) for each in SOME] == SOME
 
 
-def test_everything_that_a_conversation_can_be_happens() -> None:
+def test_plans_cover_every_variation_of_a_conversation() -> None:
     clients = [each.client for each in SOME]
     applications = [each.application for each in SOME]
     steps = [step for client in clients for step in client.steps]
@@ -98,7 +98,7 @@ def test_everything_that_a_conversation_can_be_happens() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_target_is_asked_for_nothing_that_it_cannot_do(target: str) -> None:
+def test_plans_for_a_target_fit_its_transport_and_pings(target: str) -> None:
     plans = [each for each in SOME if each.target == target]
 
     if TARGETS[target].transport == "tls":
@@ -108,24 +108,24 @@ def test_a_target_is_asked_for_nothing_that_it_cannot_do(target: str) -> None:
         assert all(each.application.patience for each in plans if each.client.end == "silence")
 
 
-def test_a_query_holds_the_side_of_the_application() -> None:
+def test_query_holds_the_side_of_the_application() -> None:
     for each in SOME:
         query = each.application.query(each.name)
 
         assert Application.from_query(query) == (each.name, each.application)
 
 
-def test_a_query_without_an_application_is_refused() -> None:
+def test_query_without_an_application_is_refused() -> None:
     with pytest.raises(KeyError):
         Application.from_query("name=a")
 
 
-def test_a_name_is_that_of_the_target_and_the_number() -> None:
+def test_conversation_is_named_by_target_and_number() -> None:
     assert conversation().name == "asyncio-tcp.0"
 
 
 @pytest.mark.parametrize("sizes", ["tiny", "usual", "large", "huge", "vast", "edges"])
-def test_the_messages_of_a_batch_are_always_the_same(sizes: str) -> None:
+def test_messages_of_a_batch_are_always_the_same(sizes: str) -> None:
     batch = Batch(3, 8, sizes)
 
     assert list(batch) == list(batch)
@@ -147,10 +147,10 @@ def test_texts_hold_characters_of_every_length() -> None:
     assert {len(character.encode()) for character in texts} == {1, 2, 3, 4}
 
 
-def test_nothing_has_no_messages() -> None:
+def test_empty_batch_has_no_messages() -> None:
     assert list(NOTHING) == []
 
 
-def test_a_digest_differs_if_a_byte_or_the_kind_does() -> None:
+def test_digest_differs_if_a_byte_or_the_type_differs() -> None:
     assert digest("abc") == digest("abc")
     assert len({digest("abc"), digest("abd"), digest(b"abc"), digest("abcd")}) == 4

@@ -43,7 +43,7 @@ def outcome(**after: object) -> Outcome:
 # The log
 
 
-def test_a_log_is_parsed_entry_by_entry() -> None:
+def test_log_is_parsed_entry_by_entry() -> None:
     record = logging.LogRecord("a", logging.WARNING, "", 1, "two\nlines %s", (1,), None)
     line = Formatter().format(record)
 
@@ -66,7 +66,7 @@ def test_a_log_is_parsed_entry_by_entry() -> None:
         ),
     ],
 )
-def test_an_expected_entry_is_not_a_complaint(entry: Entry) -> None:
+def test_expected_log_entry_is_not_a_complaint(entry: Entry) -> None:
     assert complaints([entry]) == []
 
 
@@ -82,13 +82,13 @@ def test_an_expected_entry_is_not_a_complaint(entry: Entry) -> None:
         Entry("CRITICAL", "uvicorn.error", DELIBERATE),
     ],
 )
-def test_any_other_entry_is_a_complaint(entry: Entry) -> None:
+def test_other_log_entry_is_a_complaint(entry: Entry) -> None:
     later = attrs.evolve(entry, at=7.0)
 
     assert complaints([later, entry]) == [(f"2 times in the log: {entry.text}", 7.0)]
 
 
-def test_the_same_complaint_about_other_objects_is_made_once() -> None:
+def test_complaints_that_differ_in_addresses_are_counted_as_one() -> None:
     entries = [Entry("ERROR", "asyncio", f"in <a at 0x7f{number}>") for number in range(3)]
 
     assert complaints(entries) == [("3 times in the log: in <a at 0x...>", 0)]
@@ -97,7 +97,7 @@ def test_the_same_complaint_about_other_objects_is_made_once() -> None:
 # Holdings
 
 
-def test_nothing_is_left_if_nothing_is_more() -> None:
+def test_equal_or_fewer_objects_are_not_a_leak() -> None:
     assert leaked({}, HELD) == []
     assert leaked(HELD, HELD) == []
     assert leaked(HELD, {**HELD, "tasks": ["serve"], "objects": {}}) == []
@@ -121,11 +121,11 @@ def test_nothing_is_left_if_nothing_is_more() -> None:
         ("longest turn", 0.5, "one turn of the event loop took 50% of all CPU time"),
     ],
 )
-def test_every_growth_is_a_fault(key: str, value: object, told: str) -> None:
+def test_growth_is_a_fault(key: str, value: object, told: str) -> None:
     assert grown(outcome(**{key: value})) == [told]
 
 
-def test_a_neighbour_waits_no_longer_than_turns_explain() -> None:
+def test_neighbour_waits_no_longer_than_turns_explain() -> None:
     waiting = attrs.evolve(outcome(), gaps=[0.01, 2.0], lag=0.1)
 
     assert grown(waiting) == [
@@ -134,14 +134,14 @@ def test_a_neighbour_waits_no_longer_than_turns_explain() -> None:
     assert grown(attrs.evolve(waiting, lag=0.5)) == []
 
 
-def test_there_is_no_average_of_a_few_conversations() -> None:
+def test_few_conversations_are_not_averaged() -> None:
     few = attrs.evolve(outcome(**{"longest turn": 0.9}), kinds={"talk": 99}, gaps=[9.0])
 
     assert grown(few) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_process_holds_something() -> None:
+def test_process_holds_objects() -> None:
     turns = Turns()
     turns.longest, turns.slowest = 7.0, 8.0
     turns.stop()  # which has not begun
@@ -156,13 +156,13 @@ def test_a_process_holds_something() -> None:
     seen = asyncio.run(main())
 
     assert json.loads(json.dumps(seen)) == seen
-    assert seen["tasks"] == ["test_a_process_holds_something.<locals>.main"]
+    assert seen["tasks"] == ["test_process_holds_objects.<locals>.main"]
     assert "socket" in seen["descriptors"]  # type: ignore[operator]
     assert (seen["longest turn"], seen["slowest turn"]) == (7.0, 8.0)
     assert turns.longest == 0
 
 
-def test_a_complaint_is_about_conversations_that_were_played_then() -> None:
+def test_complaint_names_the_conversations_at_that_time() -> None:
     played = attrs.evolve(outcome(), spans=[(1.0, 2.0, 7), (1.5, 9.0, 8), (4.0, 5.0, -1)])
 
     assert [played.during(at) for at in (0.5, 1.0, 2.2, 3.0, 4.5)] == [
@@ -177,7 +177,7 @@ def test_a_complaint_is_about_conversations_that_were_played_then() -> None:
 # Reports
 
 
-def test_a_phase_is_reported_in_a_few_lines() -> None:
+def test_phase_is_reported_in_a_few_lines() -> None:
     done = attrs.evolve(outcome(), stopping=1.25, doubtful=2, lag=0.01, faults=["bad"], messages=7)
 
     assert list(report.outcome(done)) == [
@@ -190,14 +190,14 @@ def test_a_phase_is_reported_in_a_few_lines() -> None:
     ]
 
 
-def test_a_phase_of_one_conversation_is_reported_without_comparison() -> None:
+def test_phase_of_one_conversation_is_reported_without_comparison() -> None:
     assert list(report.outcome(Outcome("a", kinds={"talk": 1}))) == [
         "a: 1 conversations, 0 messages (1 talk)",
         "  stopped in 0.0 s",
     ]
 
 
-def test_a_failure_is_reported_with_a_trace_of_both_sides_in_the_order_of_time() -> None:
+def test_failure_is_reported_with_a_trace_of_both_sides_in_time_order() -> None:
     seen = Seen(events=[(5.0, "asks"), (5.5, "gets 101")])
     events = [[5.25, "websocket.connect", {}], [6.0, "returned", None]]
     found = Failure(conversation(), ["all of it"], seen, {"done": True, "events": events})
@@ -219,7 +219,7 @@ def test_a_failure_is_reported_with_a_trace_of_both_sides_in_the_order_of_time()
     ]
 
 
-def test_a_long_trace_is_shortened() -> None:
+def test_long_trace_is_shortened() -> None:
     seen = Seen(events=[(float(number), f"event {number}") for number in range(1000)])
 
     lines = list(report.failure(Failure(conversation(), [], seen, {})))

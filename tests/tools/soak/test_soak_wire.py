@@ -52,7 +52,7 @@ def messages(frames: list[Frame]) -> list[str | bytes]:
 
 
 @pytest.mark.parametrize("parameters", [None, *OFFERS])
-def test_messages_arrive_as_they_were(parameters: str | None) -> None:
+def test_messages_arrive_unchanged(parameters: str | None) -> None:
     batch = Batch(5, 40, "usual")
     deflater = None if parameters is None else wire.Deflater(agreed(parameters))
     say = Say(cuts=(0.2, 0.2, 0.7), compressed=True, between=(Ping(b"1"), Pong(b"2")))
@@ -67,13 +67,13 @@ def test_messages_arrive_as_they_were(parameters: str | None) -> None:
     assert frames[1].opcode is Opcode.PING
 
 
-def test_more_control_frames_than_fragments_come_behind_the_message() -> None:
+def test_surplus_control_frames_follow_the_message() -> None:
     frames = received(b"".join(wire.message(Say(between=(Ping(b""),) * 3), "a", None)))
 
     assert [each.opcode for each in frames] == [Opcode.TEXT, *[Opcode.PING] * 3]
 
 
-def test_a_last_block_is_the_example_of_the_specification() -> None:
+def test_last_block_is_the_example_of_the_specification() -> None:
     """RFC 7692 7.2.3.4."""
     deflater = wire.Deflater(agreed(""))
 
@@ -85,7 +85,7 @@ def test_a_last_block_is_the_example_of_the_specification() -> None:
     assert zlib.decompress(after + b"\x00\x00\xff\xff\x03\x00", wbits=-15) == b"Hello" * 9
 
 
-def test_context_is_taken_over_if_that_was_agreed_on() -> None:
+def test_context_is_taken_over_if_negotiated() -> None:
     def sizes(parameters: str) -> list[int]:
         deflater = wire.Deflater(agreed(parameters))
         data = bytes(range(256)) + bytes(range(255, -1, -1))
@@ -98,7 +98,7 @@ def test_context_is_taken_over_if_that_was_agreed_on() -> None:
 
 @pytest.mark.parametrize("writes", ["whole", "frames", "pieces", "bytes", "drip"])
 @pytest.mark.parametrize("size", [0, 1, 2, 299, 301, 5000])
-def test_pieces_are_all_of_the_bytes(writes: str, size: int) -> None:
+def test_pieces_have_all_of_the_bytes(writes: str, size: int) -> None:
     data = (bytes(range(251)) * 20)[:size]
 
     pieces = list(wire.pieces(data, writes, Random(2)))  # noqa: S311 - repeatable, not secret
@@ -110,14 +110,14 @@ def test_pieces_are_all_of_the_bytes(writes: str, size: int) -> None:
         assert {len(piece) for piece in pieces} == {1}
 
 
-def test_a_close_without_a_code_is_empty() -> None:
+def test_close_without_a_code_is_empty() -> None:
     assert received(wire.close(1005)) == [Frame(Opcode.CLOSE, b"")]
     payload = Close(4001, "bye").serialize()
     assert received(wire.close(4001, "bye")) == [Frame(Opcode.CLOSE, payload)]
 
 
 @pytest.mark.parametrize("deflater", [None, wire.Deflater(agreed(""))])
-def test_a_bomb_is_more_than_a_message_may_have(deflater: wire.Deflater | None) -> None:
+def test_bomb_exceeds_the_maximal_message_size(deflater: wire.Deflater | None) -> None:
     data = wire.wrong("bomb", deflater)
 
     assert len(data) < 5000
@@ -139,7 +139,7 @@ def unmasked(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
     return frame(opcode, payload, masked=False, fin=fin)
 
 
-def test_messages_are_noted_whole() -> None:
+def test_fragmented_messages_are_recorded_whole() -> None:
     seen, answers, broken = fed(
         unmasked(1, "é".encode()[:1], fin=False),
         unmasked(0, "é".encode()[1:]),
@@ -157,7 +157,7 @@ def test_pings_and_closes_are_answered() -> None:
     assert (seen.close, seen.pongs) == ((1000, "bye"), [b"y"])
 
 
-def test_a_deaf_client_answers_no_close() -> None:
+def test_deaf_client_does_not_answer_a_close() -> None:
     assert fed(unmasked(8, b"\x03\xe8"), deaf=True)[1] == []
 
 
@@ -175,7 +175,7 @@ def test_data_after_the_close_is_a_problem(data: list[bytes]) -> None:
     assert problem == "the server sends other frames than Pings and Pongs after its Close"
 
 
-def test_pongs_after_the_close_are_none() -> None:
+def test_pongs_after_the_close_are_ignored() -> None:
     """RFC 6455 5.5.1 forbids data, 5.5.2 wants a Pong until the peer's Close."""
     seen, answers, _ = fed(unmasked(8) + unmasked(10, b"x"), unmasked(9, b"y"))
 
@@ -196,7 +196,7 @@ def test_frames_of_every_size_may_be_cut_anywhere(size: int) -> None:
 
 
 @pytest.mark.parametrize("cut", range(6))
-def test_a_close_may_come_in_pieces(cut: int) -> None:
+def test_close_can_arrive_in_pieces(cut: int) -> None:
     data = unmasked(1, b"hello") + unmasked(8, b"\x03\xe8bye")
     at = len(data) - cut
 
@@ -216,7 +216,7 @@ def test_a_close_may_come_in_pieces(cut: int) -> None:
         unmasked(8, b"\x03"),
     ],
 )
-def test_a_violation_of_the_protocol_is_a_problem(data: bytes) -> None:
+def test_violation_of_the_protocol_is_a_problem(data: bytes) -> None:
     seen, _, broken = fed(data)
 
     assert broken

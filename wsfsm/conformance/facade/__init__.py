@@ -1,3 +1,3 @@
-"""Cases for facades: their adapters, and the server that they talk to in virtual time."""
+"""Playing cases on facades: the runner, the adapters, and a fake server in virtual time."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""What a facade is called with, and what is seen when it is: as a table for patterns."""
+"""Calls of a facade: binding the arguments of a case, and observing the result."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from wsfsm.conformance._judge import Saw
-from wsfsm.conformance.facade._fake_server import plain
-from wsfsm.conformance.facade.adapters import Told
+from wsfsm.conformance._judge import Observation
+from wsfsm.conformance.facade._fake_server import strip_subclasses
+from wsfsm.conformance.facade.adapters import CallbackCalled
 from wsfsm.conformance.values import CaseError, message, to_json, value
 
-__all__ = ["arguments_of", "call_of", "raised", "seen", "signature_of"]
+__all__ = ["bind_call", "bind_values", "observe_exception", "observe_task", "signature_of"]
 
 _ORDER: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
     {
@@ -26,23 +26,23 @@ _ORDER: Final[Mapping[str, Sequence[str]]] = MappingProxyType(
         "close": ("code", "reason"),
     }
 )
-"""Starlette's order of what is given by position where a method has another name for it.
+"""Starlette's order of the arguments that are passed by position if a method has other names.
 
-A message is not, as the `send(data)` of many a class takes none; nor is a mode of JSON, as a second
-parameter of another name is hardly one."""
+A message is not one of them, because `send(data)` of many classes does not take one; nor is a mode
+of JSON, because a second parameter of another name is hardly a mode."""
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]+")
-_TEXT: Final = 100  # characters of an error's text that are kept
+_TEXT: Final = 100  # characters of an exception's text that are kept
 
 
-def arguments_of(operation: str, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What an operation is called with, out of what a case says.
+def bind_values(operation: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of an operation.
 
     Args:
         operation: Name of the operation.
-        raw: The arguments as they stand in the case: headers are pairs of texts there.
+        raw: The arguments in the case, where headers are pairs of texts.
 
     Raises:
-        CaseError: One of them has no meaning.
+        CaseError: An argument is wrong.
     """
     given: dict[str, Any] = {}
     for key, item in raw.items():
@@ -50,7 +50,7 @@ def arguments_of(operation: str, raw: Mapping[str, Any]) -> dict[str, Any]:
             given[key] = _pairs(item)
         elif key == "message":
             given[key] = message(item)
-        else:  # what becomes JSON is no value, but what TOML says
+        else:  # send_json takes tables as they are
             given[key] = item if operation == "send_json" else value(item)
     return given
 
@@ -59,25 +59,27 @@ def _pairs(headers: Any) -> list[tuple[bytes, ...]]:
     try:
         return [tuple(part.encode("latin-1") for part in pair) for pair in headers]
     except (AttributeError, TypeError, UnicodeError):
-        raise CaseError(f"headers are pairs of texts in latin-1, and not {headers!r}") from None
+        raise CaseError(
+            f"expected pairs of texts in latin-1 for headers, not {headers!r}"
+        ) from None
 
 
-def call_of(
+def bind_call(
     name: str, operation: Callable[..., Any], given: Mapping[str, Any]
 ) -> Callable[[], Any] | None:
-    """The call of an operation with these arguments, or None if it does not take them.
+    """Bind the arguments of an operation; None if it does not take them.
 
-    An argument goes to the parameter of its name. Where the method has none, it goes where it
-    would stand in a call of Starlette's.
+    An argument is passed to the parameter of its name. If the method does not have one, the argument
+    is passed at its position in Starlette's method.
 
     Args:
         name: Name of the operation.
-        operation: What is called.
-        given: The arguments by their names.
+        operation: The method or function.
+        given: The arguments by name.
     """
     try:
         signature = inspect.signature(operation)
-    except (TypeError, ValueError):  # it is written in C and does not tell
+    except (TypeError, ValueError):  # a function in C may not have a signature
         return functools.partial(operation, **given)
     order = _ORDER.get(name, ())
     slots, rest, more = _Slots(signature), list[Any](), dict[str, Any]()
@@ -97,16 +99,16 @@ def call_of(
         return None
     bound.arguments.update({slots.rest: tuple(rest)} if rest else {})
     bound.arguments.update({slots.more: more} if more else {})
-    bound.apply_defaults()  # what stands before an argument that is given by its position
+    bound.apply_defaults()  # for the parameters before one that is passed by position
     return functools.partial(operation, *bound.args, **bound.kwargs)
 
 
 class _Slots:
-    """Where a signature has room for arguments.
+    """The parameters of a signature.
 
     Attributes:
-        ordinary: The parameters that can be given by position.
-        required: Those without a default.
+        ordinary: The parameters that can be passed by position.
+        required: The parameters without a default.
         rest: Name of the `*args`, or "".
         more: Name of the `**kwargs`, or "".
     """
@@ -120,15 +122,15 @@ class _Slots:
         self.required = {p.name for p in found if p.default is p.empty} & self._named
 
     def hides(self, key: str) -> bool:
-        """Whether an argument is one of `*args`: with `**kwargs` there only data has no name."""
+        """Whether an argument is passed in `*args`: if there are `**kwargs`, only data is."""
         return key == "data" or not self.more
 
     def of(self, key: str, place: int | None, known: Sequence[str]) -> str | None:
-        """The parameter for an argument, or None.
+        """Return the parameter for an argument, or None.
 
         Args:
             key: Name of the argument.
-            place: Where it stands in Starlette's order, or None.
+            place: Its position in Starlette's order, or None.
             known: Names of all arguments that the operation may have.
         """
         if key in self._named:
@@ -136,27 +138,27 @@ class _Slots:
         if place is None or place >= len(self.ordinary):
             return None
         found = self.ordinary[place]
-        return None if found in known else found  # its order is another, and it is for another one
+        return None if found in known else found  # the parameter is for another argument
 
 
 def signature_of(name: str, operation: Callable[..., Any]) -> str:
-    """An operation with its signature, for people."""
+    """Describe an operation by its signature."""
     try:
         return _ADDRESS.sub("0x...", f"{name}{inspect.signature(operation)}")
     except Exception:  # noqa: BLE001 - a default may be of any class
         return f"{name}(...)"
 
 
-def seen(task: asyncio.Task[Any]) -> Saw:
-    """The observation of a task that is done."""
+def observe_task(task: asyncio.Task[Any]) -> Observation:
+    """Return the observation of a task that is done."""
     if task.cancelled():
-        return raised(asyncio.CancelledError())
+        return observe_exception(asyncio.CancelledError())
     error = task.exception()
     if error is not None:
-        return raised(error)
+        return observe_exception(error)
     result = _kept(task.result())
     match result:
-        case Told(name, code):
+        case CallbackCalled(name, code):
             return {"calls": name, "code": _kept(code)}
         case {"type": str()}:
             return {"message": result}
@@ -164,27 +166,27 @@ def seen(task: asyncio.Task[Any]) -> Saw:
 
 
 def _kept(result: Any) -> Any:
-    """A result as a report can hold it; a text instead of one that it cannot."""
+    """A result that a report can contain; a text in place of one that it cannot."""
     try:
-        kept = plain(result)
+        kept = strip_subclasses(result)
         json.dumps(to_json(kept))
-    except Exception:  # noqa: BLE001 - what is given may be of any class, or hold itself
-        return f"<{type(result).__name__} that cannot be told>"
+    except Exception:  # noqa: BLE001 - the result may be of any class, or contain itself
+        return f"<{type(result).__name__} without JSON>"
     return kept
 
 
-def raised(error: BaseException) -> Saw:
-    """The observation of an exception."""
+def observe_exception(error: BaseException) -> Observation:
+    """Return the observation of an exception."""
     try:
-        told = str(error)
-    except Exception:  # noqa: BLE001 - what is raised may be of any class
-        told = ""
-    text = _ADDRESS.sub("0x...", told).partition("\n")[0][:_TEXT]
-    saw: dict[str, Any] = {
+        full = str(error)
+    except Exception:  # noqa: BLE001 - the exception may be of any class
+        full = ""
+    text = _ADDRESS.sub("0x...", full).partition("\n")[0][:_TEXT]
+    observation: dict[str, Any] = {
         "raises": [kind.__name__ for kind in type(error).__mro__ if kind is not object],
         "text": text,
     }
     for key in ("code", "reason"):
-        with contextlib.suppress(Exception):  # as it may be a property
-            saw[key] = _kept(getattr(error, key))
-    return {key: item for key, item in saw.items() if item is not None}
+        with contextlib.suppress(Exception):  # it may be a property
+            observation[key] = _kept(getattr(error, key))
+    return {key: item for key, item in observation.items() if item is not None}

@@ -1,4 +1,4 @@
-"""The server of a facade: it gives the messages that a case says, and keeps those it gets."""
+"""A fake server for facades: it passes the messages of a case, and records those it gets."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from typing import Any, Final
 from wsfsm.conformance._judge import States
 from wsfsm.types import Message, Scope
 
-__all__ = ["GoneError", "Server", "plain", "scope_of"]
+__all__ = ["FakeServer", "GoneError", "scope_of", "strip_subclasses"]
 
 _SCOPE: Final[Mapping[str, Any]] = {
     "type": "websocket",
@@ -27,7 +27,7 @@ _SCOPE: Final[Mapping[str, Any]] = {
 
 
 class GoneError(OSError):
-    """What send() raises once the client is gone (ASGI WebSocket 2.5, Disconnected Client)."""
+    """The exception that send() raises after the client is gone (ASGI WebSocket 2.5)."""
 
 
 def scope_of(
@@ -37,13 +37,13 @@ def scope_of(
     extensions: Sequence[str] = (),
     spec_version: str = "2.5",
 ) -> Scope:
-    """The scope of a connection.
+    """Make the scope of a connection.
 
     Args:
-        scope: What is other than usual.
-        without: The keys that are left out.
+        scope: Keys that replace the usual ones.
+        without: Keys to leave out.
         extensions: Names of the extensions that the server offers.
-        spec_version: The version that the server speaks, or "" if it does not say.
+        spec_version: The version of the specification, or "" to leave it out.
     """
     offered: dict[str, Any] = {name: {} for name in extensions}
     asgi = {"version": "3.0"} | ({"spec_version": spec_version} if spec_version else {})
@@ -51,12 +51,12 @@ def scope_of(
     return {key: item for key, item in made.items() if key not in without}
 
 
-def plain(value: Any) -> Any:
-    """A value without what Python adds to it: an enum of ints is an int on its way to a server."""
+def strip_subclasses(value: Any) -> Any:
+    """Reduce a value to the types of ASGI: for example, a member of an IntEnum becomes an int."""
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: strip_subclasses(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [strip_subclasses(item) for item in value]
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, bytes):
@@ -64,13 +64,13 @@ def plain(value: Any) -> Any:
     return int(value) if isinstance(value, int) and type(value) is not bool else value
 
 
-class Server:
+class FakeServer:
     """A server without a network.
 
     Attributes:
-        sent: The messages that have come and that no step has looked at.
-        all_sent: All that have come.
-        states: States of both machines, as far as the messages tell.
+        sent: The sent messages that no step has observed.
+        all_sent: All sent messages.
+        states: States of both machines, as they follow from the messages.
         failing: Whether send() raises `GoneError`.
     """
 
@@ -84,11 +84,11 @@ class Server:
         self._free.set()
 
     def give(self, message: Message) -> None:
-        """Let receive() give a message."""
+        """Let receive() return a message."""
         self._messages.put_nowait(message)
 
     def hold(self) -> None:
-        """Let send() wait, as it does while a client reads nothing."""
+        """Let send() wait, as it does while a client does not read."""
         self._free.clear()
 
     def release(self) -> None:
@@ -96,13 +96,13 @@ class Server:
         self._free.set()
 
     async def receive(self) -> Message:
-        """The callable of ASGI that gives the next message."""
+        """Return the next message, as the ASGI callable."""
         message = await self._messages.get()
         self.states.received(message)
         return message
 
     async def send(self, message: Message) -> None:
-        """The callable of ASGI that takes a message.
+        """Take a message, as the ASGI callable.
 
         Raises:
             GoneError: The client is gone.
@@ -111,10 +111,12 @@ class Server:
         if self.failing:
             self.states.lost()
             raise GoneError("the client is gone")
-        kept: Message = plain(message)
+        kept: Message = strip_subclasses(message)
         headers = kept.get("headers")
         if headers is not None:
-            kept["headers"] = plain([tuple(pair) for pair in headers])  # any iterable is allowed
+            kept["headers"] = strip_subclasses(
+                [tuple(pair) for pair in headers]
+            )  # any iterable is allowed
         self.sent.append(kept)
         self.all_sent.append(kept)
         self.states.sent(kept)

@@ -1,25 +1,25 @@
 """Facades: the classes that frameworks give their users, each behind the same operations.
 
-A facade does what a case says through an `Adapter`, which calls the class's own methods and adds
-nothing. An adapter has an operation if its class has one for that purpose; what is missing is not
-made up, and a case that needs it is unsupported.
+A case uses a facade through an `Adapter`, which calls the methods of the class and adds nothing. An
+adapter has an operation only if its class has one for the same purpose; a case that needs another
+one is unsupported.
 
 | operation | arguments | what it does |
 |---|---|---|
 | `accept` | `subprotocol`, `headers` | accepts the connection |
-| `receive` | | receives a message of any type, as it is |
+| `receive` | | receives a message of any type, unchanged |
 | `receive_text` `receive_bytes` | | receives a message, and returns its payload |
 | `receive_json` | `mode` | receives a message, and decodes it |
 | `iterate` | | receives text messages until the connection ends, and returns them |
-| `send` | `message` | sends a message of any type, as it is |
+| `send` | `message` | sends a message of any type, unchanged |
 | `send_text` `send_bytes` | `data` | sends a message |
-| `send_json` | `data`, `mode` | encodes something, and sends it |
+| `send_json` | `data`, `mode` | encodes data, and sends it |
 | `close` | `code`, `reason` | closes the connection, or rejects it |
 | `deny` | `status`, `headers`, `body` | rejects the connection with an HTTP response |
 | `leave` | | the handler returns |
 | `fail` | `error` | the handler raises |
 | `abort` | `status` | the handler raises the framework's exception for an HTTP response |
-| `states` | | the states of client and application, at once |
+| `states` | | returns the states of client and application |
 """
 
 import asyncio
@@ -38,16 +38,16 @@ from wsfsm.types import ASGIApp, Receive, Scope, Send
 __all__ = [
     "OPERATIONS",
     "Adapter",
+    "CallbackCalled",
     "ClassAdapter",
+    "EndHandler",
     "FacadeError",
     "FacadeTarget",
-    "Leave",
-    "Session",
-    "Told",
-    "awaited",
+    "ScriptedHandler",
     "class_target",
-    "first_of",
-    "needed",
+    "collect_texts",
+    "maybe_await",
+    "require_module",
 ]
 
 Pairs = Sequence[tuple[bytes, bytes]]
@@ -60,20 +60,20 @@ OPERATIONS: Final = (
 """Names of the operations."""
 
 
-_MANY: Final = 100  # more texts than any case has
+_MANY: Final = 100  # texts, more than any case has
 
 
 class FacadeError(ValueError):
-    """A facade that cannot be found, or imported, or whose framework makes no application."""
+    """A facade that cannot be found or imported, or whose framework cannot make an application."""
 
 
 @attrs.frozen
-class Leave:
-    """What an operation returns that ends the handler.
+class EndHandler:
+    """The result of an operation that ends the handler.
 
     Attributes:
-        value: What the handler returns.
-        error: What it raises instead.
+        value: The value that the handler returns.
+        error: The exception that it raises instead.
     """
 
     value: Any = None
@@ -81,51 +81,51 @@ class Leave:
 
 
 @attrs.frozen
-class Told:
-    """A callback by which a framework has told what happened, where others raise.
+class CallbackCalled:
+    """A callback that a framework called, where others raise an exception.
 
     Attributes:
         name: Name of the callback.
-        code: The close code that it was given.
+        code: The close code that was passed to it.
     """
 
     name: str
     code: Any = None
 
 
-async def awaited(work: Any) -> Any:
-    """What a call comes to: a method need not be a coroutine."""
+async def maybe_await(work: Any) -> Any:
+    """Await a result if it is awaitable, because a method need not be a coroutine."""
     return await work if inspect.isawaitable(work) else work
 
 
 class Adapter:
-    """The operations of any facade: its handler ends.
+    """The operations that every facade has: the handler returns, or raises.
 
     Args:
         facade: An object of the framework's class.
     """
 
     needs: ClassVar[Mapping[str, str]] = MappingProxyType({})
-    """What the class must have for an operation that is more than a call of its own."""
+    """Attributes of the class that an operation needs if it is more than a call."""
 
     def __init__(self, facade: Any) -> None:
         self.facade = facade
 
     def operation(self, name: str) -> Callable[..., Any] | None:
-        """An operation, or None if the facade has nothing for that purpose."""
+        """Return an operation, or None if the facade does not have it."""
         return getattr(self, name, None)
 
-    async def leave(self) -> Leave:
+    async def leave(self) -> EndHandler:
         """Let the handler return."""
-        return Leave()
+        return EndHandler()
 
-    async def fail(self, error: str = "an error") -> Leave:
-        """Let the handler raise an exception that no framework knows."""
-        return Leave(error=ArithmeticError(error))
+    async def fail(self, error: str = "an error") -> EndHandler:
+        """Let the handler raise an exception that frameworks do not know."""
+        return EndHandler(error=ArithmeticError(error))
 
 
-async def first_of(texts: AsyncIterator[str]) -> list[str]:
-    """All texts of an iteration; of one that does not end, as many as tell that."""
+async def collect_texts(texts: AsyncIterator[str]) -> list[str]:
+    """Collect the texts of an iteration, up to a limit if it does not end."""
     found = []
     async for text in texts:
         found.append(text)
@@ -135,28 +135,28 @@ async def first_of(texts: AsyncIterator[str]) -> list[str]:
 
 
 class ClassAdapter(Adapter):
-    """The operations of a class whose methods are called like Starlette's."""
+    """The operations of a class whose methods have the names of Starlette's."""
 
     needs = MappingProxyType(
         {"iterate": "iter_text", "deny": "send_denial_response", "states": "client_state"}
     )
 
     def operation(self, name: str) -> Callable[..., Any] | None:
-        """Its own for what is more than a call; of the others, the method of that name."""
+        """Return an operation of the adapter, or the method of that name."""
         needs = self.needs.get(name)
         if needs is not None and not hasattr(self.facade, needs):
             return None
         found = super().operation(name)
-        if found is None and name != "abort":  # it is a raise; an abort() is something else
+        if found is None and name != "abort":  # a method abort() would have another purpose
             found = getattr(self.facade, name, None)
         return found if callable(found) else None
 
     async def iterate(self) -> list[str]:
         """Receive text messages until the connection ends."""
-        return await first_of(self.facade.iter_text())
+        return await collect_texts(self.facade.iter_text())
 
     async def deny(self, status: int, headers: Pairs, body: Sequence[bytes]) -> None:
-        """Reject the connection by an application of ASGI that responds."""
+        """Reject the connection by an ASGI application that responds."""
 
         async def response(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
             kind = "websocket.http.response"
@@ -165,16 +165,16 @@ class ClassAdapter(Adapter):
                 more = index < len(body)
                 await send({"type": f"{kind}.body", "body": part, "more_body": more})
 
-        await awaited(self.facade.send_denial_response(response))
+        await maybe_await(self.facade.send_denial_response(response))
 
     async def states(self) -> Mapping[str, str]:
-        """The states by name."""
+        """Return the names of the states."""
         facade = self.facade
         return {"client": facade.client_state.name, "application": facade.application_state.name}
 
 
-class Session:
-    """What a framework's handler is for a case: it comes in with its facade, and stays.
+class ScriptedHandler:
+    """The handler of a framework, which waits until a step of the case ends it.
 
     Attributes:
         adapter: The adapter, once the handler has been called.
@@ -183,23 +183,23 @@ class Session:
     def __init__(self) -> None:
         self.adapter: Adapter | None = None
         self._entered = asyncio.Event()
-        self._ending: asyncio.Future[Leave] = asyncio.get_running_loop().create_future()
+        self._ending: asyncio.Future[EndHandler] = asyncio.get_running_loop().create_future()
         self._context = contextvars.copy_context()
         self._tasks: list[asyncio.Task[Any]] = []
 
     def enter(self, adapter: Adapter) -> None:
-        """The handler has been called."""
+        """Note that the framework has called the handler."""
         self.adapter = adapter
-        self._context = contextvars.copy_context()  # some frameworks keep the facade in it
+        self._context = contextvars.copy_context()  # some frameworks store the facade in it
         self._entered.set()
 
     async def __call__(self, adapter: Adapter) -> Any:
-        """Be the handler: enter, and stay until an operation ends it."""
+        """Run as the handler, until an operation ends it."""
         self.enter(adapter)
         try:
             ending = await self._ending
         except asyncio.CancelledError:
-            self.cancel()  # what it was doing is cancelled with it
+            self.cancel()  # its operations are cancelled with it
             await settle()
             raise
         if ending.error is not None:
@@ -207,22 +207,22 @@ class Session:
         return ending.value
 
     async def entered(self) -> None:
-        """Wait for the handler to be called."""
+        """Wait until the framework has called the handler."""
         await self._entered.wait()
 
-    def end(self, ending: Leave) -> None:
+    def end(self, ending: EndHandler) -> None:
         """End the handler, unless it has ended."""
         if not self._ending.done():
             self._ending.set_result(ending)
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Begin something that the handler does."""
+        """Start an operation of the handler."""
         task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
         self._tasks.append(task)
         return task
 
     def cancel(self) -> None:
-        """Cancel all that the handler does."""
+        """Cancel all operations of the handler."""
         for task in self._tasks:
             task.cancel()
 
@@ -232,25 +232,25 @@ class FacadeTarget:
     """A facade to check.
 
     Attributes:
-        name: What it is called.
-        versions: Versions of what it is made of, by name.
-        application: Makes an application of ASGI whose handler is a session.
+        name: Name in reports.
+        versions: Versions of the packages that it consists of, by name.
+        application: Makes an ASGI application with this handler.
     """
 
     name: str
     versions: Mapping[str, str]
-    application: Callable[[Session], ASGIApp]
+    application: Callable[[ScriptedHandler], ASGIApp]
 
 
-def needed(name: str, extra: str = "") -> Any:
-    """A module that must be there.
+def require_module(name: str, extra: str = "") -> Any:
+    """Import a module of a framework.
 
     Args:
         name: Name of the module.
-        extra: The name by which it is installed, where that is another.
+        extra: Name of the package to install, if it is different.
 
     Raises:
-        FacadeError: It cannot be imported.
+        FacadeError: The module cannot be imported.
     """
     try:
         return importlib.import_module(name)
@@ -267,18 +267,18 @@ def class_target(
     versions: Mapping[str, str],
     adapter: Callable[[Any], Adapter] = ClassAdapter,
 ) -> FacadeTarget:
-    """The target that a class is, called with scope, receive and send.
+    """Make the target of a class that is called with scope, receive and send.
 
     Args:
-        name: What it is called.
-        make: The class, or a function that makes its objects; what it gives is awaited if it can be.
-        versions: Versions of what it is made of.
+        name: Name in reports.
+        make: The class, or a function that makes its objects, which may be a coroutine.
+        versions: Versions of the packages that it consists of, by name.
         adapter: Makes the adapter of an object.
     """
 
-    def application(session: Session) -> ASGIApp:
+    def application(scripted: ScriptedHandler) -> ASGIApp:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await session(adapter(await awaited(make(scope, receive, send))))
+            await scripted(adapter(await maybe_await(make(scope, receive, send))))
 
         return app
 

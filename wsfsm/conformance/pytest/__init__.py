@@ -1,3 +1,3 @@
-"""The plugin of pytest: every case is a test."""
+"""The plugin of pytest, in which every case is a test."""
 
 __all__: list[str] = []

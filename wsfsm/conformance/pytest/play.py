@@ -1,20 +1,22 @@
-"""Playing for tests of pytest: on which target, and by which of the processes of a run.
+"""Playing the cases of tests: on which target, and which of them together.
 
-The cases of a facade are played by their own tests, as they take a moment each. Those of a server
-are played side by side when the first test needs one of them. What came of them is kept in a file
-that all processes of a run share, and lock: whichever test comes first plays, and the others wait
-for it, in whatever way pytest-xdist shares them out among its workers.
+The cases of a facade are played by their own tests, because each takes a moment. Those of a server
+are played side by side when the first test needs one of them. With pytest-xdist, any worker may run
+any of the tests, so the results go to a file, which is locked while they are played. (To require
+``--dist=loadgroup`` instead is not enough: pytest-xdist 3.8 ignores the groups with pytest 9.2.)
 """
 
-import contextlib
 import functools
-import sqlite3
+import hashlib
+import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import attrs
 import pytest
+from filelock import FileLock
 
 from wsfsm.conformance.cases import Case, Kind, load_folder
 from wsfsm.conformance.facade.runner import check_facade
@@ -26,9 +28,6 @@ from wsfsm.conformance.verdicts import Report, Result
 
 __all__ = ["on_facade", "on_server"]
 
-_PATIENCE: Final = 3600.0
-"""Seconds for which another process may play. The lock of one that has died is gone at once."""
-
 _CASE: Final = "wsfsm_server_case"
 
 
@@ -37,85 +36,122 @@ def _every(kind: Kind) -> Mapping[str, Case]:
     return {case.id: case for case in load_folder(kind)}
 
 
-def _case(kind: Kind, told: Any) -> Case | None:
-    """The case that a parameter is, or is the id of; None if there is none."""
-    return told if isinstance(told, Case) else _every(kind).get(str(told))
+def _case(kind: Kind, given: Any) -> Case | None:
+    """The case that a parameter is, or is the id of; None if it does not exist."""
+    return given if isinstance(given, Case) else _every(kind).get(str(given))
 
 
-def _asked_case(request: pytest.FixtureRequest, kind: Kind) -> Case:
-    """The case that a test asks for."""
+def _requested_case(request: pytest.FixtureRequest, kind: Kind) -> Case:
+    """The case that a test requests."""
     if not hasattr(request, "param"):
-        text = f"{request.fixturename} has no case: let it be an argument of the test"
+        text = f"{request.fixturename} has no case; make it an argument of the test"
         pytest.fail(text, pytrace=False)
     case = _case(kind, request.param)
     if case is None:
-        pytest.fail(f"no {kind} case is called {request.param!r}", pytrace=False)
+        pytest.fail(f"there is no {kind} case {request.param!r}", pytrace=False)
     return case
 
 
 _Target = TypeVar("_Target")
 
 
-def _asked(
-    make: Callable[[Any, pytest.Config], _Target], told: Any, config: pytest.Config
+def _requested_target(
+    make: Callable[[Any, pytest.Config], _Target], given: Any, config: pytest.Config
 ) -> _Target:
-    """The target that a fixture gives or names."""
+    """The target that a fixture returns or names."""
     try:
-        return make(told, config)
+        return make(given, config)
     except pytest.UsageError as error:
         text = str(error)
-    pytest.fail(text, pytrace=False)  # here, or the text would come once more as its context
+    pytest.fail(text, pytrace=False)  # outside, or the text would be shown again as the context
 
 
 # ---------------------------------------------------------------- facades
 
 
-def on_facade(request: pytest.FixtureRequest, told: Any) -> Report:
+def on_facade(request: pytest.FixtureRequest, given: Any) -> Report:
     """Play the case of a test on a facade.
 
     Args:
-        request: Of the fixture that has the case as its parameter.
-        told: The facade, or its name.
+        request: The request of the fixture that has the case as its parameter.
+        given: The facade, or its name.
     """
-    case = _asked_case(request, "facade")
-    return check_facade(_asked(facade, told, request.config), [case])
+    case = _requested_case(request, "facade")
+    return check_facade(_requested_target(facade, given, request.config), [case])
 
 
 # ---------------------------------------------------------------- servers
 
 
-def on_server(request: pytest.FixtureRequest, told: Any) -> Report:
-    """Give what came of the case of a test on a server, and play all that go with it if need be.
+@attrs.define
+class _Played:
+    """Cases that were played together.
+
+    Attributes:
+        report: The report on those that have a result.
+        error: The reason why the others have none, or "".
+    """
+
+    report: Report
+    error: str = ""
+
+
+_PLAYED: Final = pytest.StashKey[dict[str, _Played]]()
+
+
+def on_server(request: pytest.FixtureRequest, given: Any) -> Report:
+    """Report on the case of a test on a server, after playing the cases of its group if need be.
 
     Args:
-        request: Of the fixture that has the case as its parameter.
-        told: The server, or its name or command.
+        request: The request of the fixture that has the case as its parameter.
+        given: The server, or its name or command.
     """
-    target = _asked(server, told, request.config)
-    case = _asked_case(request, "server")
+    target = _requested_target(server, given, request.config)
+    case = _requested_case(request, "server")
+    groups = request.config.stash.setdefault(_PLAYED, {})
     group = _group(request.node)
-    with _ledger(request) as ledger:
-        if not (ledger.read(group, case) or ledger.read(group, None)):
-            _play(target, _together(request.node, group), group, ledger)
-        text = ledger.read(group, case)
-        if not text:
-            error = ledger.read(group, None)
-            ledger.write(group, None, _shortened(error))
-    if not text:
+    if group not in groups:
+        cases = _together(request.node, group)
+        groups[group] = _once(_path(request, group), cases, lambda: _play(target, cases))
+    played = groups[group]
+    results = tuple(result for result in played.report.results if result.case.id == case.id)
+    if not results:
+        error, played.error = played.error, _shortened(played.error)
         pytest.fail(error, pytrace=False)
-    (report,) = from_json(text, [case])
-    return report
+    return attrs.evolve(played.report, results=results)
+
+
+def _path(request: pytest.FixtureRequest, group: str) -> Path:
+    """The file of a group, which is the same for all workers of a run."""
+    folder: Path = request.getfixturevalue("tmp_path_factory").getbasetemp()
+    name = f"wsfsm-{hashlib.sha256(group.encode()).hexdigest()[:16]}"
+    worker = getattr(request.config, "workerinput", None)
+    if worker is None:
+        return folder / name
+    return folder.parent / f"{name}-{worker['testrunuid']}"
+
+
+def _once(path: Path, cases: Iterable[Case], play: Callable[[], _Played]) -> _Played:
+    """Play the cases of a group, or read the results if another worker has played them."""
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            played = play()
+            text = {"report": to_json([played.report]), "error": played.error}
+            path.write_text(json.dumps(text), encoding="utf-8")
+    text = json.loads(path.read_text(encoding="utf-8"))
+    (report,) = from_json(text["report"], cases)
+    return _Played(report, text["error"])
 
 
 def _shortened(error: str) -> str:
-    """An error, once it has been told in full."""
+    """An error for the tests after the first one, which shows all of it."""
     headline, _, more = error.partition("\n")
-    return f"{headline} (the first of these tests tells more)" if more else headline
+    return f"{headline} (see the first of these tests)" if more else headline
 
 
 def _group(item: pytest.Item) -> str:
-    """What the tests have in common whose cases are played together: all but the case."""
-    called = getattr(item, "callspec", None)
+    """The name of the group of tests whose cases are played together: all but the case is equal."""
+    called: Any = getattr(item, "callspec", None)
     if called is None or _CASE not in called.params:
         return ""
     others = sorted(f"{name}={index}" for name, index in called.indices.items() if name != _CASE)
@@ -123,65 +159,26 @@ def _group(item: pytest.Item) -> str:
     return " ".join([f"{function.parent.nodeid}::{function.originalname}", *others])
 
 
-def _together(item: Any, group: str) -> Iterable[Case]:
+def _together(item: Any, group: str) -> tuple[Case, ...]:
     """The cases that are played together, each once."""
     items: list[Any] = [other for other in item.session.items if _group(other) == group]
     found = (_case("server", other.callspec.params[_CASE]) for other in items)
-    return {case.id: case for case in found if case is not None}.values()
+    return tuple({case.id: case for case in found if case is not None}.values())
 
 
-def _play(target: ServerTarget, cases: Iterable[Case], group: str, ledger: "_Ledger") -> None:
-    def keep(result: Result) -> None:
-        one = Report(target=target.name, kind="server", versions=target.versions, results=(result,))
-        ledger.write(group, result.case, to_json([one]))
-
+def _play(target: ServerTarget, cases: Iterable[Case]) -> _Played:
+    results: list[Result] = []
     try:
-        check_server(target, cases, on_result=keep)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it would come again each time
-        ledger.write(group, None, _text(error))
+        return _Played(check_server(target, cases, on_result=results.append))
+    except Exception as error:  # noqa: BLE001 - any error would be the same for each test
+        report = Report(
+            target=target.name, kind="server", versions=target.versions, results=tuple(results)
+        )
+        return _Played(report, _text(error))
 
 
 def _text(error: Exception) -> str:
     if isinstance(error, TargetError):
         return str(error)
     lines = traceback.format_exception(error)
-    return f"the server cannot be played on: {error!r}\n{''.join(lines)}"
-
-
-@attrs.frozen
-class _Ledger:
-    """What came of cases, in a file."""
-
-    _file: sqlite3.Connection
-
-    def read(self, group: str, case: Case | None) -> str:
-        """What is kept of a case, or why nothing of the group could be played; "" if nothing."""
-        key = (group, "" if case is None else case.id)
-        query = "SELECT text FROM played WHERE target = ? AND id = ?"
-        (text,) = self._file.execute(query, key).fetchone() or ("",)
-        return str(text)
-
-    def write(self, group: str, case: Case | None, text: str) -> None:
-        """Keep it."""
-        row = (group, "" if case is None else case.id, text)
-        self._file.execute("INSERT OR REPLACE INTO played VALUES (?, ?, ?)", row)
-
-
-@contextlib.contextmanager
-def _ledger(request: pytest.FixtureRequest) -> Iterator[_Ledger]:
-    """The file of this run, locked."""
-    folder = request.getfixturevalue("tmp_path_factory").getbasetemp()
-    worker = getattr(request.config, "workerinput", None)
-    path = folder / "wsfsm.sqlite"
-    if worker is not None:  # its folder is in that of the run
-        path = folder.parent / f"wsfsm-{worker['testrunuid']}.sqlite"
-    with contextlib.closing(
-        sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-    ) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS played "
-            "(target TEXT, id TEXT, text TEXT, PRIMARY KEY (target, id))"
-        )
-        yield _Ledger(connection)
-        connection.execute("COMMIT")
+    return f"the cases cannot be played on the server: {error!r}\n{''.join(lines)}"

@@ -1,12 +1,11 @@
-"""Targets of tests of pytest: as a fixture gives them, or the configuration names them.
+"""Targets of tests: those of a fixture, or those that the configuration names.
 
-A target of the configuration that cannot be had is refused once all tests are collected: each test
-would tell the same, and it is not known before which of them use it. Whether a facade can be
-imported is not seen earlier either, as that runs code of the project.
+A target of the configuration that cannot be used is refused once, after all tests are collected,
+because each test would report the same, and only then is it known whether a test uses it. A facade
+is not imported earlier either, because that runs code of the project.
 """
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -14,116 +13,119 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from wsfsm.conformance._versions import versions
+from wsfsm.conformance._versions import installed_versions
 from wsfsm.conformance.cases import Kind
 from wsfsm.conformance.facade.adapters import FacadeError, FacadeTarget, class_target
-from wsfsm.conformance.facade.frameworks import facade_target
-from wsfsm.conformance.server.profiles import profile
-from wsfsm.conformance.server.targets import CommandTarget, ServerTarget, TargetError
+from wsfsm.conformance.options import OptionError, Options
+from wsfsm.conformance.server.targets import ServerTarget, TargetError
 from wsfsm.conformance.values import CaseError
 
-__all__ = ["PLUGIN", "facade", "named", "named_server", "refused", "server"]
+__all__ = ["PLUGIN", "facade", "refusal", "server", "usage_errors"]
 
 PLUGIN: Final = "pytest_wsfsm"
-"""The module that has the fixtures which a project may override."""
+"""The module of the fixtures that a project may override."""
+
+
+NAMES: Final = {
+    "ids": "wsfsm_select",
+    "fail_on": "wsfsm_level",
+    "baseline": "wsfsm_baseline",
+    "server": "wsfsm_server",
+    "name": "wsfsm_server_name",
+    "facade": "wsfsm_facade",
+}
+"""Options of the plugin, by the attributes of `Options`."""
 
 
 @contextlib.contextmanager
-def named(option: str) -> Iterator[None]:
-    """Raise whatever is wrong with an option by its name.
+def usage_errors(attribute: str) -> Iterator[None]:
+    """Raise errors as those of pytest's usage, with the name of the option.
+
+    Args:
+        attribute: The attribute of `Options` that is read.
 
     Raises:
-        pytest.UsageError: Something is.
+        pytest.UsageError: The option is wrong.
     """
     try:
         yield
+    except OptionError as error:
+        raise pytest.UsageError(error.named(NAMES)) from None
     except OSError as error:
-        raise pytest.UsageError(f"{option}: {error.filename}: {error.strerror}") from None
+        raise pytest.UsageError(f"{NAMES[attribute]}: {error.filename}: {error.strerror}") from None
     except (CaseError, FacadeError, TargetError, ValueError) as error:
-        raise pytest.UsageError(f"{option}: {error}") from None
+        raise pytest.UsageError(f"{NAMES[attribute]}: {error}") from None
 
 
-def _some(kind: Kind, told: Any) -> None:
-    if not told:
+def _require(kind: Kind, given: Any) -> None:
+    if not given:
         option = f"wsfsm_{kind}"
         raise pytest.UsageError(
-            f"no {kind} is named: set the option {option}, or override the fixture {option}"
+            f"no {kind} is specified; set the option {option}, or override the fixture {option}"
         )
 
 
-def facade(told: Any, _config: pytest.Config) -> FacadeTarget:
-    """The facade that a fixture or the configuration gives, or names.
+def facade(given: Any, _config: pytest.Config) -> FacadeTarget:
+    """The facade that a fixture or the configuration has, or names.
 
     Raises:
-        pytest.UsageError: There is none, or it cannot be imported.
+        pytest.UsageError: It is missing, or cannot be imported.
     """
-    _some("facade", told)
-    with named("wsfsm_facade"):
-        if isinstance(told, str):
-            return facade_target(told)
-        if isinstance(told, FacadeTarget):
-            return told
-        if not callable(told):
-            raise FacadeError(f"{told!r} is no name, class, function or FacadeTarget")
-        called = told if hasattr(told, "__qualname__") else type(told)
-        name = f"{called.__module__}:{called.__qualname__}"
-        return class_target(name, told, versions(called.__module__.partition(".")[0]))
+    _require("facade", given)
+    with usage_errors("facade"):
+        if isinstance(given, str):
+            return Options(facade=given).facade_target()
+        if isinstance(given, FacadeTarget):
+            return given
+        if not callable(given):
+            raise FacadeError(f"expected a name, class, function or FacadeTarget, not {given!r}")
+        made = given if hasattr(given, "__qualname__") else type(given)
+        name = f"{made.__module__}:{made.__qualname__}"
+        versions = installed_versions(made.__module__.partition(".")[0])
+        return class_target(name, given, versions)
 
 
-def server(told: Any, config: pytest.Config) -> ServerTarget:
-    """The server that a fixture or the configuration gives, or names.
+def server(given: Any, config: pytest.Config) -> ServerTarget:
+    """The server that a fixture or the configuration has, or names.
 
     Raises:
-        pytest.UsageError: There is none, or it is not installed.
+        pytest.UsageError: It is missing, wrong or not installed.
     """
-    _some("server", told)
-    with named("wsfsm_server"):
-        if not isinstance(told, str):
-            if not hasattr(told, "running"):
-                raise TargetError(f"{told!r} is no name, command or ServerTarget")
-            target: ServerTarget = told
+    _require("server", given)
+    with usage_errors("server"):
+        if not isinstance(given, str):
+            if not hasattr(given, "running"):
+                raise TargetError(f"expected a name, command or ServerTarget, not {given!r}")
+            target: ServerTarget = given
             return target
-        found = named_server(told, config)
-        # of several texts that a fixture gives, no two may have one name
-        is_of_option = told == config.getini("wsfsm_server")
-        name = config.getini("wsfsm_server_name") if is_of_option else ""
-        return attrs.evolve(found, name=name) if name else found
+        # the texts of a fixture may be several, which must not have the same name
+        is_option = given == config.getini("wsfsm_server")
+        name = config.getini("wsfsm_server_name") if is_option else ""
+        found = Options(server=given, name=name).server_target()
+        replaced = {"{rootdir}": str(config.rootpath), "{python}": sys.executable}
+        command = tuple(_replaced(word, replaced) for word in found.command)
+        return attrs.evolve(found, command=command)
 
 
-def named_server(text: str, config: pytest.Config) -> CommandTarget:
-    """The server that a text names, or has the command of.
-
-    Raises:
-        TargetError: There is none of this name, or it is not installed, or the command does not
-            tell it where to listen.
-        ValueError: A quotation mark is not closed.
-    """
-    name, *arguments = shlex.split(text) or [""]
-    if name != "--":
-        return profile(name, arguments)
-    if not arguments:
-        raise TargetError("no command follows --")
-    if not any("{port}" in word for word in arguments):
-        raise TargetError("{port} is missing from the command, which has to listen there")
-    root = str(config.rootpath)
-    command = [word.replace("{rootdir}", root) for word in arguments]
-    command = [word.replace("{python}", sys.executable) for word in command]
-    return CommandTarget(name=" ".join(arguments), command=tuple(command))
+def _replaced(word: str, replaced: Mapping[str, str]) -> str:
+    for name, text in replaced.items():
+        word = word.replace(name, text)
+    return word
 
 
 # ---------------------------------------------------------------- refusing
 
 
-def refused(items: Iterable[pytest.Item], kind: Kind, config: pytest.Config) -> str:
-    """Why no test can be played on the target of the configuration.
+def refusal(items: Iterable[pytest.Item], kind: Kind, config: pytest.Config) -> str:
+    """The error of the target in the configuration.
 
     Args:
         items: All tests that are collected.
-        kind: What their cases are about.
-        config: Of pytest.
+        kind: Kind of the target.
+        config: The configuration of pytest.
 
     Returns:
-        What is wrong with the option, or "": nothing is, or no test uses it for sure.
+        The error; "" if there is none, or if maybe no test uses the target.
     """
     if config.option.collectonly or not any(_uses_option(item, kind) for item in items):
         return ""
@@ -135,15 +137,15 @@ def refused(items: Iterable[pytest.Item], kind: Kind, config: pytest.Config) -> 
 
 
 def _uses_option(item: pytest.Item, kind: Kind) -> bool:
-    """Whether a test plays on what the option says, and not on what another fixture gives."""
+    """Whether a test plays on the target of the option, and not of another fixture."""
     if any(True for name in ("skip", "skipif") for _ in item.iter_markers(name)):
-        return False  # perhaps just because the target is not installed
+        return False  # maybe because the target is not installed
     return all(_is_ours(item, name) for name in (f"wsfsm_{kind}_case", f"wsfsm_{kind}"))
 
 
 def _is_ours(item: pytest.Item, fixture: str) -> bool:
-    """Whether a test uses a fixture as the plugin has it."""
-    # pytest has no other way to ask; without it the tests tell by themselves what is wrong
+    """Whether a test uses the fixture of the plugin."""
+    # pytest has no public way to ask; without an answer each test reports the error
     info = getattr(item, "_fixtureinfo", None)
     known: Mapping[str, Any] = getattr(info, "name2fixturedefs", {})
     return fixture in known and known[fixture][-1].func.__module__ == PLUGIN

@@ -1,25 +1,25 @@
-"""What all reports have in common: marks, columns, rows, and texts that any file can hold."""
+"""Marks, legends and texts that all reports have in common."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from wsfsm.conformance._judge import Saw, told
+from wsfsm.conformance._judge import Observation, describe_observation
 from wsfsm.conformance.cases import Case, Level
-from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+from wsfsm.conformance.verdicts import Report, Result, TraceEntry, Verdict
 
 __all__ = [
     "MARKS",
     "MEANINGS",
-    "by_case",
-    "columns",
-    "counted",
-    "explained",
-    "place",
-    "plain",
-    "said",
-    "sections",
-    "versions",
+    "cases_by_section",
+    "count_level",
+    "deciding_step",
+    "explain",
+    "observation_line",
+    "one_line",
+    "results_by_case",
+    "target_names",
+    "version_line",
 ]
 
 MARKS: Final[Mapping[Verdict, str]] = {
@@ -34,13 +34,13 @@ MARKS: Final[Mapping[Verdict, str]] = {
 """A verdict in a matrix."""
 
 MEANINGS: Final[Mapping[Verdict, str]] = {
-    Verdict.PASS: "what is demanded was seen",
-    Verdict.NON_STRICT: "something else was seen that is let pass",
-    Verdict.FAIL: "something else was seen",
-    Verdict.TIMEOUT: "it was not seen in time",
-    Verdict.CRASH: "the server has died of it, or would have died of the facade",
-    Verdict.INFORMATIONAL: "nothing is demanded; what was seen is told",
-    Verdict.UNSUPPORTED: "the case has no meaning here, or its beginning was not reached",
+    Verdict.PASS: "the required behaviour was observed",
+    Verdict.NON_STRICT: "something else was observed that is tolerated",
+    Verdict.FAIL: "something else was observed",
+    Verdict.TIMEOUT: "nothing was observed in time",
+    Verdict.CRASH: "the case crashed the server, or a facade would have ended its server",
+    Verdict.INFORMATIONAL: "nothing is required; the report says what was observed",
+    Verdict.UNSUPPORTED: "the case does not apply here, or its beginning was not reached",
 }
 """A verdict in a legend."""
 
@@ -49,29 +49,29 @@ _UNPRINTABLE: Final = re.compile(
 )
 
 
-def plain(text: str) -> str:
-    r"""A text that any file and terminal can hold, in one line.
+def one_line(text: str) -> str:
+    r"""Make a text fit for any file and terminal, in one line.
 
     Line ends become spaces. Other control characters, marks that change the direction of writing,
-    and halves of surrogate pairs are written as Python writes them, ``\x1b`` say.
+    and halves of surrogate pairs become escape sequences of Python, for example ``\x1b``.
     """
-    lines = re.sub(r"[\r\n]\s*", " ", text)
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], lines)
+    joined = re.sub(r"[\r\n]\s*", " ", text)
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], joined)
 
 
-def columns(reports: Iterable[Report]) -> tuple[str, ...]:
-    """Names of the targets, each once: where two have one name, the later is numbered."""
+def target_names(reports: Iterable[Report]) -> tuple[str, ...]:
+    """Names of the targets, all different: a repeated name is numbered."""
     names: list[str] = []
     for report in reports:
-        name, number = plain(report.target), 2
+        name, number = one_line(report.target), 2
         while name in names:
-            name, number = f"{plain(report.target)} ({number})", number + 1
+            name, number = f"{one_line(report.target)} ({number})", number + 1
         names.append(name)
     return tuple(names)
 
 
-def sections(reports: Iterable[Report]) -> Mapping[str, Sequence[Case]]:
-    """All cases that some report has a result of, by section, in the order in which they come."""
+def cases_by_section(reports: Iterable[Report]) -> Mapping[str, Sequence[Case]]:
+    """All cases with a result in any report, by section, in the order of the first result."""
     found: dict[str, dict[tuple[str, str], Case]] = {}
     for report in reports:
         for case in (result.case for result in report.results):
@@ -79,13 +79,13 @@ def sections(reports: Iterable[Report]) -> Mapping[str, Sequence[Case]]:
     return {section: list(cases.values()) for section, cases in found.items()}
 
 
-def by_case(report: Report) -> Mapping[tuple[str, str], Result]:
+def results_by_case(report: Report) -> Mapping[tuple[str, str], Result]:
     """The results of a report, by kind and id of their cases."""
     return {(result.case.kind, result.case.id): result for result in report.results}
 
 
-def counted(report: Report, level: Level) -> Mapping[Verdict, int]:
-    """How many cases of a level came to each verdict."""
+def count_level(report: Report, level: Level) -> Mapping[Verdict, int]:
+    """The number of cases of a level with each verdict."""
     return Report(
         target=report.target,
         kind=report.kind,
@@ -94,23 +94,23 @@ def counted(report: Report, level: Level) -> Mapping[Verdict, int]:
     ).counts
 
 
-def versions(report: Report) -> str:
-    """The versions of what a target is made of, in a line."""
-    return ", ".join(f"{plain(name)} {plain(told)}" for name, told in report.versions.items())
+def version_line(report: Report) -> str:
+    """The versions of a target, in a line."""
+    return ", ".join(f"{one_line(name)} {one_line(text)}" for name, text in report.versions.items())
 
 
-def said(saw: Saw) -> str:
-    """What was seen in a step, for people; "" if there was nothing to be seen."""
-    return plain(told(saw))
+def observation_line(observation: Observation) -> str:
+    """An observation for people, in a line; "" if it is empty."""
+    return one_line(describe_observation(observation))
 
 
-def place(result: Result) -> int | None:
-    """Which entry of the trace the verdict comes from, counted from 0; None if it is no failure.
+def deciding_step(result: Result) -> int | None:
+    """The index of the trace entry that decided the verdict; None if the verdict is not a failure.
 
-    A failure is seen in the last entry with something wrong, for nothing is played after it; if
-    there is none, when all was over. What is let pass is the first such entry.
+    A failure is decided by the last entry with a mismatch, because no step is played after it; if
+    no entry has one, by the last entry. A tolerated observation is the first such entry.
     """
-    wrong = [number for number, entry in enumerate(result.trace) if entry.wrong]
+    wrong = [number for number, entry in enumerate(result.trace) if entry.mismatch]
     if result.verdict.is_failure or result.verdict is Verdict.UNSUPPORTED:
         if wrong or result.verdict is Verdict.UNSUPPORTED:
             return wrong[-1] if wrong else None
@@ -118,31 +118,32 @@ def place(result: Result) -> int | None:
     return wrong[0] if wrong and result.verdict is Verdict.NON_STRICT else None
 
 
-def explained(result: Result) -> tuple[str, ...]:
-    """What came of a case, in lines: all that is told of it, and the trace."""
-    case, where = result.case, place(result)
-    told = [
+def explain(result: Result) -> tuple[str, ...]:
+    """Everything about a result, in lines, with the trace."""
+    case, deciding = result.case, deciding_step(result)
+    parts = [
         ("requirement", f"{case.requirement} ({case.section}, {case.level.value})"),
         ("note", case.note),
         ("reason", result.reason),
         ("expected", result.expected),
         ("observed", result.observed),
-        ("among others", result.among),
+        ("among others", result.concurrent_failure),
     ]
-    lines = [f"{name + ':':<13}{plain(text)}" for name, text in told if text]
+    lines = [f"{name + ':':<13}{one_line(text)}" for name, text in parts if text]
     for number, entry in enumerate(result.trace):
-        lines += _steps(number, entry, here=number == where)
+        lines += _explain_step(number, entry, decides=number == deciding)
     if result.output:
-        lines.append("the server has printed:")
-        lines += [f"    {plain(line)}" for line in result.output.splitlines()]
+        lines.append("output of the server:")
+        lines += [f"    {one_line(line)}" for line in result.output.splitlines()]
     return tuple(lines)
 
 
-def _steps(number: int, entry: Entry, *, here: bool) -> list[str]:
-    seen = said(entry.saw)
-    lines = [f"{'>' if here else ' '} {number + 1:2}. {plain(entry.did)}  [{plain(entry.state)}]"]
+def _explain_step(number: int, entry: TraceEntry, *, decides: bool) -> list[str]:
+    seen = observation_line(entry.observation)
+    mark = ">" if decides else " "
+    lines = [f"{mark} {number + 1:2}. {one_line(entry.step)}  [{one_line(entry.states)}]"]
     if seen:
-        lines.append(f"      saw: {seen}")
-    if entry.wrong:
-        lines.append(f"      wrong: {plain(entry.wrong)}")
+        lines.append(f"      observed: {seen}")
+    if entry.mismatch:
+        lines.append(f"      wrong: {one_line(entry.mismatch)}")
     return lines

@@ -1,7 +1,6 @@
-"""Results as one page: a self-contained HTML file, with the matrix and every trace in it.
+"""Reports as one self-contained HTML page, with the matrix and every trace.
 
-What is in it is drawn by ``report.js`` out of one JSON object; nothing is loaded, and the page's
-policy forbids it.
+``report.js`` draws the page from one JSON object. The page loads nothing, and its policy forbids it.
 """
 
 import json
@@ -14,13 +13,13 @@ from wsfsm.conformance.cases import Case
 from wsfsm.conformance.reports._common import (
     MARKS,
     MEANINGS,
-    by_case,
-    columns,
-    place,
-    plain,
-    said,
-    sections,
-    versions,
+    cases_by_section,
+    deciding_step,
+    observation_line,
+    one_line,
+    results_by_case,
+    target_names,
+    version_line,
 )
 from wsfsm.conformance.verdicts import Report, Result
 
@@ -35,11 +34,11 @@ def to_html(reports: Sequence[Report], *, date: str = "") -> str:
     """Write reports.
 
     Args:
-        reports: What came of all targets.
-        date: When they were made, or "" for not to be told.
+        reports: Reports on the targets.
+        date: Date of the reports, or "" for none.
 
     Returns:
-        The page, in ASCII but for the templates' own characters.
+        The page, in ASCII except for the characters of the templates.
     """
     slots = {
         "data": _script_json(_data(reports, date)),
@@ -56,12 +55,12 @@ def _file(name: str) -> str:
 
 
 def _script_json(data: Mapping[str, Any]) -> str:
-    """JSON that can stand in a script: no end of the script, and no comment, begins in it."""
+    """JSON that is safe in a script element: it cannot end the script, or begin a comment."""
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _diagram(machine: str) -> str:
-    """The picture of a machine, as a part of the page: with ids that nothing else has."""
+    """The picture of a machine as a part of the page, with ids that are unique in it."""
     picture = (_DIAGRAMS / f"{machine}.svg").read_text(encoding="utf-8")
     picture = picture[picture.index("<svg") :]
     picture = re.sub(r"<!--.*?-->\s*|<title>.*?</title>\s*", "", picture, flags=re.DOTALL)
@@ -71,10 +70,10 @@ def _diagram(machine: str) -> str:
 
 
 def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
-    results = [by_case(report) for report in reports]
+    results = [results_by_case(report) for report in reports]
     kinds = dict.fromkeys(report.kind for report in reports)
     return {
-        "date": plain(date),
+        "date": one_line(date),
         "verdicts": [
             {
                 "name": verdict.value,
@@ -85,17 +84,17 @@ def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
             for verdict, mark in MARKS.items()
         ],
         "targets": [
-            {"name": name, "kind": plain(report.kind), "versions": versions(report)}
-            for report, name in zip(reports, columns(reports), strict=True)
+            {"name": name, "kind": one_line(report.kind), "versions": version_line(report)}
+            for report, name in zip(reports, target_names(reports), strict=True)
         ],
         "sections": [
             {
-                "name": plain(section),
-                "title": plain(f"{section}, of {kind}s" if len(kinds) > 1 else section),
+                "name": one_line(section),
+                "title": one_line(f"{section}, of {kind}s" if len(kinds) > 1 else section),
                 "cases": [_case(case, results) for case in cases],
             }
             for kind in kinds
-            for section, cases in sections(r for r in reports if r.kind == kind).items()
+            for section, cases in cases_by_section(r for r in reports if r.kind == kind).items()
         ],
     }
 
@@ -103,11 +102,11 @@ def _data(reports: Sequence[Report], date: str) -> dict[str, Any]:
 def _case(case: Case, results: Sequence[Mapping[tuple[str, str], Result]]) -> dict[str, Any]:
     found = [by.get((case.kind, case.id)) for by in results]
     return {
-        "id": plain(case.id),
+        "id": one_line(case.id),
         "kind": case.kind,
         "level": case.level.value,
-        "requirement": plain(case.requirement),
-        "note": plain(case.note),
+        "requirement": one_line(case.requirement),
+        "note": one_line(case.note),
         "results": [None if result is None else _result(result) for result in found],
     }
 
@@ -115,19 +114,19 @@ def _case(case: Case, results: Sequence[Mapping[tuple[str, str], Result]]) -> di
 def _result(result: Result) -> dict[str, Any]:
     return {
         "verdict": result.verdict.value,
-        "reason": plain(result.reason),
-        "expected": plain(result.expected),
-        "observed": plain(result.observed),
-        "among": plain(result.among),
-        "output": "\n".join(map(plain, result.output.splitlines())),
-        "place": place(result),
+        "reason": one_line(result.reason),
+        "expected": one_line(result.expected),
+        "observed": one_line(result.observed),
+        "concurrent_failure": one_line(result.concurrent_failure),
+        "output": "\n".join(map(one_line, result.output.splitlines())),
+        "deciding_step": deciding_step(result),
         "trace": [
             {
                 "side": entry.side,
-                "did": plain(entry.did),
-                "saw": said(entry.saw),
-                "state": plain(entry.state),
-                "wrong": plain(entry.wrong),
+                "step": one_line(entry.step),
+                "observation": observation_line(entry.observation),
+                "states": one_line(entry.states),
+                "mismatch": one_line(entry.mismatch),
             }
             for entry in result.trace
         ],

@@ -1,34 +1,24 @@
-"""Results as JSON, and read back again, so that those of several runs become one report.
+"""Reports as JSON, which can be read again, so that those of several runs become one report.
 
-The text is an object:
+``specs/conformance/report.schema.json`` describes the format. In an observation, values are written
+as `wsfsm.conformance.values.to_json` writes them: for example, bytes are `{"bytes": "<base64>"}`.
+Of texts and bytes longer than 4096, only the beginning is written.
 
-| key | value |
-|---|---|
-| `suite` | `"wsfsm conformance"` |
-| `format` | 1; a reader refuses a number that it does not know |
-| `reports` | a list, one object a target |
-
-A report has `target`, `kind`, `versions` (a version by name), `counts` (how many cases by verdict)
-and `results`. A result has `case` (an object: `id`, `kind`, `level`, `section`, `requirement`),
-`verdict`, `reason`, `expected`, `observed`, `among` (what came of it while other cases were played,
-if that was worse), `output` (what the server had printed when it had failed) and `trace`, a list of
-steps with `side`, `did`, `saw`, `state` and `wrong`. What was seen is an object of values, written
-as `wsfsm.conformance.values` lets values travel: bytes are `{"bytes": "<base64>"}`. Of texts and
-bytes of more than 4096 only the beginning is written.
-
-Keys may be added to any object without another number; none is taken away, or changes its
-meaning. Reading looks a case up by its kind and id, and passes over the rest of what is told of it.
+A later version may add keys to any object without another number of the format; it does not remove
+a key, or change its meaning. A case is looked up by its kind and id; the other keys of `case` are
+for people.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from wsfsm.conformance._schemas import check
 from wsfsm.conformance.cases import Case
 from wsfsm.conformance.values import CaseError
 from wsfsm.conformance.values import from_json as value_from_json
 from wsfsm.conformance.values import to_json as value_to_json
-from wsfsm.conformance.verdicts import Entry, Report, Result, Verdict
+from wsfsm.conformance.verdicts import Report, Result, TraceEntry, Verdict
 
 __all__ = ["FORMAT", "from_json", "to_json"]
 
@@ -36,7 +26,7 @@ FORMAT: Final = 1
 """Number of the format."""
 
 _LONG: Final = 4096
-"""Characters or bytes of a value that are written."""
+"""Characters or bytes of a value that are written at most."""
 
 _SUITE: Final = "wsfsm conformance"
 
@@ -45,7 +35,7 @@ def to_json(reports: Iterable[Report]) -> str:
     """Write reports.
 
     Args:
-        reports: What came of all targets.
+        reports: Reports on the targets.
 
     Returns:
         The text, in ASCII, with a newline at its end.
@@ -83,15 +73,17 @@ def _result_to_json(result: Result) -> dict[str, Any]:
         "reason": result.reason,
         "expected": result.expected,
         "observed": result.observed,
-        "among": result.among,
+        "concurrent_failure": result.concurrent_failure,
         "output": result.output,
         "trace": [
             {
                 "side": entry.side,
-                "did": entry.did,
-                "saw": {str(key): value_to_json(_cut(item)) for key, item in entry.saw.items()},
-                "state": entry.state,
-                "wrong": entry.wrong,
+                "step": entry.step,
+                "observation": {
+                    str(key): value_to_json(_cut(item)) for key, item in entry.observation.items()
+                },
+                "states": entry.states,
+                "mismatch": entry.mismatch,
             }
             for entry in result.trace
         ],
@@ -99,7 +91,7 @@ def _result_to_json(result: Result) -> dict[str, Any]:
 
 
 def _cut(item: Any) -> Any:
-    """A value of which long texts and bytes have been cut: megabytes say no more."""
+    """Cut long texts and bytes in a value, because megabytes do not say more."""
     match item:
         case str() | bytes():
             return item[:_LONG]
@@ -115,72 +107,56 @@ def from_json(text: str, cases: Iterable[Case]) -> tuple[Report, ...]:
     """Read reports.
 
     Args:
-        text: What `to_json` has written.
-        cases: All cases that there are, of servers and of facades.
+        text: The text that `to_json` has written.
+        cases: All cases, for servers and for facades.
 
     Raises:
-        CaseError: The text is no such report, or has a result of a case that is not there.
+        CaseError: The text is not such a report, or a case does not exist.
     """
     known: dict[tuple[str, str], Case] = {(case.kind, case.id): case for case in cases}
     try:
         written = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CaseError(f"no report of conformance: not JSON ({error})") from None
-    if not isinstance(written, Mapping) or written.get("suite") != _SUITE:
-        raise CaseError(f'no report of conformance: it has no "suite" that is "{_SUITE}"')
-    if written.get("format") != FORMAT:
-        raise CaseError(
-            f"a report of format {written.get('format')!r}, and only format {FORMAT} is understood"
-        )
+        raise CaseError(f"not a report of the suite, because it is not JSON ({error})") from None
     try:
+        check(written, "report")
         return tuple(_report(report, known) for report in written["reports"])
-    except CaseError:
-        raise
-    except KeyError as error:
-        raise CaseError(f"no report of conformance: {error} is missing") from None
-    except (AttributeError, TypeError, ValueError, RecursionError) as error:
-        raise CaseError(f"no report of conformance: {error}") from None
+    except CaseError as error:
+        raise CaseError(f"not a report that can be read, because {error}") from None
+    except (TypeError, ValueError, RecursionError) as error:  # a value of an observation
+        raise CaseError(f"not a report that can be read, because of a value ({error})") from None
 
 
 def _report(written: Mapping[str, Any], known: Mapping[tuple[str, str], Case]) -> Report:
     return Report(
-        target=_text(written["target"]),
-        kind=_text(written["kind"]),
-        versions={name: _text(version) for name, version in written["versions"].items()},
+        target=written["target"],
+        kind=written["kind"],
+        versions=written["versions"],
         results=tuple(_result(result, known) for result in written["results"]),
     )
 
 
 def _result(written: Mapping[str, Any], known: Mapping[tuple[str, str], Case]) -> Result:
-    name = (_text(written["case"]["kind"]), _text(written["case"]["id"]))
-    if name not in known:
-        raise CaseError(
-            f"a result of the {name[0]} case {name[1]!r}, which is not there: was it made by"
-            " another version?"
-        )
+    kind, name = written["case"]["kind"], written["case"]["id"]
+    if (kind, name) not in known:
+        raise CaseError(f"there is no {kind} case {name!r} in this version of the suite")
     return Result(
-        case=known[name],
+        case=known[kind, name],
         verdict=Verdict(written["verdict"]),
-        reason=_text(written["reason"]),
-        expected=_text(written["expected"]),
-        observed=_text(written["observed"]),
+        reason=written["reason"],
+        expected=written["expected"],
+        observed=written["observed"],
         trace=tuple(map(_entry, written["trace"])),
-        among=_text(written.get("among", "")),
-        output=_text(written.get("output", "")),
+        concurrent_failure=written.get("concurrent_failure", ""),
+        output=written.get("output", ""),
     )
 
 
-def _entry(written: Mapping[str, Any]) -> Entry:
-    return Entry(
-        side=_text(written["side"]),
-        did=_text(written["did"]),
-        saw={key: value_from_json(item) for key, item in written["saw"].items()},
-        state=_text(written["state"]),
-        wrong=_text(written["wrong"]),
+def _entry(written: Mapping[str, Any]) -> TraceEntry:
+    return TraceEntry(
+        side=written["side"],
+        step=written["step"],
+        observation={key: value_from_json(item) for key, item in written["observation"].items()},
+        states=written["states"],
+        mismatch=written["mismatch"],
     )
-
-
-def _text(written: object) -> str:
-    if not isinstance(written, str):
-        raise TypeError(f"{written!r:.60} is not a text")
-    return written

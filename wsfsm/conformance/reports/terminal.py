@@ -1,4 +1,4 @@
-"""Results in a terminal: a table, the failures, what has changed, and a bar while it runs.
+"""Reports in a terminal: a table, the failures, the changes, and a progress bar.
 
 Needs the extra ``conformance``.
 """
@@ -9,7 +9,13 @@ from typing import Self
 
 from wsfsm.conformance.baseline import Changes
 from wsfsm.conformance.cases import Level
-from wsfsm.conformance.reports._common import columns, counted, explained, plain, versions
+from wsfsm.conformance.reports._common import (
+    count_level,
+    explain,
+    one_line,
+    target_names,
+    version_line,
+)
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
 try:
@@ -20,7 +26,7 @@ try:
     from rich.text import Text
 except ImportError as error:
     raise ImportError(
-        f'the conformance suite needs {error.name}: install it with pip install "wsfsm[conformance]"',
+        f'the conformance suite needs {error.name}; run pip install "wsfsm[conformance]"',
         name=error.name,
     ) from None
 
@@ -44,15 +50,15 @@ def show_reports(
     least: Level = Level.SHOULD,
     failures: bool = True,
 ) -> None:
-    """Print a table of each target, and then the failures.
+    """Print a table for each target, and then the failures.
 
     Args:
-        reports: What came of all targets.
-        console: Where to print.
+        reports: Reports on the targets.
+        console: The terminal.
         least: The weakest level whose failures are listed; crashes always are.
-        failures: Whether to list the failures at all.
+        failures: Whether to list failures.
     """
-    names = columns(reports)
+    names = target_names(reports)
     for report, name in zip(reports, names, strict=True):
         console.print(_table(report, name))
     named = list(zip(names, reports, strict=True))
@@ -68,31 +74,37 @@ def show_reports(
     for name, report in named:
         _show_asides(console, name, report)
     if weaker > 0:
-        told = f"{weaker} more of weaker cases: --fail-on should lists them"
-        console.print(Text(told), soft_wrap=True)
+        text = f"{weaker} more failures of weaker levels; --fail-on should lists them"
+        console.print(Text(text), soft_wrap=True)
 
 
 def _show_asides(console: Console, name: str, report: Report) -> None:
-    """Print what is no failure, and may be one of the server's, or of the machine's."""
+    """Print cases that did not fail, and deserve a look at the server or the machine."""
     found = report.results
     unreached = [r for r in found if r.is_in_doubt and r.verdict is Verdict.UNSUPPORTED]
     if unreached:
-        console.print(Text(f"Not reached, and not judged: {len(unreached)}  {name}", style="bold"))
+        text = f"Beginning not reached, so not judged: {len(unreached)}  {name}"
+        console.print(Text(text, style="bold"))
     for result in unreached:
-        console.print(Text(f"  {plain(result.case.id)}: {plain(result.reason)}"), soft_wrap=True)
-    spoilt = [result for result in found if result.among]
+        console.print(
+            Text(f"  {one_line(result.case.id)}: {one_line(result.reason)}"), soft_wrap=True
+        )
+    spoilt = [result for result in found if result.concurrent_failure]
     if spoilt:
-        told = f"As demanded alone, but not among other cases: {len(spoilt)}  {name}"
-        console.print(Text(told, style="bold"))
+        text = f"As required alone, but not among other cases: {len(spoilt)}  {name}"
+        console.print(Text(text, style="bold"))
     for result in spoilt:
-        console.print(Text(f"  {plain(result.case.id)}: {plain(result.among)}"), soft_wrap=True)
+        console.print(
+            Text(f"  {one_line(result.case.id)}: {one_line(result.concurrent_failure)}"),
+            soft_wrap=True,
+        )
 
 
 def _table(report: Report, name: str) -> Table:
     table = Table(
         title=Text(name, style="bold"),
         title_justify="left",
-        caption=Text(versions(report), overflow="fold"),
+        caption=Text(version_line(report), overflow="fold"),
         caption_justify="left",
         box=SIMPLE_HEAD,
     )
@@ -100,7 +112,7 @@ def _table(report: Report, name: str) -> Table:
     for level in Level:
         table.add_column(level.value, justify="right", no_wrap=True)
     table.add_column("all", justify="right", no_wrap=True)
-    levels = [counted(report, level) for level in Level]
+    levels = [count_level(report, level) for level in Level]
     for verdict in Verdict:
         total = report.counts.get(verdict, 0)
         if total:
@@ -115,32 +127,32 @@ def _table(report: Report, name: str) -> Table:
 def _show_failure(console: Console, name: str, result: Result, known: str = "") -> None:
     head = Text()
     head.append(f"{result.verdict.value} ", style=_STYLES[result.verdict])
-    head.append(plain(result.case.id), style="bold")
+    head.append(one_line(result.case.id), style="bold")
     head.append(f"  {name}")
     console.print(head, soft_wrap=True)
-    for line in explained(result):
+    for line in explain(result):
         console.print(Text(f"  {line}"), soft_wrap=True)
     if known:
-        console.print(Text(f"  {'known:':<13}{plain(known)}"), soft_wrap=True)
+        console.print(Text(f"  {'known:':<13}{one_line(known)}"), soft_wrap=True)
 
 
 def show_changes(changes: Changes, console: Console) -> None:
-    """Print what is not as it is known.
+    """Print the differences from the known failures.
 
     Args:
-        changes: What has changed.
-        console: Where to print.
+        changes: The changes.
+        console: The terminal.
     """
     for title, listed in (("New failures", changes.new), ("Changed failures", changes.changed)):
         if listed:
             console.print(Text(f"{title}: {len(listed)}", style="bold"))
         for change in listed:
-            told = _was(change.known.verdict, change.known.reason) if change.known else ""
-            _show_failure(console, plain(change.target), change.result, told)
+            known = _was(change.known.verdict, change.known.reason) if change.known else ""
+            _show_failure(console, one_line(change.target), change.result, known)
     if changes.fixed:
-        console.print(Text(f"Fixed, and to be removed: {len(changes.fixed)}", style="bold"))
-    for known in changes.fixed:
-        console.print(Text(f"  {plain(known.case)}  {plain(known.target) or 'all targets'}"))
+        console.print(Text(f"Fixed, please remove: {len(changes.fixed)}", style="bold"))
+    for one in changes.fixed:
+        console.print(Text(f"  {one_line(one.case)}  {one_line(one.target) or 'all targets'}"))
     console.print(
         Text(
             f"{len(changes.new)} new, {len(changes.changed)} changed, {len(changes.fixed)} fixed;"
@@ -154,12 +166,12 @@ def _was(verdict: Verdict | None, reason: str) -> str:
 
 
 class Progress:
-    """A bar that shows how many cases are done; nothing is printed where there is no terminal.
+    """A progress bar, which is shown only in a terminal.
 
     Args:
         target: Name of the target.
-        total: How many cases there are.
-        console: Where to print; by default on stderr.
+        total: The number of cases.
+        console: The terminal; by default stderr.
     """
 
     def __init__(self, target: str, total: int, console: Console | None = None) -> None:
@@ -175,7 +187,7 @@ class Progress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task(plain(target), total=total, failures=0)
+        self._task = self._progress.add_task(one_line(target), total=total, failures=0)
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -1,3 +1,3 @@
-"""Cases for servers: the processes, the client that plays them, and the application that they serve."""
+"""Playing cases on servers: the runner, its raw client, and the application that servers serve."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""A certificate for servers that are started with TLS, made anew for each of them."""
+"""A certificate for a server that is started with TLS, made anew for each server."""
 
 import contextlib
 import ssl
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["Certificate", "can_be_made", "certificate"]
+__all__ = ["Certificate", "certificate", "is_available"]
 
 
 @attrs.frozen
@@ -19,7 +19,7 @@ class Certificate:
     Attributes:
         chain: Path of the certificate.
         key: Path of its key.
-        trust: What a client takes that trusts it.
+        trust: Context of a client that trusts the certificate.
     """
 
     chain: Path
@@ -27,17 +27,17 @@ class Certificate:
     trust: ssl.SSLContext
 
 
-def can_be_made() -> bool:
+def is_available() -> bool:
     """Whether trustme, which makes certificates, is installed."""
     return find_spec("trustme") is not None
 
 
 @contextlib.contextmanager
 def certificate(host: str) -> Iterator[Certificate]:
-    """A certificate for a host, in a folder that is removed in the end.
+    """Make a certificate, in a folder that is removed at the end.
 
     Args:
-        host: The host.
+        host: Host for which the certificate is valid.
 
     Raises:
         ModuleNotFoundError: trustme is not installed.

@@ -1,4 +1,4 @@
-"""A client over a real socket that does what it is told, right or wrong."""
+"""A raw client over a real socket, which can also break the protocol."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,10 @@ from typing import Any, Final, Self
 import h11
 
 from wsfsm.conformance.patterns import Pattern, mismatch
-from wsfsm.conformance.server._received import CLOSE, OPCODES, Frames, extensions_of
+from wsfsm.conformance.server._received import CLOSE, OPCODES, FrameParser, parse_extensions
 from wsfsm.conformance.values import CaseError, value
 
-__all__ = ["CLOSE", "HEADERS", "KEY", "OPCODES", "Client", "frame", "frames", "request"]
+__all__ = ["CLOSE", "HEADERS", "KEY", "OPCODES", "RawClient", "frame", "frames", "request"]
 
 KEY: Final = b"dGhlIHNhbXBsZSBub25jZQ=="
 HEADERS: Final = (
@@ -27,10 +27,10 @@ HEADERS: Final = (
     (b"sec-websocket-version", b"13"),
 )
 _CHUNK: Final = 65_536  # bytes that are read at a time
-_MOST: Final = 2**26  # bytes that are read at all: more than any case asks for
-_CONNECTING: Final = 3.0  # seconds that it may take to connect
+_MOST: Final = 2**26  # bytes that are read in total, more than any case needs
+_CONNECTING: Final = 3.0  # seconds that connecting may take
 _STATUS: Final = re.compile("[0-9]{3}")
-_GAP: Final = 0.005  # seconds between pieces: each is a read of its own for the server
+_GAP: Final = 0.005  # seconds between pieces, so that the server reads each by itself
 
 
 def request(
@@ -40,14 +40,14 @@ def request(
     target: bytes = b"/",
     version: bytes = b"1.1",
 ) -> bytes:
-    """The bytes of a request for a WebSocket.
+    """Make the bytes of a request for a WebSocket.
 
     Args:
-        more: Headers; those of the same name take the place of ours.
-        without: Names of headers that are left out, in lower case.
-        method: Its method.
-        target: Its target.
-        version: Its version of HTTP.
+        more: Headers, which replace the default ones of the same name.
+        without: Names of headers to leave out, in lower case.
+        method: Method of the request.
+        target: Request target.
+        version: Version of HTTP.
     """
     named = {name.lower() for name, _ in more} | set(without)
     headers = [*(pair for pair in HEADERS if pair[0] not in named), *more]
@@ -65,15 +65,15 @@ def frame(  # noqa: PLR0913 - a frame has as many parts
     masked: bool = True,
     length_bytes: int | None = None,
 ) -> bytes:
-    """The bytes of a frame (RFC 6455 5.2).
+    """Make the bytes of a frame (RFC 6455 5.2).
 
     Args:
-        opcode: Opcode, or what is none.
+        opcode: Opcode, valid or not.
         payload: Payload.
-        fin: Whether it is the last of its message.
+        fin: Whether it is the last frame of its message.
         rsv: The three reserved bits.
-        masked: Whether it is masked, as a client's must be.
-        length_bytes: How many bytes the extended length takes: 0, 2 or 8; None: the fewest.
+        masked: Whether it is masked, as the frames of a client have to be.
+        length_bytes: Size of the extended length, 0, 2 or 8 bytes; None is the smallest.
     """
     size = len(payload)
     if length_bytes is None:
@@ -83,7 +83,7 @@ def frame(  # noqa: PLR0913 - a frame has as many parts
     head += size.to_bytes(length_bytes, "big") if length_bytes else b""
     if not masked:
         return head + payload
-    # the same case writes the same bytes each time
+    # the mask depends on the payload, so that a case writes the same bytes each time
     mask = hashlib.blake2s(payload, digest_size=4).digest()
     return head + mask + _masked(payload, mask)
 
@@ -95,10 +95,10 @@ def _masked(payload: bytes, mask: bytes) -> bytes:
 
 
 def frames(tables: Iterable[Mapping[str, Any]]) -> bytes:
-    """The bytes of the frames that tables of a case stand for.
+    """Make the bytes of the frames in a case.
 
     Raises:
-        CaseError: A table is no frame.
+        CaseError: A table is not a frame.
     """
     return b"".join(_frame_of(dict(table)) for table in tables)
 
@@ -112,7 +112,8 @@ def _frame_of(table: dict[str, Any]) -> bytes:
         return frame(table.pop("opcode"), _payload(table.pop("payload", "")), **table)
     name = next(iter(OPCODES.keys() & table.keys()), None)
     if name is None:
-        raise CaseError(f"no frame is written like this: {table}")
+        kinds = ", ".join([*OPCODES, "opcode"])
+        raise CaseError(f"a frame has one of the keys {kinds}, not only {', '.join(table)}")
     return frame(OPCODES[name], _payload(table.pop(name)), **table)
 
 
@@ -122,46 +123,46 @@ def _payload(raw: Any) -> bytes:
 
 
 class _Protocol(asyncio.StreamReaderProtocol):
-    """Closes its side once the server has closed its own, as clients do (RFC 6455 7.1.1)."""
+    """Closes its side after the server has closed its own, as clients do (RFC 6455 7.1.1)."""
 
     def eof_received(self) -> bool:
         super().eof_received()
         return False
 
 
-class Client:
-    """A client that is connected, and has asked for nothing.
+class RawClient:
+    """A client that is connected, and has not sent a request yet.
 
-    What is seen is given as observations: `{"waits": True}` if nothing came in time,
+    Its methods return observations: `{"waits": True}` if nothing arrived in time,
     `{"ends": "FIN"}` or `{"ends": "RST"}` if the transport has ended.
 
     Args:
-        reader: Of `asyncio.open_connection`.
-        writer: The same.
+        reader: The reader of `asyncio.open_connection`.
+        writer: The writer of `asyncio.open_connection`.
 
     Attributes:
-        seen: All bytes that came.
+        received: All bytes that were received.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._buffer = bytearray()
-        self._frames = Frames()
+        self._parser = FrameParser()
         self._ends = ""
-        self.seen = bytearray()
+        self.received = bytearray()
 
     @classmethod
     async def connect(cls, host: str, port: int, tls: ssl.SSLContext | None = None) -> Self:
-        """Connect.
+        """Connect to a server.
 
         Args:
             host: Host of the server.
-            port: Its port.
-            tls: Whom to trust, or None if the server speaks no TLS.
+            port: Port of the server.
+            tls: Context for TLS, or None if the server does not speak TLS.
 
         Raises:
-            OSError: Nobody listens there, or nobody accepts it in time.
+            OSError: The connection is refused, or not accepted in time.
         """
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
@@ -171,7 +172,7 @@ class Client:
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def write(self, data: bytes) -> None:
-        """Send bytes, as long as there is a connection."""
+        """Send bytes, unless the connection is closed."""
         if not self._writer.transport.is_closing():
             self._writer.write(data)
 
@@ -180,14 +181,14 @@ class Client:
 
         Args:
             data: The bytes.
-            size: Bytes of a piece.
+            size: Number of bytes in a piece.
         """
         for start in range(0, len(data), size):
             self.write(data[start : start + size])
             await asyncio.sleep(_GAP)
 
     def half_close(self) -> None:
-        """Send FIN, and go on reading; over TLS send close_notify, and read no more."""
+        """Send FIN, and go on reading; over TLS, send close_notify and stop reading."""
         if not self._writer.can_write_eof():
             self._writer.close()
             return
@@ -201,12 +202,12 @@ class Client:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
-    def leave(self) -> None:
-        """Close the socket, if it is not closed."""
+    def abort(self) -> None:
+        """Close the socket, unless it is closed."""
         self._writer.transport.abort()
 
     def pause(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def resume(self) -> None:
@@ -214,7 +215,7 @@ class Client:
         self._writer.transport.resume_reading()  # type: ignore[attr-defined]
 
     async def response(self, within: float) -> dict[str, Any]:
-        """The response: status, headers (all values of each name), and, but for 101, the body.
+        """Read the response: status, headers (all values by name) and, unless it is 101, the body.
 
         Args:
             within: Seconds that it may take.
@@ -241,17 +242,17 @@ class Client:
         if seen["status"] == 101:
             self._buffer[:] = rest
             if "sec-websocket-extensions" in headers:
-                seen["extensions"] = extensions_of(headers["sec-websocket-extensions"])
-                self._frames.agree(seen["extensions"])
+                seen["extensions"] = parse_extensions(headers["sec-websocket-extensions"])
+                self._parser.use_extensions(seen["extensions"])
             return seen
         return seen | self._unless_reset(await self._read_body())
 
     def _unless_reset(self, body: dict[str, Any]) -> dict[str, Any]:
-        # without a length only a FIN says that nothing is missing
+        # without a Content-Length, only a FIN shows that nothing is missing
         return {**body, "complete": False, "ends": "RST"} if self._ends == "RST" else body
 
     async def _read_body(self) -> dict[str, Any]:
-        """The body, as a client of HTTP reads it."""
+        """Read the body, as an HTTP client does."""
         http = h11.Connection(h11.CLIENT)
         http.send(h11.Request(method="GET", target="/", headers=list(HEADERS)))
         http.receive_data(bytes(self._buffer))
@@ -269,27 +270,27 @@ class Client:
                 elif isinstance(event, h11.EndOfMessage):
                     after = http.trailing_data[0]
                     return {"body": body.decode("latin-1"), "complete": True, "after": after}
-                elif event is h11.PAUSED:  # it is a 101 after another status
+                elif event is h11.PAUSED:  # a 101 after another status
                     return {"body": "", "complete": False, "after": http.trailing_data[0]}
         except h11.RemoteProtocolError as error:
             return {"body": body.decode("latin-1"), "complete": False, "error": str(error)}
 
-    async def frame(
+    async def read_frame(
         self, within: float, *, pings: bool = False, until: Pattern | None = None
     ) -> dict[str, Any]:
-        """The next frame.
+        """Read the next frame.
 
         Args:
             within: Seconds that it may take.
-            pings: Whether a Ping is given too; if not, it is answered.
-            until: Pattern of the frame that is looked for. Others are passed over, and what is
-                seen says how many bytes of payload they had (`passed`).
+            pings: Whether to return a Ping; if not, it is answered and skipped.
+            until: Pattern of a frame. Frames that do not match are skipped, and `passed` in the
+                observation is the number of bytes in their payloads.
         """
         passed = {"passed": 0} if until is not None else {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while True:
-                    seen = await self._read_frame()
+                    seen = await self._take_frame()
                     if seen.get("opcode") == "ping" and not pings:
                         self.write(frame(OPCODES["pong"], seen["payload"]))
                     elif until is None or "ends" in seen or not mismatch(until, seen):
@@ -298,15 +299,15 @@ class Client:
                         passed["passed"] += len(_payload(seen.get("text", seen.get("payload", ""))))
         return {"waits": True} | passed
 
-    async def _read_frame(self) -> dict[str, Any]:
-        # nothing is taken before all of it is there: who waits can be interrupted
-        while (seen := self._frames.take(self._buffer)) is None:
+    async def _take_frame(self) -> dict[str, Any]:
+        # the buffer is unchanged until a frame is complete, so that a timeout loses nothing
+        while (seen := self._parser.next_frame(self._buffer)) is None:
             if not await self._more():
                 return self._ended()
         return seen
 
     async def find(self, data: bytes, within: float) -> dict[str, Any]:
-        """Bytes, anywhere in what comes next; nothing is taken.
+        """Wait for these bytes anywhere in the received ones, and consume nothing.
 
         Args:
             data: The bytes.
@@ -327,7 +328,7 @@ class Client:
         return seen
 
     async def end(self, within: float) -> dict[str, Any]:
-        """How the transport ends; what comes before that is thrown away.
+        """Wait for the end of the transport, and discard everything before it.
 
         Args:
             within: Seconds that it may take.
@@ -340,10 +341,10 @@ class Client:
         return {"waits": True}
 
     async def nothing(self, within: float) -> dict[str, Any]:
-        """That nothing comes.
+        """Wait, and observe whether nothing arrives.
 
         Args:
-            within: Seconds in which nothing must come.
+            within: Seconds to wait.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
@@ -353,11 +354,11 @@ class Client:
         return {"waits": True}
 
     async def _more(self) -> bool:
-        """Read what is there; False if the transport has ended.
+        """Read the available bytes; return False if the transport has ended.
 
-        Of a server that never stops to write, no more is read at some time.
+        After a limit it waits for ever, because a server may never stop writing.
         """
-        if len(self.seen) > _MOST:
+        if len(self.received) > _MOST:
             self.pause()
             await asyncio.Event().wait()
         try:
@@ -366,7 +367,7 @@ class Client:
             self._ends = "RST"
             return False
         self._buffer += data
-        self.seen += data
+        self.received += data
         if not data:
             self._ends = "FIN"
         return bool(data)

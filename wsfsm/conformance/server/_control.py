@@ -1,4 +1,4 @@
-"""The runner's end of the control channel: what the application's side of a case is told."""
+"""The runner's end of the control channel: the steps of the application, and its observations."""
 
 import asyncio
 import contextlib
@@ -8,19 +8,19 @@ from typing import Any, Final
 
 from wsfsm.conformance.values import from_json, to_json
 
-__all__ = ["Control", "Remote"]
+__all__ = ["Control", "RemoteApp"]
 
-_LIMIT: Final = 2**26  # bytes of a line: a message of a case can be long
-_GRACE: Final = 2.0  # seconds that an answer may be late, as machines can be busy
+_LIMIT: Final = 2**26  # bytes of a line, because a message of a case can be long
+_GRACE: Final = 2.0  # seconds that an answer may be late, because machines can be busy
 
 
-class Remote:
-    """The application's side of one run, as the runner sees it.
+class RemoteApp:
+    """The scripted application of one run, as the runner sees it.
 
     Attributes:
         scope: Scope of the connection, once the application runs.
-        arrived: Set once it runs.
-        calls: How often it has been called.
+        arrived: Set once the application runs.
+        calls: How often the server has called the application.
     """
 
     def __init__(self) -> None:
@@ -30,57 +30,57 @@ class Remote:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    def arrive(
+    def attach(
         self, scope: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """The application runs."""
+        """The server has called the application, which has connected to the control channel."""
         self.scope, self._reader, self._writer = scope, reader, writer
         self.calls += 1
         self.arrived.set()
 
     def renew(self) -> None:
-        """The application runs for another connection from now on; that of the last one ends."""
-        self.leave()
+        """Release the application, and expect one for another connection."""
+        self.release()
         self.scope, self._reader, self._writer = {}, None, None
         self.arrived.clear()
 
     async def do(self, command: dict[str, Any], within: float) -> dict[str, Any]:
-        """Tell it what to do; what it sees.
+        """Send a command, and return the observation.
 
         Args:
-            command: What it shall do.
-            within: Seconds that it may take.
+            command: The command.
+            within: Seconds that the observation may take.
 
         Returns:
-            What it sees; `gone` if the application does not run, or not any more.
+            The observation; `gone` if the application does not run, or no longer runs.
         """
-        if not await self.is_there(within):
+        if not await self.is_running(within):
             return {"gone": True}
         assert self._writer is not None  # noqa: S101 - it has arrived
         line = json.dumps(to_json({**command, "within": within}))
         self._writer.write(line.encode() + b"\n")
         return await self._answer(within)
 
-    async def tell(self, command: dict[str, Any]) -> dict[str, Any]:
-        """Tell it what to do, such as to end, without waiting for what comes of it."""
-        if not await self.is_there(_GRACE):
+    async def post(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Send a command that has no observation, for example to return."""
+        if not await self.is_running(_GRACE):
             return {"gone": True}
         assert self._writer is not None  # noqa: S101 - it has arrived
         self._writer.write(json.dumps(to_json(command)).encode() + b"\n")
-        return {"told": True}
+        return {"delivered": True}
 
-    async def ended(self, within: float) -> dict[str, Any]:
-        """How the application ends, without being told.
+    async def wait_ended(self, within: float) -> dict[str, Any]:
+        """Observe how the application ends by itself.
 
         Args:
             within: Seconds that it may take.
         """
-        if not await self.is_there(within):
+        if not await self.is_running(within):
             return {"gone": True}
         return await self._answer(within - _GRACE)
 
-    async def is_there(self, within: float) -> bool:
-        """Whether the application runs, or comes to run in so many seconds."""
+    async def is_running(self, within: float) -> bool:
+        """Whether the application runs, or starts to run in so many seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.arrived.wait(), within)
         return self.arrived.is_set()
@@ -94,20 +94,20 @@ class Remote:
             return {"waits": True}
         except OSError:
             return {"gone": True}
-        except ValueError:  # more than a line may have
+        except ValueError:  # a line above the limit
             return {"garbled": True}
-        if not line.endswith(b"\n"):  # it has died over it
+        if not line.endswith(b"\n"):  # the server ended in the middle of it
             return {"gone": True}
         return _table(line) or {"garbled": True}
 
-    def leave(self) -> None:
-        """Let the application end, if it has not."""
+    def release(self) -> None:
+        """Let the application return, unless it has ended."""
         if self._writer is not None:
             self._writer.close()
 
 
 class Control:
-    """The control channel: where players come, and to whose run each belongs.
+    """The control channel, to which the scripted applications connect.
 
     Attributes:
         address: Host and port where it listens.
@@ -115,7 +115,7 @@ class Control:
 
     def __init__(self) -> None:
         self.address = ""
-        self._remotes: dict[str, Remote] = {}
+        self._apps: dict[str, RemoteApp] = {}
         self._writers: list[asyncio.StreamWriter] = []
 
     @classmethod
@@ -123,7 +123,7 @@ class Control:
     async def running(cls) -> AsyncIterator["Control"]:
         """Listen on a free port of 127.0.0.1."""
         control = cls()
-        server = await asyncio.start_server(control._meet, "127.0.0.1", 0, limit=_LIMIT)
+        server = await asyncio.start_server(control._accept, "127.0.0.1", 0, limit=_LIMIT)
         host, port = server.sockets[0].getsockname()
         control.address = f"{host}:{port}"
         try:
@@ -132,35 +132,35 @@ class Control:
             server.close()
             for writer in control._writers:
                 writer.transport.abort()
-            await asyncio.sleep(0)  # for the transports to be closed in it
+            await asyncio.sleep(0)  # lets the loop close the transports
 
     @contextlib.contextmanager
-    def expecting(self, run: str) -> Iterator[Remote]:
-        """The application's side of a run, which is let go in the end."""
-        remote = self._remotes[run] = Remote()
+    def expecting(self, run: str) -> Iterator[RemoteApp]:
+        """Expect the application of a run, and release it at the end."""
+        app = self._apps[run] = RemoteApp()
         try:
-            yield remote
+            yield app
         finally:
-            del self._remotes[run]
-            remote.leave()
+            del self._apps[run]
+            app.release()
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         try:
             hello = _table(await reader.readline())
-        except (OSError, ValueError):  # it is nobody who plays a case
+        except (OSError, ValueError):  # not a scripted application
             hello = {}
         match hello:
-            case {"hello": str(run), "scope": dict(scope)} if run in self._remotes:
-                self._remotes[run].arrive(scope, reader, writer)
+            case {"hello": str(run), "scope": dict(scope)} if run in self._apps:
+                self._apps[run].attach(scope, reader, writer)
             case _:
-                writer.close()  # its run is over, or it is no player
+                writer.close()  # its run is over, or it is not a scripted application
 
 
 def _table(line: bytes) -> dict[str, Any]:
-    """What a line says; nothing if it is not as a player writes."""
+    """The table in a line; empty if a scripted application does not write such a line."""
     try:
-        told = from_json(json.loads(line))
+        table = from_json(json.loads(line))
     except (ValueError, TypeError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return table if isinstance(table, dict) else {}

@@ -1,7 +1,7 @@
-"""Ends the servers that a runner leaves behind: one that is killed cannot do it by itself.
+"""Ends the servers that a runner leaves behind, because a runner that is killed cannot do it.
 
-A process of its own is told which servers run. It ends with the runner, however that ends, and
-takes the servers that are left with it.
+The reaper is a process of its own, which learns through a pipe which servers run. It ends with the
+runner, however the runner ends, and kills the servers that are left.
 """
 
 import atexit
@@ -13,11 +13,11 @@ from typing import Final
 
 import attrs
 
-__all__ = ["forget", "hire", "watch"]
+__all__ = ["start", "track", "untrack"]
 
-_ENDING: Final = 5.0  # seconds that the watchman may take to end
+_ENDING: Final = 5.0  # seconds that the reaper may take to end
 
-_WATCHMAN: Final = """
+_SCRIPT: Final = """
 import contextlib, os, signal, sys
 groups = set()
 for line in sys.stdin:
@@ -29,13 +29,13 @@ for group in groups:
 
 
 @attrs.frozen
-class _Watchman:
-    """The process, and what it is told by.
+class _Reaper:
+    """The process, and the pipe to it.
 
     Attributes:
         process: The process.
-        pipe: File descriptor that it ends with.
-        runner: Process that it watches.
+        pipe: File descriptor that we write to; the process ends when it is closed.
+        runner: Id of the process that it belongs to.
     """
 
     process: "subprocess.Popen[bytes]"
@@ -43,60 +43,60 @@ class _Watchman:
     runner: int
 
 
-_watchmen: list[_Watchman] = []
-"""The one of this process comes last; those before it are of processes that it was forked from."""
+_reapers: list[_Reaper] = []
+"""The last one belongs to this process; the others to processes that this one was forked from."""
 
 
-def hire() -> None:
-    """Have the watchman there before there is something to watch: to start him takes a while."""
-    if not _watchmen or _watchmen[-1].runner != os.getpid():
-        _watchmen.append(_hired())
+def start() -> None:
+    """Start the reaper, unless it runs. Call it early, because it takes a while."""
+    if not _reapers or _reapers[-1].runner != os.getpid():
+        _reapers.append(_started())
 
 
-def watch(group: int) -> None:
-    """End a group of processes if the runner ends before it is forgotten."""
-    hire()
-    _tell(f"+{group}\n")
+def track(group: int) -> None:
+    """Have a process group killed if the runner ends before `untrack` is called."""
+    start()
+    _write(f"+{group}\n")
 
 
-def forget(group: int) -> None:
-    """It has ended."""
-    _tell(f"-{group}\n")
+def untrack(group: int) -> None:
+    """Leave a process group alone, because it has ended."""
+    _write(f"-{group}\n")
 
 
-def _tell(line: str) -> None:
-    with contextlib.suppress(OSError):  # somebody has ended the watchman
-        os.write(_watchmen[-1].pipe, line.encode())
+def _write(line: str) -> None:
+    with contextlib.suppress(OSError):  # the reaper was killed
+        os.write(_reapers[-1].pipe, line.encode())
 
 
-def _hired() -> _Watchman:
+def _started() -> _Reaper:
     theirs, ours = os.pipe()
     process = subprocess.Popen(  # noqa: S603 - it is this Python
-        [sys.executable, "-I", "-S", "-c", _WATCHMAN],
+        [sys.executable, "-I", "-S", "-c", _SCRIPT],
         stdin=theirs,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # what ends the runner from its terminal does not end it
+        start_new_session=True,  # Ctrl-C in the terminal must not end it with the runner
     )
     os.close(theirs)
-    watchman = _Watchman(process, ours, os.getpid())
-    atexit.register(_dismiss, watchman)
-    return watchman
+    reaper = _Reaper(process, ours, os.getpid())
+    atexit.register(_end, reaper)
+    return reaper
 
 
-def _dismiss(watchman: _Watchman) -> None:
-    if watchman.runner == os.getpid():
-        # nor is there a traceback for who is impatient
+def _end(reaper: _Reaper) -> None:
+    if reaper.runner == os.getpid():
+        # a second Ctrl-C prints no traceback
         with contextlib.suppress(OSError, subprocess.TimeoutExpired, KeyboardInterrupt):
-            os.close(watchman.pipe)
-            watchman.process.wait(_ENDING)
+            os.close(reaper.pipe)
+            reaper.process.wait(_ENDING)
 
 
-def _let_go() -> None:
-    """In a process that was forked: what the parent's watchman waits for is not here."""
-    for watchman in _watchmen[-1:]:
-        os.close(watchman.pipe)
+def _close_inherited() -> None:
+    """Close the parent's pipe in a forked child, or the parent's reaper would wait for the child."""
+    for reaper in _reapers[-1:]:
+        os.close(reaper.pipe)
 
 
-# where nothing is forked there is no such function
-getattr(os, "register_at_fork", dict)(after_in_child=_let_go)
+# systems without fork do not have this function
+getattr(os, "register_at_fork", dict)(after_in_child=_close_inherited)

@@ -1,22 +1,22 @@
-"""The frames of a server as observations, and the extensions that it has agreed to."""
+"""Parsing the frames of a server, and the extensions in its response, to observations."""
 
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-__all__ = ["CLOSE", "OPCODES", "Frames", "extensions_of"]
+__all__ = ["CLOSE", "OPCODES", "FrameParser", "parse_extensions"]
 
 OPCODES: Final = {"continuation": 0, "text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 CLOSE: Final = OPCODES["close"]
 _NAMES: Final = {code: name for name, code in OPCODES.items()}
 _COMPRESSED: Final = 4  # RSV1 (RFC 7692 6)
-_TAIL: Final = b"\x00\x00\xff\xff"  # what a sender leaves out (RFC 7692 7.2.1)
+_TAIL: Final = b"\x00\x00\xff\xff"  # the bytes that a sender leaves out (RFC 7692 7.2.1)
 _DEFLATE: Final = "permessage-deflate"
 _WINDOWS: Final = frozenset(map(str, range(8, 16)))  # RFC 7692 7.1.2.1
 
 
-def extensions_of(values: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The extensions of a response, by name, each with its parameters ("" without a value).
+def parse_extensions(values: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Parse the extensions of a response: the parameters of each by name ("" without a value).
 
     Args:
         values: Values of Sec-WebSocket-Extensions (RFC 6455 9.1).
@@ -30,20 +30,20 @@ def extensions_of(values: Iterable[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-class Frames:
-    """Reads the frames of one connection; compressed messages are inflated as they come."""
+class FrameParser:
+    """Parses the frames of one connection, and inflates compressed messages."""
 
     def __init__(self) -> None:
         self._deflate: Mapping[str, str] | None = None
         self._stream: Any = None
-        self._inside = False  # of a compressed message
+        self._inside = False  # a compressed message
 
-    def agree(self, extensions: Mapping[str, Mapping[str, str]]) -> None:
-        """Read what follows with these extensions."""
+    def use_extensions(self, extensions: Mapping[str, Mapping[str, str]]) -> None:
+        """Parse the next frames with these extensions."""
         self._deflate = extensions.get(_DEFLATE)
 
-    def take(self, buffer: bytearray) -> dict[str, Any] | None:
-        """Take the first frame out of a buffer; None if it is not complete."""
+    def next_frame(self, buffer: bytearray) -> dict[str, Any] | None:
+        """Remove the first frame from a buffer and return it; None if it is not complete."""
         if len(buffer) < 2:
             return None
         first, second = buffer[:2]
@@ -78,14 +78,14 @@ class Frames:
         return self._inside and not bits & _COMPRESSED
 
     def _inflated(self, payload: bytes, seen: dict[str, Any], *, fin: bool) -> bytes:
-        """The bytes of a compressed frame; an error is seen as `broken`."""
+        """Inflate the payload of a frame; an error is observed as `broken`."""
         agreed = self._deflate or {}
         if self._stream is None:
             bits = agreed.get("server_max_window_bits", "")
             self._stream = zlib.decompressobj(-int(bits) if bits in _WINDOWS else -15)
         try:
             data: bytes = self._stream.decompress(payload + _TAIL * fin)
-            if self._stream.eof:  # of a block with BFINAL=1 (RFC 7692 7.2.3.4)
+            if self._stream.eof:  # after a block with BFINAL=1 (RFC 7692 7.2.3.4)
                 self._stream = None
         except zlib.error as error:
             seen["broken"] = str(error)

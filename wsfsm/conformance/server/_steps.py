@@ -1,4 +1,4 @@
-"""The steps of cases about servers: what each of them does, and what it sees."""
+"""The steps of cases for servers: the action of each, and its observation."""
 
 import asyncio
 import contextlib
@@ -8,76 +8,77 @@ from typing import Any, Final
 
 from wsfsm.conformance._judge import Record, States, expects
 from wsfsm.conformance.cases import Case, Step
-from wsfsm.conformance.server._client import Client, frames, request
-from wsfsm.conformance.server._control import Control, Remote
+from wsfsm.conformance.server._client import RawClient, frames, request
+from wsfsm.conformance.server._control import Control, RemoteApp
 from wsfsm.conformance.server.app import RUN
-from wsfsm.conformance.server.targets import Serving
+from wsfsm.conformance.server.targets import RunningServer
 from wsfsm.conformance.values import CaseError, message, value
 from wsfsm.conformance.verdicts import Result, Verdict
 
 __all__ = ["Run"]
 
-PATIENCE: Final = 3.0  # seconds for what is expected to come
-QUIET: Final = 0.4  # seconds after which nothing is expected to come any more
+PATIENCE: Final = 3.0  # seconds to wait for an observation
+QUIET: Final = 0.4  # seconds to wait if nothing is expected to arrive
 
 
 class Run:
     """One run of a case.
 
     Args:
-        record: What is to be told of it.
+        record: The record of the case.
         serving: The server.
-        control: Where the application's side of it comes.
-        name: What tells it from other runs.
+        control: The control channel of the application.
+        name: Name of the run, different for each.
     """
 
-    def __init__(self, record: Record, serving: Serving, control: Control, name: str) -> None:
+    def __init__(self, record: Record, server: RunningServer, control: Control, name: str) -> None:
         self._record = record
-        self._serving = serving
+        self._server = server
         self._control = control
         self._name = name
         self._ending = contextlib.ExitStack()
-        self._remote = self._ending.enter_context(control.expecting(name))
-        self._neighbour: tuple[Client, Remote] | None = None
-        self._client: Client | None = None
+        self._app = self._ending.enter_context(control.expecting(name))
+        self._neighbour: tuple[RawClient, RemoteApp] | None = None
+        self._client: RawClient | None = None
         self._refused = ""
         self._requests = 0
         self._messages: list[Mapping[str, Any]] = []
 
     async def play(self) -> Result:
-        """Take the steps of the case; what came of it.
+        """Take the steps of the case, and return its result.
 
         Raises:
-            CaseError: A step has no meaning.
+            CaseError: A step is wrong.
         """
         for step in self._record.case.steps:
             try:
-                seen = await self._take(step)
-            except ConnectionError as error:  # of the client's, before it has seen anything
-                return self._record.conclude(Verdict.FAIL, f"{step}: it was not let in ({error})")
+                seen = await self._play_step(step)
+            except ConnectionError as error:  # the client could not connect
+                reason = f"{step}: the client could not connect ({error})"
+                return self._record.conclude(Verdict.FAIL, reason)
             except CaseError as error:
                 raise CaseError(f"{self._record.case.id}: {step}: {error}") from None
             except (KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
-                told = f"it has an argument too few, or a wrong one ({error!r})"
-                raise CaseError(f"{self._record.case.id}: {step}: {told}") from error
-            if not self._is_for_it() or not self._record.saw(step, seen):
+                wrong = f"an argument is missing or wrong ({error!r})"
+                raise CaseError(f"{self._record.case.id}: {step}: {wrong}") from error
+            if not self._applies() or not self._record.judge(step, seen):
                 break
-        self._look_for_what_must_never_be()
+        self._check_never()
         return self._record.finish(lambda step: bool(step.expect))
 
     def leave(self) -> None:
-        """Close the clients' sockets, and let the application go."""
+        """Close the clients' sockets, and release the application."""
         self._leave_client()
         self._ending.close()
 
     def _leave_client(self) -> None:
         if self._client is not None:
-            self._client.leave()
+            self._client.abort()
 
-    async def _take(self, step: Step) -> Mapping[str, Any]:
+    async def _play_step(self, step: Step) -> Mapping[str, Any]:
         operation = getattr(self, f"_{step.side}_{step.action.replace(' ', '_')}", None)
         if operation is None:
-            raise CaseError(f"no step is called {step.side} {step.action}")
+            raise CaseError(f"{step.side} has no step {step.action!r}")
         if step.within is not None:
             within = step.within
         else:
@@ -85,20 +86,20 @@ class Run:
         seen: Mapping[str, Any] = await operation(step, within)
         return seen
 
-    def _is_for_it(self) -> bool:
-        """Whether the case has a meaning for this server, as far as its scope tells."""
-        reason = _foreign(self._record.case, self._remote.scope) if self._remote.scope else ""
+    def _applies(self) -> bool:
+        """Whether the case applies to this server, by the scope that it passes."""
+        reason = _why_not(self._record.case, self._app.scope) if self._app.scope else ""
         if reason:
             self._record.conclude(Verdict.UNSUPPORTED, reason)
         return not reason
 
-    def _look_for_what_must_never_be(self) -> None:
+    def _check_never(self) -> None:
         record = self._record
-        if record.result is None and self._remote.calls > self._requests:
-            reason = "the server has called its application more than once for a request"
+        if record.result is None and self._app.calls > self._requests:
+            reason = "the server called its application more than once for a request"
             record.conclude(Verdict.FAIL, reason)
-        record.never(self._messages, "the application has received what it must never receive")
-        wire = bytes(self._client.seen).lower() if self._client else b""
+        record.check_never(self._messages, "the application received a forbidden message")
+        wire = bytes(self._client.received).lower() if self._client else b""
         head = wire.partition(b"\r\n\r\n")[0]
         never = record.case.never
         places = [(text, wire, "on the wire") for text in never.wire]
@@ -107,7 +108,7 @@ class Run:
             if record.result is None and text.encode("latin-1").lower() in data:
                 record.conclude(
                     Verdict.FAIL,
-                    "what must never be written was written",
+                    "the server wrote a forbidden text",
                     expected=f"no {text!r} {where}",
                     observed=f"{text!r} {where}",
                 )
@@ -115,7 +116,7 @@ class Run:
     # ------------------------------------------------------------ the application's steps
 
     async def _app_receive(self, _step: Step, within: float) -> Mapping[str, Any]:
-        seen = await self._remote.do({"do": "receive"}, within)
+        seen = await self._app.do({"do": "receive"}, within)
         if "message" in seen:
             self._messages.append(seen["message"])
             self._record.states.received(seen["message"])
@@ -123,7 +124,7 @@ class Run:
 
     async def _app_receive_all(self, step: Step, within: float) -> Mapping[str, Any]:
         pause = float(step.arguments.get("pause", 0))
-        seen = await self._remote.do({"do": "receive all", "pause": pause}, within)
+        seen = await self._app.do({"do": "receive all", "pause": pause}, within)
         if "message" in seen:
             self._messages.append(seen["message"])
             self._record.states.received(seen["message"])
@@ -134,15 +135,15 @@ class Run:
         times, seconds = step.arguments.get("times", 1), float(step.arguments["seconds"])
         self._record.states.sent(sent)
         command = {"do": "work", "message": sent, "times": times, "seconds": seconds}
-        return await self._remote.tell(command)
+        return await self._app.post(command)
 
     async def _app_cancel(self, _step: Step, within: float) -> Mapping[str, Any]:
-        return await self._remote.do({"do": "cancel"}, within)
+        return await self._app.do({"do": "cancel"}, within)
 
     async def _app_send(self, step: Step, within: float) -> Mapping[str, Any]:
         sent = message(step.arguments["message"])
         times = step.arguments.get("times", 1)
-        seen = await self._remote.do({"do": "send", "message": sent, "times": times}, within)
+        seen = await self._app.do({"do": "send", "message": sent, "times": times}, within)
         states = self._record.states
         if seen.get("returns") or seen.get("waits"):
             states.sent(sent)
@@ -151,7 +152,7 @@ class Run:
         return seen
 
     async def _app_finish(self, _step: Step, within: float) -> Mapping[str, Any]:
-        seen = await self._remote.do({"do": "finish"}, within)
+        seen = await self._app.do({"do": "finish"}, within)
         states = self._record.states
         if "OSError" in seen.get("raises", ()):
             states.lost()
@@ -161,24 +162,24 @@ class Run:
 
     async def _app_scope(self, _step: Step, within: float) -> Mapping[str, Any]:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._remote.arrived.wait(), within)
-        scope = self._remote.scope
+            await asyncio.wait_for(self._app.arrived.wait(), within)
+        scope = self._app.scope
         if not scope:
             return {"gone": True}
         headers = _by_name(scope)
         return {"scope": scope} if headers is None else {"scope": scope, "headers": headers}
 
     async def _app_return(self, _step: Step, _within: float) -> Mapping[str, Any]:
-        return await self._remote.tell({"do": "return"})
+        return await self._app.post({"do": "return"})
 
     async def _app_raise(self, _step: Step, _within: float) -> Mapping[str, Any]:
-        return await self._remote.tell({"do": "raise"})
+        return await self._app.post({"do": "raise"})
 
     async def _app_raise_again(self, _step: Step, _within: float) -> Mapping[str, Any]:
-        return await self._remote.tell({"do": "raise again"})
+        return await self._app.post({"do": "raise again"})
 
     async def _app_ends(self, _step: Step, within: float) -> Mapping[str, Any]:
-        return await self._remote.ended(within)
+        return await self._app.wait_ended(within)
 
     # ------------------------------------------------------------ the client's steps
 
@@ -196,9 +197,9 @@ class Run:
             version=given.get("version", "1.1").encode(),
         )
         data += _bytes(given.get("body", "")) + frames(given.get("frames", []))
-        if self._client is not None:  # another connection, of an application's side of its own
+        if self._client is not None:  # another connection, with an application of its own
             self._leave_client()
-            self._remote.renew()
+            self._app.renew()
             self._record.states = States()
         try:
             self._client = await self._connect()
@@ -209,9 +210,9 @@ class Run:
         await self._write(data, given)
         return {"done": True}
 
-    async def _connect(self) -> Client:
-        serving = self._serving
-        return await Client.connect(serving.host, serving.port, serving.tls)
+    async def _connect(self) -> RawClient:
+        server = self._server
+        return await RawClient.connect(server.host, server.port, server.tls)
 
     async def _write(self, data: bytes, given: Mapping[str, Any]) -> None:
         if "piece" in given:
@@ -219,11 +220,11 @@ class Run:
         else:
             self._connected().write(data)
 
-    def _connected(self) -> Client:
+    def _connected(self) -> RawClient:
         if self._client is None and self._refused:
             raise ConnectionError(self._refused)
         if self._client is None:
-            raise CaseError("the client has asked for nothing yet")
+            raise CaseError("no step connects the client before this one")
         return self._client
 
     async def _client_send(self, step: Step, _within: float) -> Mapping[str, Any]:
@@ -257,7 +258,7 @@ class Run:
     async def _client_frame(self, step: Step, within: float) -> Mapping[str, Any]:
         given = step.arguments
         pings, until = given.get("pings", False), given.get("until")
-        return await self._connected().frame(within, pings=pings, until=until)
+        return await self._connected().read_frame(within, pings=pings, until=until)
 
     async def _client_find(self, step: Step, within: float) -> Mapping[str, Any]:
         return await self._connected().find(_bytes(step.arguments["data"]), within)
@@ -272,18 +273,18 @@ class Run:
 
     async def _neighbour_opens(self, _step: Step, within: float) -> Mapping[str, Any]:
         name = f"{self._name}.neighbour"
-        remote = self._ending.enter_context(self._control.expecting(name))
+        app = self._ending.enter_context(self._control.expecting(name))
         client = await self._connect()
-        self._ending.callback(client.leave)
-        self._neighbour = client, remote
+        self._ending.callback(client.abort)
+        self._neighbour = client, app
         client.write(request((RUN, name.encode())))
-        await remote.do({"do": "receive"}, within)
-        await remote.do({"do": "send", "message": {"type": "websocket.accept"}, "times": 1}, within)
+        await app.do({"do": "receive"}, within)
+        await app.do({"do": "send", "message": {"type": "websocket.accept"}, "times": 1}, within)
         return await client.response(within)
 
-    def _beside(self) -> tuple[Client, Remote]:
+    def _beside(self) -> tuple[RawClient, RemoteApp]:
         if self._neighbour is None:
-            raise CaseError("no neighbour has opened a connection yet")
+            raise CaseError("no step connects the neighbour before this one")
         return self._neighbour
 
     async def _neighbour_send(self, step: Step, _within: float) -> Mapping[str, Any]:
@@ -304,11 +305,11 @@ class Run:
     # ------------------------------------------------------------ the others
 
     async def _server_stop(self, _step: Step, _within: float) -> Mapping[str, Any]:
-        await self._serving.stop()
+        await self._server.stop()
         return {"done": True}
 
     async def _server_exit(self, _step: Step, within: float) -> Mapping[str, Any]:
-        status = await self._serving.exit_status(within)
+        status = await self._server.exit_status(within)
         return {"waits": True} if status is None else {"exit": status}
 
     async def _wait_wait(self, step: Step, _within: float) -> Mapping[str, Any]:
@@ -316,14 +317,14 @@ class Run:
         return {"done": True}
 
 
-def _foreign(case: Case, scope: Mapping[str, Any]) -> str:
-    """Why a case has no meaning for a server that gives this scope; "" if it has."""
+def _why_not(case: Case, scope: Mapping[str, Any]) -> str:
+    """Why a case does not apply to a server that passes this scope; "" if it applies."""
     asgi, extensions = scope.get("asgi"), scope.get("extensions")
     has = _version(asgi.get("spec_version", "2.0") if isinstance(asgi, Mapping) else "2.0")
     if case.spec_version and has < _version(case.spec_version):
-        return f"it is about spec_version {case.spec_version} and later"
+        return f"the case applies to spec_version {case.spec_version} and later"
     if case.before and has >= _version(case.before):
-        return f"it is about servers before spec_version {case.before}"
+        return f"the case applies to servers before spec_version {case.before}"
     offered = extensions if isinstance(extensions, (Mapping, list, tuple)) else ()
     if case.extension and case.extension not in offered:
         return f"the server does not offer the extension {case.extension}"
@@ -331,13 +332,13 @@ def _foreign(case: Case, scope: Mapping[str, Any]) -> str:
 
 
 def _bytes(raw: Any) -> bytes:
-    """Bytes that a case writes as such, or as text."""
+    """The bytes of a value in a case, which may be text."""
     plain: str | bytes = value(raw)
     return plain.encode("latin-1") if isinstance(plain, str) else plain
 
 
 def _by_name(scope: Mapping[str, Any]) -> dict[str, list[str]] | None:
-    """The values of each header of a scope, by its name in lower case; None if they are no headers."""
+    """The values of each header of a scope, by its name in lower case; None if they are malformed."""
     found: dict[str, list[str]] = {}
     try:
         for name, item in scope["headers"]:

@@ -1,11 +1,11 @@
-"""The application that plays the application's side of a case, inside the server.
+"""The scripted application, which the server under test serves: it follows the steps of a case.
 
-It decides nothing. For every connection it connects to the runner's control channel, does what it
-is told there one command after the other, and tells what it saw. It runs in any event loop of
-asyncio, and in the environment of the server, which needs the extra `conformance`.
+It decides nothing. For every connection it connects to the runner's control channel, carries out
+one command after the other, and answers with its observations. It runs in any event loop of
+asyncio, in the environment of the server, which needs the extra `conformance`.
 
-The control channel carries lines of JSON. The player begins with `hello` and the scope of the
-connection; then each command `{"do": ..., "within": seconds}` is answered with an observation.
+The control channel carries lines of JSON. The application begins with `hello` and the scope of the
+connection; then it answers each command `{"do": ..., "within": seconds}` with an observation.
 """
 
 import asyncio
@@ -20,48 +20,48 @@ from typing import Any, Final
 from wsfsm.conformance.values import from_json, to_json
 from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["CONTROL", "RUN", "OnPurpose", "Player", "app", "player_for"]
+__all__ = ["CONTROL", "RUN", "ScriptedApp", "ScriptedError", "app", "scripted_app"]
 
 CONTROL: Final = "WSFSM_CONFORMANCE_CONTROL"
-"""Environment variable that has host and port of the control channel."""
+"""Environment variable with host and port of the control channel."""
 
 RUN: Final = b"x-wsfsm-run"
-"""Header of a request that says which run of a case it belongs to."""
+"""Header of a request with the name of the run that it belongs to."""
 
-_LIMIT: Final = 2**26  # bytes of a line: a message of a case can be long
-
-
-class OnPurpose(Exception):
-    """What an application raises because the case says so."""
+_LIMIT: Final = 2**26  # bytes of a line, because a message of a case can be long
 
 
-def player_for(address: str) -> ASGIApp:
-    """The application, for a control channel.
+class ScriptedError(Exception):
+    """The exception that the application raises in the step `raise`."""
+
+
+def scripted_app(address: str) -> ASGIApp:
+    """Make the application for a control channel.
 
     Args:
-        address: Its host and port, as in `127.0.0.1:4711`.
+        address: Host and port of the control channel, for example `127.0.0.1:4711`.
     """
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "lifespan":
                 await _live(receive, send)
-            case "http":  # the server has seen no request for a WebSocket
+            case "http":  # the server has not recognized the request for a WebSocket
                 await send({"type": "http.response.start", "status": 200, "headers": []})
                 await send({"type": "http.response.body", "body": b"HTTP"})
             case _:
-                await Player(scope, receive, send).play(address)
+                await ScriptedApp(scope, receive, send).play(address)
 
     return application
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """The application, for the control channel that the environment names.
+    """Run the application for the control channel in the environment.
 
     Raises:
-        KeyError: The environment names none.
+        KeyError: The environment does not have its address.
     """
-    await player_for(os.environ[CONTROL])(scope, receive, send)
+    await scripted_app(os.environ[CONTROL])(scope, receive, send)
 
 
 async def _live(receive: Receive, send: Send) -> None:
@@ -72,40 +72,40 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-class Player:
-    """The application's side of one connection.
+class ScriptedApp:
+    """The application for one connection.
 
     Args:
         scope: Scope of the connection.
-        receive: Of ASGI.
-        send: Of ASGI.
+        receive: The ASGI callable.
+        send: The ASGI callable.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
-        # an operation that has not come to its end goes on: nothing is lost by not waiting for it
+        # an operation that is not over when its step ends goes on, so that it loses nothing
         self._pending: dict[str, asyncio.Task[Any]] = {}
         self._raised: BaseException | None = None
 
     async def play(self, address: str) -> None:
-        """Do what the control channel says, until it says that the application ends.
+        """Carry out the commands of the control channel, until one ends the application.
 
         Args:
             address: Host and port of the control channel.
 
         Raises:
-            OnPurpose: It was told to raise.
-            Exception: It was told to let through what was raised into it.
+            ScriptedError: A command said so.
+            Exception: A command said to raise the last exception again.
         """
         host, _, port = address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port), limit=_LIMIT)
         try:
-            self._tell(writer, {"hello": _run_of(self._scope), "scope": self._scope})
-            await self._obey(reader, writer)
+            self._write(writer, {"hello": _run_of(self._scope), "scope": self._scope})
+            await self._carry_out(reader, writer)
         except asyncio.CancelledError:
-            self._tell(writer, {"cancelled": True})
+            self._write(writer, {"cancelled": True})
             raise
         finally:
             for task in self._pending.values():
@@ -113,30 +113,30 @@ class Player:
             writer.close()
 
     @staticmethod
-    def _tell(writer: asyncio.StreamWriter, observation: dict[str, Any]) -> None:
+    def _write(writer: asyncio.StreamWriter, observation: dict[str, Any]) -> None:
         try:
             line = json.dumps(to_json(observation))
-        except (ValueError, RecursionError):  # an int of too many digits, or what holds itself
+        except (ValueError, RecursionError):  # an int of too many digits, or a container in itself
             line = json.dumps(to_json({"garbled": True}))
         writer.write(line.encode() + b"\n")
 
-    async def _obey(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry_out(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             command = from_json(json.loads(line))
             match command["do"]:
                 case "return":
                     return
                 case "raise":
-                    raise OnPurpose("on purpose")
+                    raise ScriptedError("on purpose")
                 case "raise again":
-                    raise self._raised or OnPurpose("nothing was raised before")
-                case "work":  # an answer would come after the work
+                    raise self._raised or ScriptedError("nothing was raised before")
+                case "work":  # not answered, because the answer would wait for the work
                     await self._work(command["message"], command["times"], command["seconds"])
                 case _:
-                    self._tell(writer, await self._operate(command))
+                    self._write(writer, await self._operate(command))
 
     async def _operate(self, command: dict[str, Any]) -> dict[str, Any]:
-        """Do an operation; what is seen of it."""
+        """Carry out an operation, and return the observation."""
         sending = self._pending.get("send")
         name = "send"
         call: Callable[[], Awaitable[Any]] = partial(self._send_all, [])
@@ -157,14 +157,14 @@ class Player:
     async def _send_all(
         self, messages: list[Message], before: "asyncio.Task[Any] | None" = None
     ) -> None:
-        """Send messages, after the send that has not come to its end."""
+        """Send messages, after an earlier send that has not returned."""
         if before is not None:
             await asyncio.wait([before])
         for message in messages:
             await self._send(message)
 
     async def _receive_all(self, pause: float) -> dict[str, Any]:
-        """Receive until what comes is no data, and wait in between."""
+        """Receive until a message is not a `websocket.receive`, and sleep after each that is one."""
         count = size = 0
         while (message := await self._receive())["type"] == "websocket.receive":
             count += 1
@@ -173,16 +173,16 @@ class Player:
         return {"message": message, "count": count, "size": size}
 
     async def _work(self, message: Message, times: int, seconds: float) -> None:
-        """Send messages, and hold the event loop after each, as an application that computes."""
+        """Send messages, and block the event loop after each, as an application that computes."""
         for _ in range(times):
-            with contextlib.suppress(Exception):  # it is not seen by the client then
+            with contextlib.suppress(Exception):  # the client observes that nothing arrives
                 await self._send(message)
-            time.sleep(seconds)  # noqa: ASYNC251 - that is what it is about
+            time.sleep(seconds)  # noqa: ASYNC251 - blocking is the purpose
 
     async def _try(
         self, name: str, call: Callable[[], Awaitable[Any]], within: float
     ) -> dict[str, Any]:
-        """Do an operation, or go on with the one that has not ended; what is seen of it."""
+        """Start an operation, or go on with the one that has not returned, and observe it."""
         task = self._pending.get(name)
         if task is None:
             task = self._pending[name] = asyncio.ensure_future(_call(call))
@@ -201,19 +201,19 @@ class Player:
             case "receive":
                 return {"message": task.result()}
             case "receive all":
-                told: dict[str, Any] = task.result()
-                return told
+                received: dict[str, Any] = task.result()
+                return received
         return {"returns": True}
 
 
 async def _call(call: Callable[[], Awaitable[Any]]) -> Any:
-    # granian's receive() gives a future, and no coroutine, which no task takes
+    # granian's receive() returns a future, which create_task() does not accept
     return await call()
 
 
 def _run_of(scope: Scope) -> str:
     for pair in scope.get("headers", ()):
-        with contextlib.suppress(TypeError, ValueError):  # servers may give what they must not
+        with contextlib.suppress(TypeError, ValueError):  # a server may pass wrong headers
             name, item = map(_bytes, pair)
             if name.lower() == RUN:
                 return item.decode("latin-1")
@@ -227,5 +227,5 @@ def _bytes(given: Any) -> bytes:
 def _text_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - it may be of any class
+    except Exception:  # noqa: BLE001 - the exception may be of any class
         return ""

@@ -1,4 +1,4 @@
-"""The servers that are known by a name, and how they are started."""
+"""The servers that have a name, with the commands that start them."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from wsfsm.conformance._versions import version
+from wsfsm.conformance._versions import installed_version
 from wsfsm.conformance.server.targets import CommandTarget, TargetError
 
 __all__ = ["PROFILES", "profile"]
@@ -65,20 +65,23 @@ PROFILES: Final[Mapping[str, CommandTarget]] = {
         packages=("granian",),
     ),
 }
-"""The servers that are known by a name."""
+"""The servers by their names."""
 
 
 def profile(name: str, arguments: Sequence[str] = ()) -> CommandTarget:
-    """A server that is known by its name, with more arguments.
+    """Return the server of this name, with more arguments.
 
     Raises:
-        TargetError: There is none of this name, or it is not installed.
+        TargetError: No server has this name, or it is not installed.
     """
     if name not in PROFILES:
-        raise TargetError(f"no server is known as {name!r}, only {', '.join(PROFILES)}")
+        raise TargetError(
+            f"unknown server {name!r}; choose one of {', '.join(PROFILES)}, "
+            "or pass a command after --"
+        )
     target = PROFILES[name]
     package = target.packages[0]
-    if not version(package):
-        raise TargetError(f"{package} is not installed")
-    called = " ".join((target.name, *arguments))
-    return attrs.evolve(target, name=called, command=(*target.command, *arguments))
+    if not installed_version(package):
+        raise TargetError(f"{package} is not installed; install it in this environment")
+    full_name = " ".join((target.name, *arguments))
+    return attrs.evolve(target, name=full_name, command=(*target.command, *arguments))

@@ -1,4 +1,4 @@
-"""Targets: the servers that cases are played on, and how they are started and stopped."""
+"""Targets: servers on which cases are played, and how they are started and stopped."""
 
 import asyncio
 import contextlib
@@ -17,95 +17,95 @@ from typing import IO, Final, Protocol
 
 import attrs
 
-from wsfsm.conformance._versions import versions
-from wsfsm.conformance.server._certificates import Certificate, can_be_made, certificate
-from wsfsm.conformance.server._reaper import forget, hire, watch
-from wsfsm.conformance.server.app import CONTROL, player_for
+from wsfsm.conformance._versions import installed_versions
+from wsfsm.conformance.server import _reaper
+from wsfsm.conformance.server._certificates import Certificate, certificate, is_available
+from wsfsm.conformance.server.app import CONTROL, scripted_app
 from wsfsm.types import ASGIApp
 
 __all__ = [
     "CommandTarget",
     "FactoryTarget",
+    "RunningServer",
     "ServerTarget",
-    "Serving",
     "TargetError",
 ]
 
 APPLICATION: Final = "wsfsm.conformance.server.app:app"
-"""What a server has to serve."""
+"""The application that a server has to serve."""
 
-AS_USUAL: Final = frozenset({"stop", "apart"})
-"""The variants of a process of its own that is started as usual: it is told to stop in the midst of a
-case, or its event loop is held up."""
+AS_USUAL: Final = frozenset({"stop", "subprocess"})
+"""The variants of a server in a process of its own that is started as usual: a step stops it, or
+blocks its event loop."""
 
 TLS: Final = "tls"
-"""The variant of a server that is started with a certificate."""
+"""The variant of a server that speaks TLS."""
 
 _HOST: Final = "127.0.0.1"
 _STARTING: Final = 30.0  # seconds that a server may take to listen
-_STOPPING: Final = 10.0  # seconds that it may take to end
-_TOLD: Final = 2000  # characters of its output that are told
-_READ: Final = 65_536  # bytes of it that are read, as it may be endless
+_STOPPING: Final = 10.0  # seconds that it may take to exit
+_TAIL: Final = 2000  # characters of its output that a report shows
+_READ: Final = 65_536  # bytes of its output that are read, because it may be endless
 
 
 class TargetError(Exception):
     """A server that cannot be started, or is not installed."""
 
 
-class Serving(Protocol):
+class RunningServer(Protocol):
     """A server that runs.
 
     Attributes:
         host: Host where it listens.
         port: Port where it listens.
-        stopped: Whether it was told to stop.
-        apart: Whether it is a process of its own, which can die.
-        tls: Whom a client trusts; None if the server speaks no TLS.
+        stopped: Whether `stop` was called.
+        is_subprocess: Whether it is a process of its own, which can exit.
+        tls: Context of a client; None if the server does not speak TLS.
     """
 
     host: str
     port: int
     stopped: bool
-    apart: bool
+    is_subprocess: bool
     tls: ssl.SSLContext | None
 
-    def died(self) -> str:
-        """How it has died without being told to; "" if it lives."""
+    def exit_reason(self) -> str:
+        """How it has exited by itself; "" if it runs, or was stopped."""
 
-    def words(self) -> str:
-        """The last words that it has printed, or ""."""
+    def output_tail(self) -> str:
+        """The last lines that it has printed, or ""."""
 
     async def stop(self) -> None:
-        """Tell it to stop, as a service manager does (SIGTERM)."""
+        """Stop it by SIGTERM, as a service manager does."""
 
     async def exit_status(self, within: float) -> int | None:
-        """Its exit status once it has stopped, or None if it has not in so many seconds."""
+        """Wait for its exit status; None if it has not exited in so many seconds."""
 
 
 class ServerTarget(Protocol):
     """A server that can be started.
 
     Attributes:
-        name: What it is called in reports.
+        name: Name in reports.
     """
 
     @property
     def name(self) -> str:
-        """What it is called in reports."""
+        """Name in reports."""
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Versions of what it is made of, by name."""
+        """Versions of the packages that it consists of, by name."""
 
     def has(self, variant: str) -> bool:
-        """Whether it can be started so: as usual (""), or otherwise."""
+        """Whether it can be started as this variant; "" is the usual way."""
 
-    def running(self, control: str, variant: str) -> AbstractAsyncContextManager[Serving]:
-        """Start it with the player as its application, and stop it in the end.
+    def running(self, control: str, variant: str) -> AbstractAsyncContextManager[RunningServer]:
+        """Start it with the scripted application, and stop it at the end.
 
         Args:
             control: Host and port of the control channel.
-            variant: How it is started.
+            variant: The variant.
 
         Raises:
             TargetError: It cannot be started.
@@ -113,9 +113,9 @@ class ServerTarget(Protocol):
 
 
 def _without_folders(text: str) -> str:
-    """A text without the folders of this machine: a report may be published."""
+    """Remove the folders of this machine from a text, because a report may be published."""
     folders = {sys.prefix, sys.base_prefix}
-    with contextlib.suppress(OSError):  # it may have been removed
+    with contextlib.suppress(OSError):  # the folder may have been removed
         folders.add(str(Path.cwd()))
     for folder in sorted(folders - {Path(folder).anchor for folder in folders}, key=len)[::-1]:
         text = text.replace(folder, "...")
@@ -130,23 +130,23 @@ class _Process:
     output: IO[bytes]
     tls: ssl.SSLContext | None = None
     stopped: bool = False
-    apart: bool = True
+    is_subprocess: bool = True
 
-    def died(self) -> str:
+    def exit_reason(self) -> str:
         status = self.process.returncode
         if status is None or self.stopped:
             return ""
-        return f"it has ended by itself with status {status}"
+        return f"the server exited by itself with status {status}"
 
-    def words(self) -> str:
+    def output_tail(self) -> str:
         size = os.fstat(self.output.fileno()).st_size
-        # the server writes at the same offset, which must not be moved
-        said = os.pread(self.output.fileno(), _READ, max(0, size - _READ))
-        return _without_folders(said.decode("utf-8", "replace"))[-_TOLD:].strip()
+        # pread, because the server writes at the same offset, which must not move
+        printed = os.pread(self.output.fileno(), _READ, max(0, size - _READ))
+        return _without_folders(printed.decode("utf-8", "replace"))[-_TAIL:].strip()
 
     async def stop(self) -> None:
         self.stopped = True
-        # asyncio's own send_signal() reaps a process that has ended, and its status is lost
+        # asyncio's send_signal() reaps a process that has exited, and loses its status
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGTERM)
 
@@ -160,14 +160,14 @@ class _Process:
             if self.process.returncode is None:
                 await self.stop()
                 await self.exit_status(_STOPPING)
-        finally:  # whoever is interrupted here leaves nothing behind
+        finally:  # also after an interrupt
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)  # children that have outlived it
-            forget(self.process.pid)
+                os.killpg(self.process.pid, signal.SIGKILL)  # children that outlived it
+            _reaper.untrack(self.process.pid)
             await self._reaped()
 
     async def _reaped(self) -> None:
-        """Wait for one that was killed, which takes no time, however often that is cancelled."""
+        """Wait for the killed process even if the wait is cancelled, because it takes no time."""
         cancelled = None
         while self.process.returncode is None:
             try:
@@ -183,15 +183,15 @@ class CommandTarget:
     """A server that a command starts.
 
     Attributes:
-        name: What it is called in reports.
-        command: The command and its arguments, in which `{host}`, `{port}` and `{app}` are replaced
-            by where it has to listen, and the application that it has to serve. Without `{app}`
-            it has to serve `wsfsm.conformance.server.app:app` by itself.
-        variants: More arguments by the name of a variant: `keepalive` (a Ping once a second, and
-            a Pong awaited for a second), `limit` (messages of at most 64 KiB) and `tls`, in whose
-            arguments `{cert}` and `{key}` are replaced by the files of a certificate.
-        packages: Packages whose versions are told, if they are installed; the first is the server.
-            Without any it is not known what runs the command, and no version is told.
+        name: Name in reports.
+        command: The command and its arguments, in which `{host}` and `{port}` are replaced by the
+            address where it has to listen, and `{app}` by the application that it has to serve.
+            Without `{app}` it has to serve `wsfsm.conformance.server.app:app` by itself.
+        variants: More arguments by the name of a variant: `keepalive` (a Ping each second, and one
+            second to wait for the Pong), `limit` (messages of at most 65536 bytes) and `tls`, in
+            whose arguments `{cert}` and `{key}` are replaced by the files of a certificate.
+        packages: Packages whose versions are reported, if they are installed; the first one is the
+            server. If it is empty, no version is reported.
     """
 
     name: str
@@ -201,31 +201,31 @@ class CommandTarget:
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Versions of its packages, and of the Python that they are installed in."""
-        return versions(*self.packages) if self.packages else {}
+        """Versions of its packages, and of this Python."""
+        return installed_versions(*self.packages) if self.packages else {}
 
     def has(self, variant: str) -> bool:
-        """Whether it has the variant; it can always be told to stop."""
-        if variant == TLS and not can_be_made():
+        """Whether it can be started as this variant; any process can be stopped."""
+        if variant == TLS and not is_available():
             return False
         return not variant or variant in AS_USUAL or variant in self.variants
 
     @contextlib.asynccontextmanager
-    async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:
-        """Start it, and stop it in the end."""
-        hire()
+    async def running(self, control: str, variant: str) -> AsyncIterator[RunningServer]:
+        """Start it, and stop it at the end."""
+        _reaper.start()
         port = _free_port()
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(tempfile.TemporaryFile())
             made = stack.enter_context(certificate(_HOST)) if variant == TLS else None
             process = await self._start(port, variant, control, output, made)
-            watch(process.pid)
-            serving = _Process(_HOST, port, process, output, made.trust if made else None)
+            _reaper.track(process.pid)
+            server = _Process(_HOST, port, process, output, made.trust if made else None)
             try:
-                await self._until_it_listens(serving)
-                yield serving
+                await self._until_it_listens(server)
+                yield server
             finally:
-                await serving.end()
+                await server.end()
 
     async def _start(
         self, port: int, variant: str, control: str, output: IO[bytes], made: Certificate | None
@@ -234,7 +234,7 @@ class CommandTarget:
         if made is not None:
             given |= {"cert": str(made.chain), "key": str(made.key)}
         if not self.command:
-            raise TargetError(f"{self.name} has no command")
+            raise TargetError(f"{self.name} does not have a command; pass the one that starts it")
         words = (*self.command, *self.variants.get(variant, ()))
         arguments = [_replaced(word, given) for word in words]
         try:
@@ -246,32 +246,32 @@ class CommandTarget:
                 stderr=output,
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:  # or a character that no command can have
+        except (OSError, ValueError) as error:  # ValueError: a null character in the command
             raise TargetError(f"{self.name} cannot be started: {error}") from None
 
-    async def _until_it_listens(self, serving: _Process) -> None:
+    async def _until_it_listens(self, server: _Process) -> None:
         try:
-            await asyncio.wait_for(self._listening(serving), _STARTING)
+            await asyncio.wait_for(self._listening(server), _STARTING)
         except TimeoutError:
             raise TargetError(
-                f"{self.name} does not listen on {serving.host}:{serving.port} after "
-                f"{_STARTING:.0f} seconds:\n{serving.words()}"
+                f"{self.name} does not listen on {server.host}:{server.port} after "
+                f"{_STARTING:.0f} seconds. Output of the server:\n{server.output_tail()}"
             ) from None
 
-    async def _listening(self, serving: _Process) -> None:
-        while not _listens(serving.host, serving.port):
-            if serving.process.returncode is not None:
+    async def _listening(self, server: _Process) -> None:
+        while not _listens(server.host, server.port):
+            if server.process.returncode is not None:
                 raise TargetError(
-                    f"{self.name} ends before it listens on port {serving.port}, with "
-                    f"status {serving.process.returncode}:\n{serving.words()}"
+                    f"{self.name} exits with status {server.process.returncode} before it listens "
+                    f"on port {server.port}. Output of the server:\n{server.output_tail()}"
                 )
             await asyncio.sleep(0.05)
         await asyncio.sleep(0)
-        if serving.process.returncode is not None:
+        if server.process.returncode is not None:
             raise TargetError(
-                f"{self.name} listens on port {serving.port}, but the process that was started has "
-                f"ended with status {serving.process.returncode}; it has to stay in the "
-                f"foreground:\n{serving.words()}"
+                f"{self.name} listens on port {server.port}, but its process has exited with status "
+                f"{server.process.returncode}. Start it in the foreground. Output of the server:\n"
+                f"{server.output_tail()}"
             )
 
 
@@ -282,7 +282,7 @@ def _replaced(word: str, given: Mapping[str, str]) -> str:
 
 
 _PORTS: Final = itertools.cycle(random.sample(range(20_000, 32_768), 10_000))
-"""Ports that no client is given by its system, and no two servers of a run get one after the other."""
+"""Ports that systems do not use for clients, each used once in a long time."""
 
 
 def _free_port() -> int:
@@ -297,7 +297,7 @@ def _is_free(port: int) -> bool:
 
 
 def _listens(host: str, port: int) -> bool:
-    # this machine answers at once
+    # the timeout is long, because this machine answers at once
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
@@ -308,20 +308,20 @@ class _InProcess:
     host: str
     port: int
     stopped: bool = False
-    apart: bool = False
+    is_subprocess: bool = False
     tls: ssl.SSLContext | None = None
 
-    def died(self) -> str:
+    def exit_reason(self) -> str:
         return ""
 
-    def words(self) -> str:
+    def output_tail(self) -> str:
         return ""
 
     async def stop(self) -> None:
-        """Nobody asks for it: `FactoryTarget` has no such variant."""
+        """Do nothing: no step calls it, because `FactoryTarget` has no such variant."""
 
     async def exit_status(self, within: float) -> int | None:
-        """Nobody asks for it."""
+        """Return None: no step calls it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -329,10 +329,10 @@ class FactoryTarget:
     """A server that runs in the runner's own event loop.
 
     Attributes:
-        name: What it is called in reports.
-        factory: Gives, for an application, an asynchronous context manager that serves it, and
-            that gives host and port.
-        versions: Versions of what it is made of, by name.
+        name: Name in reports.
+        factory: Returns, for an application, an asynchronous context manager that serves it and
+            yields host and port.
+        versions: Versions of the packages that it consists of, by name.
     """
 
     name: str
@@ -340,11 +340,11 @@ class FactoryTarget:
     versions: Mapping[str, str] = {}
 
     def has(self, variant: str) -> bool:
-        """Only the usual one."""
+        """Whether it can be started as this variant: only in the usual way."""
         return not variant
 
     @contextlib.asynccontextmanager
-    async def running(self, control: str, variant: str) -> AsyncIterator[Serving]:  # noqa: ARG002
-        """Start it, and stop it in the end."""
-        async with self.factory(player_for(control)) as (host, port):
+    async def running(self, control: str, variant: str) -> AsyncIterator[RunningServer]:  # noqa: ARG002
+        """Start it, and stop it at the end."""
+        async with self.factory(scripted_app(control)) as (host, port):
             yield _InProcess(host, port)

@@ -172,7 +172,7 @@ function move(event) {
 
 // The panel
 
-/** The columns of a trace, by kind of case: who stands left, and which sides stand right. */
+/** The columns of a trace, by kind of case: the side on the left, and the sides on the right. */
 const SIDES = {
   server: { left: "client", right: ["app"] },
   facade: { left: "server", right: ["call", "look"] },
@@ -187,7 +187,7 @@ function light(states, wrong) {
   }
 }
 
-/** Bring the lit states into sight where a diagram is wider than its place. */
+/** Scroll to the lit states if a diagram is wider than its frame. */
 function reveal() {
   for (const lit of place("machines").querySelectorAll(".lit")) {
     const frame = lit.closest(".diagram");
@@ -200,22 +200,22 @@ function show(entry, button, title, wrong) {
   for (const old of place("trace").querySelectorAll("[aria-pressed=true]")) old.setAttribute("aria-pressed", "false");
   button?.setAttribute("aria-pressed", "true");
   place("state-title").textContent = title;
-  light(entry?.state ?? "", wrong);
+  light(entry?.states ?? "", wrong);
 }
 
 function step(entry, number, here, sides, before) {
-  const what = make("div", { class: "step" }, make("span", { class: "did" }, entry.did));
-  if (entry.saw) what.append(make("span", { class: "saw" }, `→ ${entry.saw}`));
-  if (entry.wrong) what.append(make("span", { class: "wrong" }, entry.wrong));
+  const what = make("div", { class: "step" }, make("span", { class: "action" }, entry.step));
+  if (entry.observation) what.append(make("span", { class: "observation" }, `→ ${entry.observation}`));
+  if (entry.mismatch) what.append(make("span", { class: "wrong" }, entry.mismatch));
   const cells =
     entry.side === sides.left
       ? [make("td", {}, what), make("td")]
       : sides.right.includes(entry.side)
         ? [make("td"), make("td", {}, what)]
         : [make("td", { colspan: "2", class: "other" }, what)];
-  const label = `Show the states after step ${number}: ${entry.state}`;
-  const changed = entry.state === before ? "state" : "state changed";
-  const parts = entry.state.split("/").map((name, n) => make("span", {}, n ? `/ ${name}` : name));
+  const label = `Show the states after step ${number}: ${entry.states}`;
+  const changed = entry.states === before ? "state" : "state changed";
+  const parts = entry.states.split("/").map((name, n) => make("span", {}, n ? `/ ${name}` : name));
   const button = make("button", { type: "button", class: changed, "aria-pressed": "false", "aria-label": label }, ...parts);
   button.addEventListener("click", () => {
     show(entry, button, `The states after step ${number}`, here);
@@ -232,15 +232,15 @@ function drawTrace(item, result) {
   const names = ["", sides.left, "application", "states after it"];
   const body = make("tbody");
   result.trace.forEach((entry, index) => {
-    const before = result.trace[index - 1]?.state;
-    body.append(step(entry, index + 1, index === result.place, sides, before));
+    const before = result.trace[index - 1]?.states;
+    body.append(step(entry, index + 1, index === result.deciding_step, sides, before));
   });
   const head = make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, name)));
   place("trace").replaceChildren(make("thead", {}, head), body);
   if (!result.trace.length) body.append(make("tr", {}, make("td", { colspan: "4" }, "nothing")));
-  const at = result.place ?? result.trace.length - 1;
-  const title = result.place === null ? "Where it ended" : `Where it went wrong: step ${at + 1}`;
-  show(result.trace[at], body.rows[at]?.querySelector("button"), title, result.place !== null);
+  const at = result.deciding_step ?? result.trace.length - 1;
+  const title = result.deciding_step === null ? "Where it ended" : `Where it went wrong: step ${at + 1}`;
+  show(result.trace[at], body.rows[at]?.querySelector("button"), title, result.deciding_step !== null);
 }
 
 function draw(section, item, index) {
@@ -263,13 +263,13 @@ function draw(section, item, index) {
   );
   place("panel-verdict").replaceChildren(
     mark(result.verdict),
-    make("strong", {}, `${result.verdict} at ${target.name}`),
+    make("strong", {}, `${result.verdict} on ${target.name}`),
     result.reason && `: ${result.reason}`,
   );
   place("panel-difference").hidden = !result.expected && !result.observed;
   place("panel-expected").textContent = result.expected || "–";
   place("panel-observed").textContent = result.observed || "–";
-  for (const name of ["among", "output"]) {
+  for (const name of ["concurrent_failure", "output"]) {
     const part = place(`panel-${name}`);
     part.hidden = !result[name];
     part.lastElementChild.textContent = result[name];
@@ -277,7 +277,7 @@ function draw(section, item, index) {
   drawTrace(item, result);
 }
 
-/** Show what the address names, or nothing. */
+/** Open the case that the address names, or close the panel. */
 function follow() {
   const named = new URLSearchParams(location.hash.slice(1));
   for (const { section, cases } of groups) {
@@ -318,8 +318,8 @@ function drawTargets() {
 function start() {
   const many = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
   const total = data.sections.reduce((sum, section) => sum + section.cases.length, 0);
-  const told = [many(data.targets.length, "target"), many(total, "case"), data.date];
-  place("about").textContent = told.filter(Boolean).join(", ");
+  const facts = [many(data.targets.length, "target"), many(total, "case"), data.date];
+  place("about").textContent = facts.filter(Boolean).join(", ");
   for (const { name, meaning } of data.verdicts) {
     place("legend").append(make("div", {}, make("dt", {}, mark(name), name), make("dd", {}, meaning)));
     const used = data.sections.some((s) => s.cases.some((c) => c.results.some((r) => r?.verdict === name)));

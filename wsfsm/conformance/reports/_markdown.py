@@ -1,18 +1,18 @@
-"""Results as Markdown: the text of ``specs/RESULTS.md``."""
+"""Reports as Markdown, for ``specs/RESULTS.md``."""
 
 from collections.abc import Iterator, Sequence
 
-from wsfsm.conformance.baseline import NOTHING, Baseline
+from wsfsm.conformance.baseline import EMPTY, Baseline
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.reports._common import (
     MARKS,
     MEANINGS,
-    by_case,
-    columns,
-    counted,
-    plain,
-    sections,
-    versions,
+    cases_by_section,
+    count_level,
+    one_line,
+    results_by_case,
+    target_names,
+    version_line,
 )
 from wsfsm.conformance.verdicts import Report, Result, Verdict
 
@@ -20,22 +20,22 @@ __all__ = ["to_markdown"]
 
 
 def to_markdown(
-    reports: Sequence[Report], date: str, *, baseline: Baseline = NOTHING, more: str = ""
+    reports: Sequence[Report], date: str, *, baseline: Baseline = EMPTY, more: str = ""
 ) -> str:
     """Write reports.
 
     Args:
-        reports: What came of all targets.
-        date: When they were made.
-        baseline: Known failures, whose reasons are told.
-        more: Markdown that is put at the beginning.
+        reports: Reports on the targets.
+        date: Date of the reports.
+        baseline: Known failures, whose reasons are shown.
+        more: Markdown for the beginning.
 
     Returns:
         Versions, counts, the matrix of cases and targets, and the failures.
     """
-    names = columns(reports)
+    names = target_names(reports)
     parts = [
-        ["# Results of the conformance suite", "", f"Made on {plain(date)}.", "", more],
+        ["# Results of the conformance suite", "", f"Made on {one_line(date)}.", "", more],
         ["## Targets", "", *_targets(reports, names)],
         ["## Counts", "", *_counts(reports, names)],
         ["## Matrix", "", *_legend()],
@@ -49,11 +49,11 @@ def _targets(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
     yield from _row("target", "kind", "versions")
     yield "|---|---|---|"
     for report, name in zip(reports, names, strict=True):
-        yield from _row(name, report.kind, versions(report))
+        yield from _row(name, report.kind, version_line(report))
 
 
 def _counts(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
-    """How many cases came to each verdict; failures but crashes are counted by level, too."""
+    """The number of cases by verdict; failures other than crashes are counted by level, too."""
     verdicts = [verdict for verdict in Verdict if any(verdict in r.counts for r in reports)]
     yield from _row("target", "cases", *verdicts, "failures of must", "of should")
     yield "|---|" + "---:|" * (len(verdicts) + 3)
@@ -61,8 +61,8 @@ def _counts(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
         counts = report.counts
         numbers = [counts.get(verdict, 0) for verdict in verdicts]
         failed = [
-            # a server that has died has not shown what the case is about
-            sum(counted(report, level).get(v, 0) for v in (Verdict.FAIL, Verdict.TIMEOUT))
+            # a crash says nothing about the requirement of the case
+            sum(count_level(report, level).get(v, 0) for v in (Verdict.FAIL, Verdict.TIMEOUT))
             for level in (Level.MUST, Level.SHOULD)
         ]
         yield from _row(name, len(report.results), *numbers, *failed)
@@ -75,7 +75,7 @@ def _legend() -> Iterator[str]:
 
 
 def _matrices(reports: Sequence[Report], names: Sequence[str]) -> Iterator[list[str]]:
-    """A matrix for each kind of target: they have no case in common."""
+    """A matrix for each kind of target, because the kinds have no case in common."""
     named = list(zip(reports, names, strict=True))
     for kind in dict.fromkeys(report.kind for report in reports):
         alike = [(report, name) for report, name in named if report.kind == kind]
@@ -84,8 +84,8 @@ def _matrices(reports: Sequence[Report], names: Sequence[str]) -> Iterator[list[
 
 
 def _matrix(reports: Sequence[Report], names: Sequence[str]) -> Iterator[str]:
-    results = [by_case(report) for report in reports]
-    for section, cases in sections(reports).items():
+    results = [results_by_case(report) for report in reports]
+    for section, cases in cases_by_section(reports).items():
         yield f"#### {_text(section)}"
         yield ""
         yield from _row("case", "level", *names)
@@ -114,14 +114,14 @@ def _failures(reports: Sequence[Report], names: Sequence[str], baseline: Baselin
 def _failure(result: Result) -> Iterator[str]:
     case = result.case
     crash = result.verdict is Verdict.CRASH
-    told = result.verdict if crash else f"{case.level}, {result.verdict}"
-    yield f"- **{_text(case.id)}** ({told}), {_text(case.section)}:"
+    about = result.verdict if crash else f"{case.level}, {result.verdict}"
+    yield f"- **{_text(case.id)}** ({about}), {_text(case.section)}:"
     yield f"  {_text(case.requirement)}"
     if result.reason and not (result.expected or result.observed):
         yield f"  - {_text(result.reason)}"
-    for name, told in (("expected", result.expected), ("observed", result.observed)):
-        if told:
-            yield f"  - {name}: {_code(told)}"
+    for name, text in (("expected", result.expected), ("observed", result.observed)):
+        if text:
+            yield f"  - {name}: {_code(text)}"
 
 
 def _row(*cells: object) -> Iterator[str]:
@@ -129,14 +129,14 @@ def _row(*cells: object) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """A text in which Markdown sees no marks."""
-    escaped = plain(text).replace("&", "&amp;").replace("<", "&lt;")
+    """A text with the marks of Markdown escaped."""
+    escaped = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     return "".join(f"\\{char}" if char in "\\`*_[]|#~" else char for char in escaped)
 
 
 def _code(text: str) -> str:
-    """A text as code, which Markdown takes as it is, whatever backticks it has."""
-    shown = plain(text)
+    """A text as code, whatever backticks it contains."""
+    shown = one_line(text)
     fence = "`"
     while fence in shown:
         fence += "`"
