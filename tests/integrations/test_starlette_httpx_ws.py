@@ -6,8 +6,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from helpers.frameworks import installed
+from httpx_ws import AsyncWebSocketSession, aconnect_ws
 from httpx_ws import WebSocketDisconnect as ClientDisconnect
-from httpx_ws import aconnect_ws
 from httpx_ws.transport import ASGIWebSocketTransport
 from starlette.websockets import WebSocket as StarletteWebSocket
 
@@ -43,13 +43,14 @@ async def echo(websocket: StarletteWebSocket) -> None:
 
 
 async def talk(path: str) -> str:
+    websocket: AsyncWebSocketSession
     async with (
         httpx.AsyncClient(transport=ASGIWebSocketTransport(app)) as client,
         aconnect_ws(f"http://example.org{path}", client) as websocket,
     ):
         try:
             await websocket.send_text("hello")
-            text: str = await websocket.receive_text()
+            text = str(await websocket.receive_text())
         except ClientDisconnect as end:
             return f"closed with {end.code} {end.reason}"
         return text
