@@ -17,14 +17,20 @@ from pathlib import Path
 from time import process_time_ns
 from typing import Any, Final
 
+import fastapi
+import starlette.applications
+import starlette.routing
 import starlette.websockets
 
 import wsfsm
+import wsfsm.integrations.fastapi
+import wsfsm.integrations.starlette
 from wsfsm.types import Message, Receive, Scope, Send
 
 MESSAGES: Final = 1000  # enough to measure, and few enough for a round without a disturbance
 SCOPE: Final[Scope] = {"type": "websocket", "path": "/", "query_string": b"", "headers": []}
 TARGETS: Final = {(3, 11): 0.50, (3, 13): 0.70}  # parts of Starlette's time for an echoed text
+ROUTE_TARGETS: Final = {(3, 11): 0.55}  # the same, through a route of a framework
 INCOMING: Final[dict[str, Message]] = {
     "text": {"type": "websocket.receive", "text": "x" * 64},
     "bytes": {"type": "websocket.receive", "bytes": b"x" * 64},
@@ -184,6 +190,63 @@ def echoing(name: str) -> dict[str, Callable[[], float]]:
     return rounds
 
 
+def in_starlette() -> dict[str, Callable[[], float]]:
+    """Return a round of echoes for each candidate, through a route of Starlette."""
+    times: list[float] = []
+
+    async def handler(websocket: starlette.websockets.WebSocket) -> None:
+        times.append(await timed_echo(websocket))
+
+    apps = [
+        starlette.applications.Starlette(routes=[starlette.routing.WebSocketRoute("/", handler)])
+        for _ in range(2)
+    ]
+
+    def installed() -> float:
+        wsfsm.integrations.starlette.install(apps[1])
+        try:
+            return routed(apps[1], "/", times)
+        finally:
+            wsfsm.integrations.starlette.uninstall(apps[1])
+
+    return {"starlette": lambda: routed(apps[0], "/", times), "wsfsm": installed}
+
+
+def in_fastapi() -> dict[str, Callable[[], float]]:
+    """Return a round of echoes for each candidate, through a route of FastAPI."""
+    app, times = fastapi.FastAPI(), list[float]()
+
+    @app.websocket("/starlette")
+    async def theirs(websocket: fastapi.WebSocket) -> None:
+        times.append(await timed_echo(websocket))
+
+    @app.websocket("/wsfsm")
+    async def ours(websocket: wsfsm.integrations.fastapi.WebSocket) -> None:
+        times.append(await timed_echo(websocket))
+
+    return {
+        name: lambda n=name: routed(app, f"/{n}", times)  # type: ignore[misc]
+        for name in ("starlette", "wsfsm")
+    }
+
+
+async def timed_echo(websocket: Any) -> float:
+    """Echo in a handler, and return the nanoseconds of CPU time for each message."""
+    await websocket.accept()
+    start = process_time_ns()
+    await echo_text(websocket)
+    return (process_time_ns() - start) / MESSAGES
+
+
+def routed(app: Any, path: str, times: list[float]) -> float:
+    """Connect to an application whose handler adds a time."""
+    server = Idle(INCOMING["text"])
+    drive(
+        app({**SCOPE, "path": path, "root_path": "", "scheme": "ws"}, server.receive, server.send)
+    )
+    return times.pop()
+
+
 def creating() -> dict[str, Callable[[], float]]:
     """Return a round of creating objects for each facade."""
     server = Idle({})
@@ -237,6 +300,8 @@ def memory(facade: Candidate) -> float:
 def measure(count: int) -> dict[str, dict[str, float]]:
     """Measure every candidate in every workload: nanoseconds, and bytes in the last row."""
     table = {f"echo, {name}": best(echoing(name), count) for name in ECHOES}
+    table["echo, text, in a route of Starlette"] = best(in_starlette(), count)
+    table["echo, text, in a route of FastAPI"] = best(in_fastapi(), count)
     table["create an object"] = best(creating(), count)
     table["connect: create, accept, close"] = best(connecting(), count)
     table["memory of an object"] = {name: memory(facade) for name, facade in FACADES.items()}
@@ -267,6 +332,11 @@ def missed(table: dict[str, dict[str, float]]) -> list[str]:
         table[name] for name in ("echo, text", "create an object", "memory of an object")
     )
     goals = [
+        *(
+            (f"{name} to Starlette's", row["wsfsm"], ROUTE_TARGETS.get(sys.version_info[:2]))
+            for name, row in table.items()
+            if "in a route" in name
+        ),
         ("echoed text to Starlette's", text["wsfsm"], TARGETS.get(sys.version_info[:2])),
         ("echoed text to the unchecked facade's", text["wsfsm"] / text["unchecked"], 1.5),
         ("creating an object to Starlette's", create["wsfsm"], 1.0),
@@ -291,6 +361,7 @@ def main() -> int:
     about = {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "starlette": version("starlette"),
+        "fastapi": version("fastapi"),
         "wsfsm": version("wsfsm"),
         "rounds": options.rounds,
     }

@@ -1,7 +1,7 @@
-"""Run Starlette's and FastAPI's own WebSocket tests, unedited, on the classes of `wsfsm.websockets`.
+"""Run Starlette's and FastAPI's own WebSocket tests, unedited, on wsfsm's classes.
 
 The tests are taken from the source distributions of the installed versions. They run in a virtual
-environment of their own, in which our classes replace Starlette's classes of the same names.
+environment of their own, once for each way in which our classes get into the place of Starlette's.
 """
 
 import argparse
@@ -54,7 +54,8 @@ NEEDS: Final = [
 ]
 """Packages that the tests need."""
 
-PLUGIN: Final = """
+WAYS: Final = {
+    "the classes of wsfsm.websockets": """
 import starlette.websockets
 
 import wsfsm.websockets
@@ -62,7 +63,39 @@ import wsfsm.websockets
 # before any module of the frameworks imports them
 for name in wsfsm.websockets.__all__:
     setattr(starlette.websockets, name, getattr(wsfsm.websockets, name))
-"""
+""",
+    "the class of wsfsm.integrations.starlette": """
+import sys
+
+import starlette.websockets
+
+from wsfsm.integrations.starlette import WebSocket
+
+theirs = starlette.websockets.WebSocket
+for name, module in list(sys.modules.items()):
+    if name.startswith("starlette.") and getattr(module, "WebSocket", None) is theirs:
+        module.WebSocket = WebSocket
+""",
+    "every application installed": """
+from fastapi import FastAPI
+from starlette.applications import Starlette
+
+from wsfsm.integrations.starlette import install
+
+
+def installing(original):
+    def __init__(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        install(self)
+
+    return __init__
+
+
+for kind in (FastAPI, Starlette):
+    kind.__init__ = installing(kind.__init__)
+""",
+}
+"""Plugins of pytest that bring our classes in."""
 
 
 def unpacked(name: str, folder: Path) -> Path:
@@ -91,17 +124,21 @@ def run(folder: Path) -> int:
         "install",
     ]
     subprocess.run([*pip, *NEEDS, *frameworks, str(ROOT)], check=True)
-    (folder / "in_place_of_starlette.py").write_text(PLUGIN)
-    statuses = [
-        subprocess.run(
-            [python, "-m", "pytest", "-q", "-p", "in_place_of_starlette", *tests],
-            cwd=unpacked(name, folder),
-            env=os.environ | {"PYTHONPATH": str(folder)},
-            check=False,
-            timeout=600,
-        ).returncode
-        for name, tests in SUITES.items()
-    ]
+    sources = {name: unpacked(name, folder) for name in SUITES}
+    statuses = []
+    for number, (way, plugin) in enumerate(WAYS.items()):
+        (folder / f"way_{number}.py").write_text(plugin)
+        for name, tests in SUITES.items():
+            sys.stdout.write(f"\n{name}'s tests, {way}\n")
+            sys.stdout.flush()
+            done = subprocess.run(
+                [python, "-m", "pytest", "-q", "-p", f"way_{number}", *tests],
+                cwd=sources[name],
+                env=os.environ | {"PYTHONPATH": str(folder)},
+                check=False,
+                timeout=600,
+            )
+            statuses.append(done.returncode)
     return max(statuses)
 
 

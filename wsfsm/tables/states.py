@@ -1,21 +1,35 @@
 """The states of a WebSocket, for an ASGI application and for a server."""
 
 from enum import Enum
+from typing import Final
 
 __all__ = ["ServerState", "WebSocketState"]
+
+_STARLETTE: Final = ("starlette.websockets", "WebSocketState")  # it may not be installed
 
 
 class WebSocketState(Enum):
     """A state of the client machine or of the application machine.
 
-    Names and values are Starlette's. Only the application machine has RESPONSE, in which a denial
-    response is being sent (ASGI extension "Websocket Denial Response").
+    Names and values are Starlette's, and a member equals Starlette's member of the same name, whichever
+    library you import it from. Only the application machine has RESPONSE, in which a denial response
+    is being sent (ASGI extension "Websocket Denial Response").
     """
 
     CONNECTING = 0
     CONNECTED = 1
     DISCONNECTED = 2
     RESPONSE = 3
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        kind = type(other)
+        if isinstance(other, Enum) and (kind.__module__, kind.__name__) == _STARLETTE:
+            return self.name == other.name
+        return NotImplemented
+
+    __hash__ = Enum.__hash__  # of the name, so that of Starlette's member too
 
 
 class ServerState(Enum):

@@ -1,7 +1,9 @@
 """The errors of the facade: Starlette's sentence first, then the states and what is allowed."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
+
+import attrs
 
 from wsfsm._closing import code_fault, reason_fault
 from wsfsm._text import describe
@@ -10,6 +12,7 @@ from wsfsm.exceptions import (
     IllegalTransition,
     MalformedMessage,
     UnexpectedFrame,
+    WebSocketDisconnect,
     WebSocketDisconnected,
 )
 from wsfsm.fsm import AnyEvent, Event
@@ -18,11 +21,9 @@ from wsfsm.types import Message
 from wsfsm.websockets._joint import End, JointState, StateNode
 
 __all__ = [
+    "WSFSM",
+    "ErrorFamily",
     "header_pairs",
-    "no_more",
-    "not_open",
-    "not_received",
-    "not_sent",
     "unexpected",
     "unsendable",
     "wrong_mode",
@@ -34,38 +35,59 @@ E = TypeVar("E", bound=IllegalTransition)
 _NO_MORE = 'Cannot call "receive" once a disconnect message has been received.'
 
 
-def no_more(joint: JointState, end: End | None) -> WebSocketDisconnected:
-    """Make the error for asking for another message after the disconnect."""
-    return _refusal(
-        WebSocketDisconnected, joint, end, joint.client, "websocket.receive", sentence=_NO_MORE
-    )
+@attrs.frozen
+class ErrorFamily:
+    """The classes of the errors about a connection that is not open.
 
+    An integration replaces them by subclasses that a framework's ``except`` clauses catch too.
 
-def not_received(joint: JointState, end: End | None, event: AnyEvent) -> IllegalTransition:
-    """Make the error for an event that the client machine refuses."""
-    node = joint.client
-    if node.final:  # while this call waited, another one received the disconnect
-        return _refusal(ConnectionClosed, joint, end, node, event, sentence=_NO_MORE)
-    return _refusal(IllegalTransition, joint, end, node, event)
+    Attributes:
+        disconnect: The end of the connection.
+        disconnected: A use of a WebSocket that is not connected.
+        closed: A use of the connection after its end.
+    """
 
+    disconnect: type[WebSocketDisconnect]
+    disconnected: type[WebSocketDisconnected]
+    closed: type[ConnectionClosed]
 
-def not_sent(joint: JointState, end: End | None, event: AnyEvent) -> IllegalTransition:
-    """Make the error for an event that the application machine refuses."""
-    node = joint.application
-    if not _is_over(node):
+    def no_more(self, joint: JointState, end: End | None) -> WebSocketDisconnected:
+        """Make the error for asking for another message after the disconnect."""
+        return _refusal(
+            self.disconnected, joint, end, joint.client, "websocket.receive", sentence=_NO_MORE
+        )
+
+    def not_received(
+        self, joint: JointState, end: End | None, event: AnyEvent
+    ) -> IllegalTransition:
+        """Make the error for an event that the client machine refuses."""
+        node = joint.client
+        if node.final:  # while this call waited, another one received the disconnect
+            return _refusal(self.closed, joint, end, node, event, sentence=_NO_MORE)
         return _refusal(IllegalTransition, joint, end, node, event)
-    done = "close message has been sent" if node.final else "disconnect message has been received"
-    sentence = f'Cannot call "send" once a {done}.'
-    return _refusal(ConnectionClosed, joint, end, node, event, sentence=sentence)
+
+    def not_sent(self, joint: JointState, end: End | None, event: AnyEvent) -> IllegalTransition:
+        """Make the error for an event that the application machine refuses."""
+        node = joint.application
+        if not _is_over(node):
+            return _refusal(IllegalTransition, joint, end, node, event)
+        done = (
+            "close message has been sent" if node.final else "disconnect message has been received"
+        )
+        sentence = f'Cannot call "send" once a {done}.'
+        return _refusal(self.closed, joint, end, node, event, sentence=sentence)
+
+    def not_open(self, joint: JointState, end: End | None) -> WebSocketDisconnected:
+        """Make the error for asking for data before the accept, or after the close."""
+        node = joint.application
+        sentence = "WebSocket is not connected."
+        if not _is_over(node):
+            sentence += ' Need to call "accept" first.'
+        return _refusal(self.disconnected, joint, end, node, "websocket.receive", sentence=sentence)
 
 
-def not_open(joint: JointState, end: End | None) -> WebSocketDisconnected:
-    """Make the error for asking for data before the accept, or after the close."""
-    node = joint.application
-    sentence = "WebSocket is not connected."
-    if not _is_over(node):
-        sentence += ' Need to call "accept" first.'
-    return _refusal(WebSocketDisconnected, joint, end, node, "websocket.receive", sentence=sentence)
+WSFSM: Final = ErrorFamily(WebSocketDisconnect, WebSocketDisconnected, ConnectionClosed)
+"""The classes of `wsfsm.exceptions`."""
 
 
 def unexpected(expected: str, message: Message) -> UnexpectedFrame:

@@ -7,13 +7,13 @@ cost as much again as all the rest. The class is asked for `send` and `receive` 
 about the other hooks costs too much: they are marked by a joint state of their own, `OPEN_HOOKED`.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from wsfsm.exceptions import WebSocketDisconnect
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT
 from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message
+from wsfsm.websockets._errors import WSFSM, ErrorFamily
 from wsfsm.websockets._joint import OPEN, OPEN_HOOKED, PRODUCT, End, JointState
 
 __all__ = ["StateAttributes", "set_end", "set_joint"]
@@ -27,6 +27,7 @@ class StateAttributes(HTTPConnection[StateT]):
     __slots__ = ("_end", "_joint")
     _joint: JointState
     _end: End  # set when the connection ends
+    _family: ClassVar[ErrorFamily] = WSFSM
     _hooked: bool = False  # whether a hook has been set on this instance
 
     if TYPE_CHECKING:
@@ -38,6 +39,17 @@ class StateAttributes(HTTPConnection[StateT]):
             if name in _HOOKS:
                 self.__dict__["_hooked"] = True
                 self._enter(self._now())
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: Any) -> Any:
+        """Explain an annotation with this class in FastAPI, which takes it for data to validate."""
+        try:
+            return handler(source)
+        except Exception as error:
+            raise TypeError(
+                f"FastAPI does not know {cls.__module__}.{cls.__name__}, so it takes the parameter for data. "
+                "Annotate it with the class that `from wsfsm.integrations.fastapi import WebSocket` imports."
+            ) from error
 
     @property
     def client_state(self) -> WebSocketState:
@@ -84,7 +96,7 @@ class StateAttributes(HTTPConnection[StateT]):
         """
         if message["type"] == AFTER_DISCONNECT.event:
             end = End.by_client(message)
-            raise WebSocketDisconnect(end.code, end.reason)
+            raise self._family.disconnect(end.code, end.reason)
 
     def _enter(self, joint: JointState) -> None:
         if joint is OPEN and (
@@ -101,8 +113,13 @@ class StateAttributes(HTTPConnection[StateT]):
         return self._end if self._now().over else None
 
     def _set(self, client: WebSocketState, application: WebSocketState) -> None:
+        before = self._now(), self._ended()
+        self._start(client, application)
+        self.__dict__.setdefault("_before_set", []).append(before)
+
+    def _start(self, client: WebSocketState, application: WebSocketState) -> None:
+        """Go on from states that were reached without this object."""
         joint = PRODUCT.at(client, application)
-        self.__dict__.setdefault("_before_set", []).append((self._now(), self._ended()))
         if joint.over:
             set_end(self, End.without_frame("client" if joint.client.final else "application"))
         self._enter(joint)

@@ -77,7 +77,7 @@ class WebSocket(StateAttributes[StateT]):
             MalformedMessage: The server delivers something that is not a message.
         """
         if not self._joint.on_receive:
-            await refuse(_errors.no_more(self._joint, self._ended()))
+            await refuse(self._family.no_more(self._joint, self._ended()))
         message = await self._receive()
         self._take(message)
         return message
@@ -87,7 +87,7 @@ class WebSocket(StateAttributes[StateT]):
         try:
             after = joint.on_receive[message["type"]]
         except (KeyError, TypeError):
-            raise _errors.not_received(joint, self._ended(), event_of(message)) from None
+            raise self._family.not_received(joint, self._ended(), event_of(message)) from None
         if after is not joint:
             if message["type"] == AFTER_DISCONNECT.event:
                 end = End.by_client(message)
@@ -100,7 +100,7 @@ class WebSocket(StateAttributes[StateT]):
     async def _receive_through_hooks(self) -> Message:
         """Receive data as Starlette does, through `receive` and `_raise_on_disconnect`."""
         if self._joint.application.state is not WebSocketState.CONNECTED:
-            await refuse(_errors.not_open(self._joint, self._ended()))
+            await refuse(self._family.not_open(self._joint, self._ended()))
         message = await self.receive()
         self._raise_on_disconnect(message)
         return message
@@ -233,7 +233,7 @@ class WebSocket(StateAttributes[StateT]):
             except MalformedMessage as error:
                 await refuse(error)
             if event not in joint.on_event:
-                await refuse(_errors.not_sent(joint, self._ended(), event))
+                await refuse(self._family.not_sent(joint, self._ended(), event))
             after = joint.on_event[event]
         if after is not joint:
             if after.over and not joint.over:
@@ -251,7 +251,7 @@ class WebSocket(StateAttributes[StateT]):
         if not joint.over:
             set_end(self, End.without_frame("transport"))
         self._enter(joint.on_event[LOST])
-        return WebSocketDisconnect(1006)
+        return self._family.disconnect(1006)
 
     async def accept(
         self,
@@ -276,11 +276,11 @@ class WebSocket(StateAttributes[StateT]):
         except TypeError as error:
             await refuse(error)
         if "websocket.accept" not in self._joint.on_send:
-            await refuse(_errors.not_sent(self._joint, self._ended(), "websocket.accept"))
+            await refuse(self._family.not_sent(self._joint, self._ended(), "websocket.accept"))
         if "websocket.connect" in self._joint.on_receive:
             message = await self.receive()
             if message["type"] != "websocket.connect":  # another task received the connect
-                raise _errors.not_received(_INITIAL, None, event_of(message))
+                raise self._family.not_received(_INITIAL, None, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
 
     async def send_text(self, data: str) -> None:
