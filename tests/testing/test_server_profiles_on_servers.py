@@ -8,7 +8,7 @@ import pytest
 from helpers.server_targets import cases
 
 from wsfsm.conformance import PROFILES, Report, check_server
-from wsfsm.conformance._versions import version
+from wsfsm.conformance._versions import installed_version
 from wsfsm.conformance.cases import load
 from wsfsm.conformance.server.profiles import profile
 from wsfsm.testing import SERVERS, ServerProfile
@@ -24,7 +24,9 @@ COMMANDS: Final = {
     "daphne": ["daphne"],
     "granian": ["granian"],
 }
-INSTALLED: Final = [name for name in SERVERS if version(PROFILES[COMMANDS[name][0]].packages[0])]
+INSTALLED: Final = [
+    name for name in SERVERS if installed_version(PROFILES[COMMANDS[name][0]].packages[0])
+]
 OPEN: Final = """
     { client = "request" },
     { app = "receive", need = { message = { type = "websocket.connect" } } },
@@ -169,9 +171,9 @@ def played(
     return SERVERS[request.param], report
 
 
-def seen(report: Report) -> dict[str, Mapping[str, Any]]:
+def observations(report: Report) -> dict[str, Mapping[str, Any]]:
     """The last observation of each case."""
-    return {result.case.id: result.trace[-1].saw for result in report.results}
+    return {result.case.id: result.trace[-1].observation for result in report.results}
 
 
 def raised(saw: Mapping[str, Any]) -> type[Exception] | None:
@@ -196,7 +198,7 @@ def closed(saw: Mapping[str, Any]) -> int | None:
 
 def test_a_server_is_what_its_profile_says(played: tuple[ServerProfile, Report]) -> None:
     expected, report = played
-    saw = seen(report)
+    saw = observations(report)
     scope = saw["scope.spec-version"]["scope"]
     again, own = code(saw["more.left-again"]), code(saw["more.own-code"])
     denial = "websocket.http.response" in scope.get("extensions", {})
