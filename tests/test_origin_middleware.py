@@ -162,15 +162,15 @@ class TestLog:
         limited = _Limited(lines=3, seconds=60, clock=lambda: now[0])
 
         for number in range(10):
-            limited.warn(f"refused {number}%s")
+            limited.write(f"refused {number}%s")
         assert caplog.messages == ["refused 0%s", "refused 1%s", "refused 2%s"]
 
         now[0] = 60
         caplog.clear()
-        limited.warn("again")
+        limited.write("again")
         assert caplog.messages == ["Refused 7 more WebSockets because of their origin.", "again"]
 
         now[0] = 120
         caplog.clear()
-        limited.warn("later")
+        limited.write("later")
         assert caplog.messages == ["later"]

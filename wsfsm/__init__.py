@@ -20,11 +20,13 @@ from wsfsm.fsm import SAME, Coupling, Event, Machine, Node, Row, Table, in_state
 from wsfsm.requests import HTTPConnection
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 from wsfsm.websockets import (
+    ReadyState,
     WebSocket,
     WebSocketClose,
     WebSocketDisconnect,
     WebSocketDisconnected,
     WebSocketState,
+    asgi,
 )
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "MalformedMessage",
     "Node",
     "QueryParams",
+    "ReadyState",
     "Row",
     "State",
     "Table",
@@ -63,6 +66,7 @@ __all__ = [
     "WebSocketDisconnect",
     "WebSocketDisconnected",
     "WebSocketState",
+    "asgi",
     "in_state",
     "truncate_reason",
 ]

@@ -24,7 +24,7 @@ from wsfsm._urls import header_list
 from wsfsm.messages import Close, Connect, ResponseBody, ResponseStart
 from wsfsm.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["AllowedOrigins", "Origin", "OriginMiddleware", "OriginPattern"]
+__all__ = ["AllowedOrigins", "Origin", "OriginMiddleware", "OriginPattern", "log_refusal"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -239,7 +239,7 @@ class _Limited:
         self._begun = clock()
         self._count = 0
 
-    def warn(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Write a warning, unless there were too many in this period."""
         now = self._clock()
         if now - self._begun >= self._seconds:
@@ -250,6 +250,20 @@ class _Limited:
         self._count += 1
         if self._count <= self._lines:
             _log.warning("%s", text)
+
+
+_SHARED: Final = _Limited()
+
+
+def log_refusal(scope: Scope, refusal: str, log: _Limited = _SHARED) -> None:
+    """Log that a handshake is refused, at most ten times in a minute.
+
+    Args:
+        scope: The scope of the connection.
+        refusal: The reason, from `AllowedOrigins.refusal`.
+        log: The limit; by default, that of all places without a middleware.
+    """
+    log.write(f"Refused a WebSocket to {readable(str(scope.get('path')))}. {refusal}")
 
 
 class OriginMiddleware:
@@ -289,7 +303,7 @@ class OriginMiddleware:
         if refusal is None:
             await self.app(scope, receive, send)
             return
-        self._log.warn(f"Refused a WebSocket to {readable(str(scope.get('path')))}. {refusal}")
+        log_refusal(scope, refusal, self._log)
         await _reject(scope, receive, send)
 
 

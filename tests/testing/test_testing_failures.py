@@ -333,5 +333,5 @@ def test_without_a_loop_it_says_what_it_needs() -> None:
         async with connect(echo):
             pass
 
-    with pytest.raises(RuntimeError, match="needs a running loop of asyncio or trio"):
+    with pytest.raises(RuntimeError, match="needs a running event loop of asyncio or trio"):
         main().send(None)

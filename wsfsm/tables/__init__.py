@@ -16,15 +16,18 @@ without a row is refused: it changes nothing and is not passed on. If the meanin
 on a key, each meaning is an event. For example, ``websocket.http.response.body`` continues or ends
 the response, depending on its ``more_body``.
 
-The machines do not know each other. Two couplings tie them together:
+The machines do not know each other. Couplings tie them together:
 
 - `AFTER_DISCONNECT`: after ``websocket.disconnect`` no message of the application is delivered
   any more, and the application may only close its side.
 - `AFTER_TRANSPORT_LOSS`: after the loss of the transport the client machine shows DISCONNECTED. The
   application may still receive the messages that the server has queued, up to the disconnect, because
   only the disconnect has the close code.
+- `AFTER_READ_AHEAD`: a reader that receives ahead of the application has found the disconnect behind
+  messages that the application has not received yet. The client machine shows DISCONNECTED and still
+  takes those messages, and the application machine is bound by `AFTER_DISCONNECT` at once.
 
-``specs/couplings.toml`` lists both. The facade has one more precondition, which is Starlette's and not
+``specs/couplings.toml`` lists them. The facade has one more precondition, which is Starlette's and not
 a rule of ASGI: it receives data only after the accept and before the close.
 
 The **server** machine is the life of a connection in a server. It sees frames and the end of the
@@ -54,19 +57,27 @@ The notes cite a section of the ASGI *HTTP & WebSocket message format*, version 
 the ASGI *specification* (Error Handling); of the ASGI *extensions*; or of an RFC.
 """
 
-from wsfsm.tables.application import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT
+from wsfsm.tables.application import (
+    AFTER_DISCONNECT,
+    AFTER_READ_AHEAD,
+    AFTER_TRANSPORT_LOSS,
+    APPLICATION,
+    CLIENT,
+)
 from wsfsm.tables.events import event_of
 from wsfsm.tables.outputs import Output
 from wsfsm.tables.server import SERVER
-from wsfsm.tables.states import ServerState, WebSocketState
+from wsfsm.tables.states import ReadyState, ServerState, WebSocketState
 
 __all__ = [
     "AFTER_DISCONNECT",
+    "AFTER_READ_AHEAD",
     "AFTER_TRANSPORT_LOSS",
     "APPLICATION",
     "CLIENT",
     "SERVER",
     "Output",
+    "ReadyState",
     "ServerState",
     "WebSocketState",
     "event_of",

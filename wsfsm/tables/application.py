@@ -3,10 +3,16 @@
 from typing import Final
 
 from wsfsm.fsm import Coupling, Machine, Table, in_state
-from wsfsm.tables.events import BODY_LAST, BODY_MORE, LOST
+from wsfsm.tables.events import BODY_LAST, BODY_MORE, LOST, READ_AHEAD
 from wsfsm.tables.states import WebSocketState
 
-__all__ = ["AFTER_DISCONNECT", "AFTER_TRANSPORT_LOSS", "APPLICATION", "CLIENT"]
+__all__ = [
+    "AFTER_DISCONNECT",
+    "AFTER_READ_AHEAD",
+    "AFTER_TRANSPORT_LOSS",
+    "APPLICATION",
+    "CLIENT",
+]
 
 CONNECTING: Final = WebSocketState.CONNECTING
 CONNECTED: Final = WebSocketState.CONNECTED
@@ -81,4 +87,15 @@ AFTER_TRANSPORT_LOSS: Final = Coupling(
     forwards=True,
     shown_as=DISCONNECTED,
     note="Disconnected Client: send() may raise slightly before the disconnect event is received.",
+)
+
+AFTER_READ_AHEAD: Final = Coupling(
+    machine="reader",
+    event=READ_AHEAD,
+    target="client",
+    still_allows=("websocket.connect", "websocket.receive", "websocket.disconnect"),
+    forwards=True,
+    shown_as=DISCONNECTED,
+    note="The disconnect was read ahead of messages that the application has not received yet. "
+    "The application machine is bound by AFTER_DISCONNECT at once.",
 )

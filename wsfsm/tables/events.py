@@ -35,6 +35,7 @@ __all__ = [
     "PROTOCOL_ERROR",
     "RAISED",
     "RAISED_CLIENT_DISCONNECTED",
+    "READ_AHEAD",
     "REQUEST",
     "RETURNED",
     "SHUTDOWN",
@@ -62,6 +63,7 @@ DENIAL: Final = {policy: Event(_START, guard=policy) for policy in ("hold", "flu
 MALFORMED: Final = _occurrence("malformed message")
 LOST: Final = _occurrence("transport lost")
 LOST_UNREAD: Final = _occurrence("transport lost", "unread data")
+READ_AHEAD: Final = _occurrence("disconnect read ahead")
 
 # The peer: its request and its frames
 REQUEST: Final = _occurrence("handshake request")

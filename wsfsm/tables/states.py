@@ -1,9 +1,9 @@
 """The states of a WebSocket, for an ASGI application and for a server."""
 
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Final
 
-__all__ = ["ServerState", "WebSocketState"]
+__all__ = ["ReadyState", "ServerState", "WebSocketState"]
 
 _STARLETTE: Final = ("starlette.websockets", "WebSocketState")  # it may not be installed
 
@@ -30,6 +30,26 @@ class WebSocketState(Enum):
         return NotImplemented
 
     __hash__ = Enum.__hash__  # of the name, so that of Starlette's member too
+
+
+class ReadyState(StrEnum):
+    """The state of a connection as a whole, as an application sees it.
+
+    The name is that of the attribute in browsers; a member equals its value, for example ``"open"``.
+    """
+
+    CONNECTING = "connecting"
+    """The application has not answered the handshake."""
+    OPEN = "open"
+    """The connection is accepted, and data flows in both directions."""
+    DENYING = "denying"
+    """A denial response has been started, and is not complete."""
+    CLOSING = "closing"
+    """The application has closed or denied the connection, and the disconnect has not arrived."""
+    CLOSED = "closed"
+    """The disconnect has arrived: the client has left, or has answered the close."""
+    LOST = "lost"
+    """A send has failed because the transport is gone, and the disconnect has not arrived."""
 
 
 class ServerState(Enum):

@@ -6,10 +6,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from wsfsm._closing import code_fault, reason_fault
+from wsfsm._loops import current_loop
 from wsfsm._text import describe
 from wsfsm.exceptions import ClientDisconnected
 from wsfsm.testing._failures import ClientDenied, ClientFailure, ClientTimeout, ConnectionEnded
-from wsfsm.testing._loops import current_loop
 from wsfsm.testing._profiles import SERVERS, ServerProfile
 from wsfsm.testing._request import Handler, HeaderTypes, as_asgi, make_scope
 from wsfsm.testing._server import Accepted, Closed, Denied, InMemoryServer

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
+from wsfsm._loops import Bell, current_loop
 from wsfsm.testing._failures import ClientFailure, ClientTimeout
-from wsfsm.testing._loops import Bell, current_loop
 from wsfsm.types import ASGIApp, Message, Scope
 
 __all__ = ["lifespan"]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import attrs
 
+from wsfsm._loops import Bell, Loop
 from wsfsm.exceptions import ClientDisconnected, IllegalTransition
 from wsfsm.messages import Accept, Close, Disconnect, Receive, ResponseStart
 from wsfsm.server import Policies, ServerConnection, commands
 from wsfsm.tables import APPLICATION, event_of
 from wsfsm.tables.states import ServerState, WebSocketState
-from wsfsm.testing._loops import Bell, Loop
 from wsfsm.testing._profiles import Cause, ServerProfile
 from wsfsm.testing._trace import Trace
 from wsfsm.types import Message

@@ -24,6 +24,7 @@ __all__ = [
     "WSFSM",
     "ErrorFamily",
     "header_pairs",
+    "states",
     "unexpected",
     "unsendable",
     "wrong_mode",
@@ -124,7 +125,7 @@ def unsendable(joint: JointState, code: object, reason: object) -> Exception | N
         error = ValueError(f"close(): 'reason' {fault}; nothing was sent")
     else:
         return None
-    return type(error)(f"{error}\n{_states(joint)}.")
+    return type(error)(f"{error}\n{states(joint)}.")
 
 
 def _is_over(node: StateNode) -> bool:
@@ -157,7 +158,7 @@ def _refusal(  # noqa: PLR0913 - all that the error shows
     allowed = (
         f"allowed now: {', '.join(node.allowed)}" if node.allowed else "nothing is allowed now"
     )
-    text = f"{sentence or _expected(node, event)}\n{_states(joint)}; {allowed}."
+    text = f"{sentence or _expected(node, event)}\n{states(joint)}; {allowed}."
     keys = {}
     if end is not None:
         reason = f" {end.reason!r}" if end.reason else ""
@@ -174,7 +175,8 @@ def _refusal(  # noqa: PLR0913 - all that the error shows
     )
 
 
-def _states(joint: JointState) -> str:
+def states(joint: JointState) -> str:
+    """Write the states of both machines, without a full stop."""
     client, application = joint.client.state.name, joint.application.state.name
     return f"The client is {client} and the application is {application}"
 

@@ -12,9 +12,15 @@ import attrs
 from wsfsm.exceptions import ClosedBy
 from wsfsm.fsm import AnyEvent, Event, Node
 from wsfsm.messages import Close, Disconnect
-from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT
-from wsfsm.tables.events import LOST
-from wsfsm.tables.states import WebSocketState
+from wsfsm.tables import (
+    AFTER_DISCONNECT,
+    AFTER_READ_AHEAD,
+    AFTER_TRANSPORT_LOSS,
+    APPLICATION,
+    CLIENT,
+)
+from wsfsm.tables.events import LOST, READ_AHEAD
+from wsfsm.tables.states import ReadyState, WebSocketState
 from wsfsm.types import Message
 
 __all__ = [
@@ -36,7 +42,14 @@ _NO_CODE: Final = Disconnect().code
 _ABNORMAL: Final = 1006  # RFC 6455 7.1.5: no Close frame
 
 _AFTER_DISCONNECT: Final = APPLICATION.after(AFTER_DISCONNECT)
-_AFTER_TRANSPORT_LOSS: Final = CLIENT.after(AFTER_TRANSPORT_LOSS)
+_AHEAD: Final = CLIENT.after(AFTER_READ_AHEAD)
+_LOST: Final = CLIENT.after(AFTER_TRANSPORT_LOSS)
+# The disconnect that was read ahead says more than the loss, whichever is first
+_AFTER_TRANSPORT_LOSS: Final = {**{node: node for node in _AHEAD.values()}, **_LOST}
+_AFTER_READ_AHEAD: Final = {
+    **{_LOST[node]: _AHEAD[node] for node in CLIENT.nodes.values()},
+    **_AHEAD,
+}
 
 
 @attrs.define  # frozen, it would cost a tenth of all that a connection costs
@@ -88,8 +101,10 @@ class JointState:
         on_receive: Joint state after each event that the client machine takes.
         on_send: Joint state after each message that the application machine takes, by its type.
         on_event: The same for its events that a type alone does not identify. The loss of the
-            transport is always among them: it can also meet the application's last message.
+            transport is always among them: it can also meet the application's last message. So is
+            the disconnect that a reader has received ahead of the application.
         over: Whether the connection has ended.
+        ready_state: State of the connection as a whole.
         product: The product machine that it belongs to.
     """
 
@@ -99,6 +114,7 @@ class JointState:
     on_send: Mapping[str, "JointState"] = attrs.field(repr=False)
     on_event: Mapping[AnyEvent, "JointState"] = attrs.field(repr=False)
     over: bool
+    ready_state: ReadyState
     product: "ProductMachine" = attrs.field(repr=False)
 
     def __copy__(self) -> Self:
@@ -109,6 +125,21 @@ class JointState:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ProductMachine.joint, (self.product, self.client, self.application)
+
+
+_READY_STATES: Final = {
+    WebSocketState.CONNECTING: ReadyState.CONNECTING,
+    WebSocketState.CONNECTED: ReadyState.OPEN,
+    WebSocketState.RESPONSE: ReadyState.DENYING,
+    WebSocketState.DISCONNECTED: ReadyState.CLOSING,
+}
+"""The state of the connection by that of the application machine, while the client is there."""
+
+
+def _ready_state(client: StateNode, application: StateNode) -> ReadyState:
+    if client.state is not WebSocketState.DISCONNECTED:
+        return _READY_STATES[application.state]
+    return ReadyState.LOST if client in _LOST.values() and not client.final else ReadyState.CLOSED
 
 
 class ProductMachine:
@@ -138,7 +169,8 @@ class ProductMachine:
         on_send: dict[str, JointState] = {}
         on_event: dict[AnyEvent, JointState] = {}
         over = WebSocketState.DISCONNECTED in (client.state, application.state)
-        joint = JointState(client, application, on_receive, on_send, on_event, over, self)
+        ready = _ready_state(client, application)
+        joint = JointState(client, application, on_receive, on_send, on_event, over, ready, self)
         self._joints[client, application] = joint
         for event, after in client.moves.items():
             gone = event == AFTER_DISCONNECT.event
@@ -152,6 +184,7 @@ class ProductMachine:
                 on_send[event] = self.joint(client, after)
         lost = application.moves.get(LOST, application)
         on_event[LOST] = self.joint(_AFTER_TRANSPORT_LOSS[client], lost)
+        on_event[READ_AHEAD] = self.joint(_AFTER_READ_AHEAD[client], _AFTER_DISCONNECT[application])
         return joint
 
     def at(self, client: WebSocketState, application: WebSocketState) -> JointState:

@@ -9,12 +9,16 @@ about the other hooks costs too much: they are marked by a joint state of their 
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from wsfsm.exceptions import ClosedBy
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT
-from wsfsm.tables.states import WebSocketState
+from wsfsm.tables.states import ReadyState, WebSocketState
 from wsfsm.types import Message
-from wsfsm.websockets._errors import WSFSM, ErrorFamily
+from wsfsm.websockets._errors import WSFSM, ErrorFamily, states
 from wsfsm.websockets._joint import OPEN, OPEN_HOOKED, PRODUCT, End, JointState
+
+if TYPE_CHECKING:
+    from wsfsm.websockets._reader import Reader
 
 __all__ = ["StateAttributes", "set_end", "set_joint"]
 
@@ -29,6 +33,7 @@ class StateAttributes(HTTPConnection[StateT]):
     _end: End  # set when the connection ends
     _family: ClassVar[ErrorFamily] = WSFSM
     _hooked: bool = False  # whether a hook has been set on this instance
+    _reader: "Reader | None" = None  # if it receives ahead of the application
 
     if TYPE_CHECKING:
         pass  # a type checker that sees the method lets any attribute be set
@@ -85,9 +90,55 @@ class StateAttributes(HTTPConnection[StateT]):
         self._take_back()
 
     @property
+    def ready_state(self) -> ReadyState:
+        """State of the connection as a whole; it equals a str, for example ``"open"``."""
+        return self._now().ready_state
+
+    @property
+    def is_open(self) -> bool:
+        """Whether data flows in both directions, as far as this side can know."""
+        return self._now().ready_state is ReadyState.OPEN
+
+    @property
+    def can_send(self) -> bool:
+        """Whether data may be sent now; if not, `send_text` raises."""
+        application = self._now().application
+        return application.forwards and "websocket.send" in application.moves
+
+    @property
+    def can_receive(self) -> bool:
+        """Whether data may be received now; if not, `receive_text` raises without waiting."""
+        joint = self._now()
+        return bool(joint.on_receive) and joint.application.state is WebSocketState.CONNECTED
+
+    @property
     def allowed(self) -> tuple[str, ...]:
         """Types of the messages that may be sent now; one with a guard is written with it."""
         return self._joint.application.allowed
+
+    @property
+    def close_code(self) -> int | None:
+        """Close code with which the connection ended; None if it has not ended."""
+        return None if (end := self._ended()) is None else end.code
+
+    @property
+    def close_reason(self) -> str | None:
+        """Close reason, an empty string when there is none; None if the connection has not ended."""
+        return None if (end := self._ended()) is None else end.reason
+
+    @property
+    def closed_by(self) -> ClosedBy | None:
+        """The side that ended the connection; None if it has not ended."""
+        return None if (end := self._ended()) is None else end.closed_by
+
+    def __repr__(self) -> str:
+        joint = self._now()
+        scope = getattr(self, "scope", {})
+        text = f"{scope.get('path', '')!r} {joint.ready_state}"
+        if (end := self._ended()) is not None:
+            reason = f" {end.reason!r}" if end.reason else ""
+            text += f" with code {end.code}{reason}, ended by the {end.closed_by}"
+        return f"<{type(self).__name__} {text}; {states(joint)}>"
 
     def _raise_on_disconnect(self, message: Message) -> None:
         """Raise `WebSocketDisconnect` for a disconnect message.
@@ -104,6 +155,8 @@ class StateAttributes(HTTPConnection[StateT]):
         ):
             joint = OPEN_HOOKED
         set_joint(self, joint)
+        if joint.over and self._reader is not None:
+            self._reader.wake()
 
     def _now(self) -> JointState:
         # a test double may set its states without the __init__ of this class
@@ -111,6 +164,14 @@ class StateAttributes(HTTPConnection[StateT]):
 
     def _ended(self) -> End | None:
         return self._end if self._now().over else None
+
+    def _end_by_client(self, message: Message) -> None:
+        """Keep the end that a disconnect `message` reports."""
+        end = End.by_client(message)
+        # a send may have reported the loss before the real code arrives
+        known = self._ended()
+        if known is None or (known.closed_by == "transport" and known.code != end.code):
+            set_end(self, end)
 
     def _set(self, client: WebSocketState, application: WebSocketState) -> None:
         before = self._now(), self._ended()

@@ -1,44 +1,45 @@
-"""The WebSocket of an ASGI application: Starlette's API, driven by the tables.
+"""The WebSocket of an ASGI application."""
 
-A message makes one trip: application -> facade -> one look-up in a compiled row -> the
-server's callable, and back. What is legal is decided in `wsfsm.tables` alone; this module
-only asks.
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import Final, Self, TypeVar
 
-Where data flows, it goes past `send` and `receive`, unless there is a hook; `wsfsm.websockets._states`
-says why and how.
-"""
-
-import json
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, Final
-
-from wsfsm.exceptions import MalformedMessage, WebSocketDisconnect
-from wsfsm.requests import HTTPConnection, StateT
-from wsfsm.tables import AFTER_DISCONNECT, APPLICATION, event_of
-from wsfsm.tables.events import LOST
-from wsfsm.tables.states import WebSocketState
-from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
+from wsfsm._closing import truncate_reason
+from wsfsm._loops import current_loop
+from wsfsm._text import describe
+from wsfsm.exceptions import IllegalTransition, WebSocketDisconnect, WebSocketDisconnected
+from wsfsm.messages import Close, ResponseBody, ResponseStart
+from wsfsm.requests import StateT
+from wsfsm.tables.events import BODY_LAST, READ_AHEAD
+from wsfsm.types import Message
 from wsfsm.websockets import _errors
+from wsfsm.websockets._denial import HeadersLike, deny
 from wsfsm.websockets._iteration import Iteration
-from wsfsm.websockets._joint import OPEN, PRODUCT, End
-from wsfsm.websockets._states import StateAttributes, set_end, set_joint
-from wsfsm.websockets._turns import give_turn, refuse
+from wsfsm.websockets._reader import BUFFER, Reader
+from wsfsm.websockets._receiving import set_receive
+from wsfsm.websockets._sending import Sending
 
 __all__ = ["WebSocket"]
 
-_NORMAL: Final = 1000  # RFC 6455 7.4.1
-_CONNECTED: Final = APPLICATION.nodes[WebSocketState.CONNECTED]
-_INITIAL: Final = PRODUCT.initial
-_DENIAL: Final = "websocket.http.response"
-# json.dumps() would make an encoder for each message
-_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+T = TypeVar("T")
+
+_log: Final = logging.getLogger("wsfsm.websockets")
+
+_ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
+_FAILED: Final = 1011  # RFC 6455 7.4.1
 
 
-class WebSocket(StateAttributes[StateT]):
+class WebSocket(Sending[StateT]):
     """One WebSocket connection, as the application sees it.
 
     The class is a drop-in for Starlette's (and so FastAPI's) of the same name; every
     deliberate difference is listed in ``specs/starlette.toml``.
+
+    At the end of ``async with websocket:`` the connection is closed: with 1000 at the end of the block,
+    or with 1011 if an exception ends it, which is raised on. Before the accept the handshake is denied
+    instead, with 403 or 500. If the client has left, the exceptions that report it end the block quietly.
 
     Args:
         scope: The connection scope, of type ``"websocket"``.
@@ -49,350 +50,262 @@ class WebSocket(StateAttributes[StateT]):
         ValueError: The scope is of another type.
     """
 
-    __slots__ = ("_receive", "_send")
-    _receive: Receive
-    _send: Send
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            kind = scope["type"]
-        except KeyError:
-            kind = None
-        if kind != "websocket":
-            raise ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}")
-        # assignments would go through __setattr__, and cost several times as much
-        _set_scope(self, scope)
-        _set_receive(self, receive)
-        _set_send(self, send)
-        set_joint(self, _INITIAL)
+    __slots__ = ()
 
     # Receiving
 
-    async def receive(self) -> Message:
-        """Receive the next ASGI message, whatever it is.
-
-        Raises:
-            WebSocketDisconnected: The disconnect message has been received before.
-            IllegalTransition: The server delivers a message that is not allowed now.
-            MalformedMessage: The server delivers something that is not a message.
-        """
-        if not self._joint.on_receive:
-            await refuse(self._family.no_more(self._joint, self._ended()))
-        message = await self._receive()
-        self._take(message)
-        return message
-
-    def _take(self, message: Message) -> None:
-        joint = self._joint
-        try:
-            after = joint.on_receive[message["type"]]
-        except (KeyError, TypeError):
-            raise self._family.not_received(joint, self._ended(), event_of(message)) from None
-        if after is not joint:
-            if message["type"] == AFTER_DISCONNECT.event:
-                end = End.by_client(message)
-                # a send may have reported the loss before the real code arrives
-                known = self._ended()
-                if known is None or (known.closed_by == "transport" and known.code != end.code):
-                    set_end(self, end)
-            self._enter(after)
-
-    async def _receive_through_hooks(self) -> Message:
-        """Receive data as Starlette does, through `receive` and `_raise_on_disconnect`."""
-        if self._joint.application.state is not WebSocketState.CONNECTED:
-            await refuse(self._family.not_open(self._joint, self._ended()))
-        message = await self.receive()
-        self._raise_on_disconnect(message)
-        return message
-
-    async def receive_text(self) -> str:
-        """Receive a text message.
-
-        Raises:
-            WebSocketDisconnect: The connection ends now, with its code and reason.
-            WebSocketDisconnected: The connection was not accepted yet, or is over; its
-                attributes have the code and the reason.
-            UnexpectedFrame: The message is not text; it is kept in the error, and the
-                connection stays usable.
-        """
-        # receive_bytes begins alike: a function for both would cost 4 % of an echo, a coroutine 10 %
-        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
-            receive = self._receive
-            message = await receive()
-            try:
-                after = self._joint.on_receive[message["type"]]
-            except (KeyError, TypeError):
-                after = None
-            if after is not OPEN:
-                self._take(message)
-                self._raise_on_disconnect(message)
-        else:
-            message = await self._receive_through_hooks()
-        try:
-            text: str | None = message["text"]
-        except KeyError:
-            text = None
-        if not isinstance(text, str) or ("bytes" in message and message["bytes"] is not None):
-            raise _errors.unexpected("text", message)
-        return text
-
-    async def receive_bytes(self) -> bytes:
-        """Receive a binary message.
-
-        Raises:
-            WebSocketDisconnect: The connection ends now, with its code and reason.
-            WebSocketDisconnected: The connection was not accepted yet, or is over; its
-                attributes have the code and the reason.
-            UnexpectedFrame: The message is not binary; it is kept in the error, and the
-                connection stays usable.
-        """
-        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
-            receive = self._receive
-            message = await receive()
-            try:
-                after = self._joint.on_receive[message["type"]]
-            except (KeyError, TypeError):
-                after = None
-            if after is not OPEN:
-                self._take(message)
-                self._raise_on_disconnect(message)
-        else:
-            message = await self._receive_through_hooks()
-        try:
-            data: bytes | None = message["bytes"]
-        except KeyError:
-            data = None
-        if not isinstance(data, bytes):
-            if not isinstance(data, (bytearray, memoryview)):
-                raise _errors.unexpected("bytes", message)
-            data = bytes(data)
-        if "text" in message and message["text"] is not None:
-            raise _errors.unexpected("bytes", message)
-        return data
-
-    async def receive_json(self, mode: str = "text") -> Any:
-        """Receive a message and decode it as JSON.
+    async def receive_data(self, *, timeout: float | None = None) -> str | bytes:
+        """Receive a message of either kind.
 
         Args:
-            mode: ``"text"`` or ``"binary"`` (UTF-8), the kind of message to expect.
+            timeout: As in `receive_text`.
+
+        Returns:
+            A str for a text message, bytes for a binary message.
 
         Raises:
-            RuntimeError: `mode` is neither.
-            json.JSONDecodeError: The message is not JSON; the connection stays usable.
-            WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
+            TimeoutError, WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
         """
-        if mode == "text":
-            return json.loads(await WebSocket.receive_text(self))
-        if mode == "binary":
-            return json.loads((await WebSocket.receive_bytes(self)).decode("utf-8"))
-        return await refuse(_errors.wrong_mode(mode))
+        if timeout is not None:
+            return await self._within(timeout, self.receive_data)
+        message = await self._receive_through_hooks()
+        text, data = message.get("text"), message.get("bytes")
+        if data is None and isinstance(text, str):
+            return text
+        if text is None and isinstance(data, (bytes, bytearray, memoryview)):
+            return bytes(data)
+        raise _errors.unexpected("text or bytes", message)
 
-    async def iter_text(self) -> AsyncIterator[str]:
-        """Iterate over text messages until the connection ends.
+    async def receive_as(
+        self, decode: Callable[[str | bytes], T], *, timeout: float | None = None
+    ) -> T:
+        """Receive a message of either kind and decode it.
+
+        Args:
+            decode: Makes a value of the message, for example ``Move.model_validate_json`` of pydantic, or
+                ``msgspec.json.Decoder(Move).decode``. An exception that it raises is raised on, and the
+                connection stays usable.
+            timeout: As in `receive_text`.
 
         Raises:
-            WebSocketDisconnected: The connection was not accepted yet, or was over before.
+            TimeoutError, WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
         """
-        with Iteration() as iteration:
-            while True:
-                yield await self.receive_text()
-                iteration.begun = True
+        return decode(await self.receive_data(timeout=timeout))
 
-    async def iter_bytes(self) -> AsyncIterator[bytes]:
-        """Iterate over binary messages until the connection ends; else as `iter_text`."""
+    async def __aiter__(self) -> AsyncGenerator[str | bytes, None]:
+        """Iterate over messages of either kind until the connection ends; else as `iter_text`."""
         with Iteration() as iteration:
             while True:
-                yield await self.receive_bytes()
-                iteration.begun = True
-
-    async def iter_json(self) -> AsyncIterator[Any]:
-        """Iterate over JSON text messages until the connection ends; else as `iter_text`."""
-        with Iteration() as iteration:
-            while True:
-                yield await self.receive_json()
+                yield await self.receive_data()
                 iteration.begun = True
 
     # Sending
 
-    async def send(self, message: Message) -> None:
-        """Send an ASGI message, whatever it is.
-
-        Raises:
-            WebSocketDisconnect: The transport is lost (code 1006); the server's `OSError` is
-                its cause.
-            ConnectionClosed: The connection is over.
-            IllegalTransition: The message may not be sent now; nothing was sent.
-            MalformedMessage: `message` is not a message.
-        """
-        joint = self._joint
-        try:
-            after = joint.on_send[message["type"]]
-        except (KeyError, TypeError):  # the type of a guarded event is not in the table
-            try:
-                event = event_of(message)
-            except MalformedMessage as error:
-                await refuse(error)
-            if event not in joint.on_event:
-                await refuse(self._family.not_sent(joint, self._ended(), event))
-            after = joint.on_event[event]
-        if after is not joint:
-            if after.over and not joint.over:
-                set_end(self, End.by_application(message))
-            self._enter(after)
-        if joint.application.forwards:
-            try:
-                await self._send(message)
-            except OSError as error:
-                raise self._lost() from error
-
-    def _lost(self) -> WebSocketDisconnect:
-        """Take the loss of the transport, which the server's send reports by an `OSError`."""
-        joint = self._joint
-        if not joint.over:
-            set_end(self, End.without_frame("transport"))
-        self._enter(joint.on_event[LOST])
-        return self._family.disconnect(1006)
-
-    async def accept(
-        self,
-        subprotocol: str | None = None,
-        headers: Iterable[tuple[bytes, bytes]] | None = None,
+    async def send_as(
+        self, value: T, encode: Callable[[T], str | bytes], *, timeout: float | None = None
     ) -> None:
-        """Accept the connection, after receiving its ``websocket.connect`` if that is still to come.
+        """Encode a value and send it: as text if `encode` returns a str, as binary if it returns bytes.
 
         Args:
-            subprotocol: The subprotocol to speak, one of ``scope["subprotocols"]``.
-            headers: Pairs of header name and value for the response of the handshake.
+            value: The value.
+            encode: Makes the message, for example ``Move.model_dump_json`` of pydantic, or
+                ``msgspec.json.encode``. An exception that it raises is raised on, and nothing is sent.
+            timeout: As in `send_text`.
 
         Raises:
-            TypeError: An argument is of the wrong type; nothing was received or sent.
+            TypeError: The result of `encode` is neither str nor bytes; nothing was sent.
+            TimeoutError: as `send_text`.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        if subprotocol is not None and not isinstance(subprotocol, str):
-            error = _errors.wrong_type("accept", "subprotocol", subprotocol, "str or None")
-            await refuse(error)
-        try:
-            pairs = [] if headers is None else _errors.header_pairs("accept", headers)
-        except TypeError as error:
-            await refuse(error)
-        if "websocket.accept" not in self._joint.on_send:
-            await refuse(self._family.not_sent(self._joint, self._ended(), "websocket.accept"))
-        if "websocket.connect" in self._joint.on_receive:
-            message = await self.receive()
-            if message["type"] != "websocket.connect":  # another task received the connect
-                raise self._family.not_received(_INITIAL, None, event_of(message))
-        await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
-
-    async def send_text(self, data: str) -> None:
-        """Send a text message.
-
-        Raises:
-            TypeError: `data` is not a str; nothing was sent.
-            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
-        """
-        if not isinstance(data, str):
-            await refuse(_errors.wrong_type("send_text", "data", data, "str"))
-        if self._joint is OPEN and self.__class__.send is _SEND:
-            send = self._send
-            try:
-                await send({"type": "websocket.send", "text": data})
-            except OSError as error:
-                raise self._lost() from error
+        encoded = encode(value)
+        if isinstance(encoded, str):
+            await self.send_text(encoded, timeout=timeout)
         else:
-            await self.send({"type": "websocket.send", "text": data})
+            await self.send_bytes(encoded, timeout=timeout)
 
-    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
-        """Send a binary message.
+    # Before the accept
 
-        Args:
-            data: The payload. The server gets `bytes`, as ASGI says: others are copied.
-
-        Raises:
-            TypeError: `data` is not bytes-like; nothing was sent.
-            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
-        """
-        if not isinstance(data, bytes):
-            if not isinstance(data, (bytearray, memoryview)):
-                expected = "bytes, bytearray or memoryview"
-                await refuse(_errors.wrong_type("send_bytes", "data", data, expected))
-            data = bytes(data)
-        if self._joint is OPEN and self.__class__.send is _SEND:
-            send = self._send
-            try:
-                await send({"type": "websocket.send", "bytes": data})
-            except OSError as error:
-                raise self._lost() from error
-        else:
-            await self.send({"type": "websocket.send", "bytes": data})
-
-    async def send_json(self, data: Any, mode: str = "text") -> None:
-        """Encode `data` as JSON, without spaces and without escaping, and send it.
+    def negotiate(self, subprotocols: Iterable[str]) -> str | None:
+        """Choose a subprotocol for `accept` (RFC 6455 4.2.2).
 
         Args:
-            data: Anything that `json.dumps` takes.
-            mode: ``"text"`` or ``"binary"`` (UTF-8), the kind of message to send.
+            subprotocols: The subprotocols that the application speaks, the best first.
+
+        Returns:
+            The first of them that the client offers; None if it offers none of them.
 
         Raises:
-            RuntimeError: `mode` is neither.
-            TypeError, ValueError: `data` cannot be encoded; nothing was sent.
-            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+            TypeError: `subprotocols` is one str.
         """
-        if mode not in {"text", "binary"}:
-            await refuse(_errors.wrong_mode(mode))
-        try:
-            text = _encode(data)
-        except Exception:
-            await give_turn()
-            raise
-        if mode == "text":
-            await WebSocket.send_text(self, text)
-        else:
-            await WebSocket.send_bytes(self, text.encode("utf-8"))
-
-    async def close(self, code: int = _NORMAL, reason: str | None = None) -> None:
-        """Close the connection; before the accept, reject it with HTTP 403.
-
-        Before the accept neither code nor reason reaches the client, so both are passed on to
-        the server unchecked. After the client has left there is nothing to close: nothing is
-        sent, and nothing is raised. During a denial response a close is refused.
-
-        Args:
-            code: Close code (RFC 6455 7.4.1).
-            reason: Close reason, at most 123 bytes of UTF-8 (RFC 6455 5.5);
-                `wsfsm.truncate_reason` cuts a longer one.
-
-        Raises:
-            TypeError: The connection is open, and an argument is of the wrong type; nothing was
-                sent.
-            ValueError: The connection is open, and no Close frame can have this code or reason;
-                nothing was sent.
-            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
-        """
-        # a check costs as much as the rest; defaults pass it, and only an open connection sends a frame
-        if (code is not _NORMAL or reason is not None) and self._joint.application is _CONNECTED:
-            error = _errors.unsendable(self._joint, code, reason)
-            if error is not None:
-                await refuse(error)
-        await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
-
-    async def send_denial_response(self, response: ASGIApp) -> None:
-        """Reject the connection with an HTTP response of its own.
-
-        Raises:
-            RuntimeError: The server does not offer the extension.
-            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
-        """
-        if _DENIAL not in (self.scope.get("extensions") or ()):
-            error = RuntimeError(
-                "The server doesn't support the Websocket Denial Response extension.\n"
-                f"The scope's extensions do not list {_DENIAL!r}; close() rejects with HTTP 403 instead."
+        if isinstance(subprotocols, str):
+            raise TypeError(
+                f"negotiate() takes a list of subprotocols, got {describe(subprotocols)}"
             )
-            await refuse(error)
-        await response(self.scope, self.receive, self.send)
+        offered = self.scope.get("subprotocols") or ()
+        return next((name for name in subprotocols if name in offered), None)
 
+    async def deny(
+        self,
+        status: int = 403,
+        *,
+        headers: HeadersLike = (),
+        body: str | bytes = b"",
+        timeout: float | None = None,
+    ) -> None:
+        """Reject the connection with an HTTP response.
 
-_SEND: Final = WebSocket.send
-_RECEIVE: Final = WebSocket.receive
-_set_scope: Final = vars(HTTPConnection)["scope"].__set__
-_set_receive: Final = vars(WebSocket)["_receive"].__set__
-_set_send: Final = vars(WebSocket)["_send"].__set__
+        A server without the ASGI extension "Websocket Denial Response" answers with HTTP 403, without the
+        headers and the body.
+
+        Args:
+            status: Status of the response, from 200 to 599.
+            headers: Headers of the response, as a mapping of str, or as pairs of bytes. A content-length,
+                and the content-type of a str, are added unless they are there.
+            body: Body of the response.
+            timeout: As in `send_text`.
+
+        Raises:
+            ValueError, TypeError: An argument is wrong; nothing was sent.
+            TimeoutError: as `send_text`.
+            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+        """
+        if timeout is None:
+            await deny(self, status, headers, body)
+        else:
+            await self._within(timeout, self.deny, status, headers=headers, body=body)
+
+    # The end
+
+    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+        """Close the connection if it is not over, and raise nothing about its state.
+
+        Before the accept the handshake is denied with HTTP 403; a denial response that has been started
+        is completed. An error of the server is logged.
+
+        Args:
+            code: Close code, as in `close`.
+            reason: Close reason; one that is too long is cut.
+
+        Raises:
+            ValueError, TypeError: No Close frame can have this code or reason.
+        """
+        reason = truncate_reason(reason) if isinstance(reason, str) else reason
+        if (error := _errors.unsendable(self._joint, code, reason)) is not None:
+            raise error
+        try:
+            if Close.type in self._joint.on_send:
+                await self.close(code, reason)
+            elif BODY_LAST in self._joint.on_event:
+                await self.send({"type": ResponseBody.type, "body": b"", "more_body": False})
+        except (WebSocketDisconnect, IllegalTransition):
+            pass  # it has ended in the meantime
+        except Exception:  # noqa: BLE001 - for example a server's RuntimeError about a dead connection
+            _log.warning("The server failed to close a WebSocket.", exc_info=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            await self.aclose()
+            return False
+        if self._reports_end(error):
+            return True
+        if isinstance(
+            error, Exception
+        ):  # a server that cancels the task ends the connection itself
+            await self._fail()
+        return False
+
+    def _reports_end(self, error: BaseException) -> bool:
+        """Whether an exception only reports that this connection has ended.
+
+        The use of a connection after the application itself has closed it is a mistake.
+        """
+        if self.closed_by in {None, "application"} and isinstance(error, WebSocketDisconnected):
+            return False
+        return self._joint.over and isinstance(error, _ENDS)
+
+    async def _fail(self) -> None:
+        """End the connection because of an exception of the application."""
+        if ResponseStart.type in self._joint.on_send:
+            with contextlib.suppress(WebSocketDisconnect, IllegalTransition):
+                await self.deny(500, body="Internal Server Error")
+        elif (
+            BODY_LAST not in self._joint.on_event
+        ):  # a part of a response must not look like all of it
+            await self.aclose(_FAILED)
+
+    @contextlib.asynccontextmanager
+    async def until_disconnect(self, *, buffer: int = BUFFER) -> AsyncIterator[None]:
+        """Run a block until the client leaves, on asyncio or trio.
+
+        The disconnect is noticed even if the block only sends or waits: it is cancelled then, and
+        execution goes on after it. Afterwards `close_code`, `close_reason` and `closed_by` give the reason.
+        The exceptions that report the end of the connection by the client do not leave the block.
+
+        Meanwhile messages are received ahead of the application, which gets all of them, in their order.
+        Enter the block in the task that receives, or while no task receives.
+
+        Args:
+            buffer: Messages that are received ahead at most. If the application does not take them, the
+                server waits, and the disconnect after them is not seen.
+
+        Raises:
+            ValueError: `buffer` is not a positive number.
+            RuntimeError: Neither asyncio nor trio runs the task.
+        """
+        if type(buffer) is not int or buffer < 1:
+            raise ValueError(f"until_disconnect(): 'buffer' must be at least 1, got {buffer!r}")
+        async with self._reading(buffer) as reader:
+            try:
+                async with current_loop().interruptible() as block:
+                    with reader.interrupts(block):
+                        yield
+            except _ENDS as error:
+                if not self._reports_end(error):
+                    raise
+            if reader.error is not None:
+                raise reader.error
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection has ended, by either side; messages are kept for the application.
+
+        Receive before and after it, or in the task that waits, because two tasks cannot receive at once.
+
+        Raises:
+            RuntimeError: Neither asyncio nor trio runs the task.
+        """
+        if self._joint.over:
+            return
+        async with self._reading(BUFFER) as reader:
+            await reader.until(lambda: self._joint.over)
+            if reader.error is not None:
+                raise reader.error
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, buffer: int) -> AsyncIterator[Reader]:
+        """Receive ahead of the application during a block."""
+        reader = self._reader
+        if reader is None:
+            reader = Reader(self, self._receive, current_loop())
+            vars(self)["_reader"] = reader
+            set_receive(self, reader.receive)
+        reader.start(buffer)
+        try:
+            yield reader
+        finally:
+            await reader.stop()
+
+    def _read_ahead(self, message: Message) -> None:
+        self._end_by_client(message)
+        self._enter(self._joint.on_event[READ_AHEAD])
+
+    def _stop_reading(self) -> None:
+        reader = vars(self).pop("_reader")
+        set_receive(self, reader.server)

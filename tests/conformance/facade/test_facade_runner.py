@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from wsfsm.conformance.verdicts import Verdict
 class TestVerdicts:
     def test_system_exit_of_the_application_is_a_crash(self) -> None:
         class Exiting(WebSocket[Any]):
-            async def send_text(self, data: str) -> None:
+            async def send_text(self, data: str, **more: Any) -> None:
                 sys.exit(3)
 
         target = class_target("exiting", Exiting, {})
@@ -221,7 +221,7 @@ class TestOddFacades:
 
     def test_endless_iteration_is_observed_up_to_100_items(self) -> None:
         class Endless(WebSocket):
-            async def iter_text(self) -> AsyncIterator[str]:
+            async def iter_text(self) -> AsyncGenerator[str, None]:
                 while True:
                     yield "again"
 

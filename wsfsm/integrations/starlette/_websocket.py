@@ -22,9 +22,19 @@ _MEMBERS: Final = {
 }
 
 if TYPE_CHECKING:
-    # what both classes have is of Starlette's types
+    # what both classes have is of Starlette's types, but for the methods that have a timeout here
     class _Both(starlette.websockets.WebSocket, wsfsm.websockets.WebSocket):  # type: ignore[misc]
-        pass
+        accept = wsfsm.websockets.WebSocket.accept
+        close = wsfsm.websockets.WebSocket.close
+        iter_bytes = wsfsm.websockets.WebSocket.iter_bytes
+        iter_json = wsfsm.websockets.WebSocket.iter_json
+        iter_text = wsfsm.websockets.WebSocket.iter_text
+        receive_bytes = wsfsm.websockets.WebSocket.receive_bytes
+        receive_json = wsfsm.websockets.WebSocket.receive_json
+        receive_text = wsfsm.websockets.WebSocket.receive_text
+        send_bytes = wsfsm.websockets.WebSocket.send_bytes
+        send_json = wsfsm.websockets.WebSocket.send_json
+        send_text = wsfsm.websockets.WebSocket.send_text
 else:
 
     class _Both(wsfsm.websockets.WebSocket, starlette.websockets.WebSocket):
@@ -51,7 +61,9 @@ class WebSocket(_Both):
     __slots__ = ()
     _family: ClassVar[ErrorFamily] = BOTH
 
-    async def close(self, code: int = 1000, reason: Any = None) -> None:
+    async def close(
+        self, code: int = 1000, reason: Any = None, *, timeout: float | None = None
+    ) -> None:
         """Close the connection, as `wsfsm.WebSocket.close`.
 
         A reason that is not a str is sent as JSON, as much of it as fits, because FastAPI closes with a
@@ -59,7 +71,7 @@ class WebSocket(_Both):
         """
         if reason is not None and not isinstance(reason, str):
             reason = truncate_reason(json.dumps(reason, default=str))
-        await super().close(code, reason)
+        await super().close(code, reason, timeout=timeout)
 
     @classmethod
     def over(cls, other: starlette.websockets.WebSocket | wsfsm.websockets.WebSocket) -> Self:

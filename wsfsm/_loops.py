@@ -1,7 +1,7 @@
-"""The event loop under a test: tasks, events and timeouts of asyncio or of trio.
+"""The event loop that runs the caller: tasks, events and timeouts of asyncio or of trio.
 
-anyio is not a dependency of wsfsm, and a client needs three things of a loop only. trio is never
-imported here: if it runs the test, it has been imported already.
+anyio is not a dependency of wsfsm, which needs few things of a loop. trio is never imported here: if
+it runs the caller, it has been imported already.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-__all__ = ["Bell", "Event", "Loop", "current_loop"]
+__all__ = ["Bell", "Event", "Interruption", "Loop", "current_loop"]
 
 
 class Event(Protocol):
@@ -24,8 +24,19 @@ class Event(Protocol):
         """Wait until the event is set."""
 
 
+class Interruption(Protocol):
+    """A block that can be ended from outside."""
+
+    @property
+    def happened(self) -> bool:
+        """Whether `interrupt` was called."""
+
+    def interrupt(self) -> None:
+        """Cancel the block, which then ends without an error."""
+
+
 class Loop(Protocol):
-    """What a client needs of an event loop."""
+    """The functions of an event loop that wsfsm needs."""
 
     def event(self) -> Event:
         """Make an event that is not set."""
@@ -36,6 +47,19 @@ class Loop(Protocol):
     def beside(self, run: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
         """Run a task beside the block, and cancel it at the end of the block."""
 
+    def interruptible(self) -> AbstractAsyncContextManager[Interruption]:
+        """Run a block that can be ended from outside."""
+
+    def spawn(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """Start a task without a parent; `run` must not raise.
+
+        Returns:
+            A function that cancels the task and waits for its end, even in a block that is cancelled.
+        """
+
+    def task_name(self) -> str:
+        """Return the name of the calling task."""
+
 
 class _Asyncio:
     def event(self) -> Event:
@@ -43,9 +67,11 @@ class _Asyncio:
 
     async def finishes(self, wait: Callable[[], Awaitable[None]], seconds: float) -> bool:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as timeout:
                 await wait()
         except TimeoutError:
+            if not timeout.expired():
+                raise
             return False
         return True
 
@@ -62,6 +88,43 @@ class _Asyncio:
             await asyncio.wait([task])
             if not task.cancelled():
                 task.result()
+
+    @contextlib.asynccontextmanager
+    async def interruptible(self) -> AsyncIterator[Interruption]:
+        interruption = _AsyncioInterruption()
+        try:
+            async with interruption.timeout:
+                yield interruption
+        except TimeoutError:
+            if not interruption.timeout.expired():
+                raise
+
+    def spawn(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def main() -> None:
+            await run()
+
+        task = asyncio.create_task(main())
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+
+        return stop
+
+    def task_name(self) -> str:
+        task = asyncio.current_task()
+        return task.get_name() if task is not None else "?"
+
+
+class _AsyncioInterruption:
+    def __init__(self) -> None:
+        self.timeout = asyncio.timeout(None)
+        self.happened = False
+
+    def interrupt(self) -> None:
+        if not self.happened:
+            self.happened = True
+            self.timeout.reschedule(0)  # a time that has passed
 
 
 class _Trio:
@@ -89,6 +152,45 @@ class _Trio:
             nursery.cancel_scope.cancel()
         if failure is not None:
             raise failure
+
+    @contextlib.asynccontextmanager
+    async def interruptible(self) -> AsyncIterator[Interruption]:
+        with self._trio.CancelScope() as scope:
+            yield _TrioInterruption(scope)
+
+    def spawn(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        scope, ended = self._trio.CancelScope(), self._trio.Event()
+
+        async def main() -> None:
+            with scope:
+                await run()
+            ended.set()
+
+        # the task of a nursery would wrap the errors of the block in a group
+        self._trio.lowlevel.spawn_system_task(main)
+
+        async def stop() -> None:
+            scope.cancel()
+            with self._trio.CancelScope(shield=True):
+                await ended.wait()
+
+        return stop
+
+    def task_name(self) -> str:
+        name: str = self._trio.lowlevel.current_task().name
+        return name
+
+
+class _TrioInterruption:
+    def __init__(self, scope: Any) -> None:
+        self._scope = scope
+
+    @property
+    def happened(self) -> bool:
+        return bool(self._scope.cancel_called)
+
+    def interrupt(self) -> None:
+        self._scope.cancel()
 
 
 class Bell:
@@ -126,5 +228,5 @@ def current_loop() -> Loop:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        raise RuntimeError("wsfsm.testing needs a running loop of asyncio or trio") from None
+        raise RuntimeError("wsfsm needs a running event loop of asyncio or trio for this") from None
     return _Asyncio()

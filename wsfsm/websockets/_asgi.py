@@ -1,0 +1,111 @@
+"""ASGI applications of handlers."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import attrs
+
+from wsfsm._text import describe
+from wsfsm.origins import AllowedOrigins, log_refusal
+from wsfsm.types import ASGIApp, Receive, Scope, Send
+from wsfsm.websockets._denial import NOT_ALLOWED, Origins
+from wsfsm.websockets._websocket import WebSocket
+
+__all__ = ["asgi"]
+
+_UPGRADE: Final = b"This address is for WebSockets only.\n"
+
+
+def _allowed(origins: Origins | None) -> AllowedOrigins | None:
+    if origins is None or isinstance(origins, AllowedOrigins):
+        return origins
+    return AllowedOrigins(origins)
+
+
+@attrs.frozen
+class _Application:
+    """The ASGI application of a handler."""
+
+    handler: Callable[[Any], Awaitable[object]] = attrs.field()
+    allowed_origins: AllowedOrigins | None = attrs.field(converter=_allowed)
+    websocket_class: type[WebSocket[Any]]
+
+    @handler.validator
+    def _is_callable(self, _: object, handler: object) -> None:
+        if not callable(handler):
+            raise TypeError(f"asgi() takes an async function, got {describe(handler)}")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "websocket":
+                await self._serve(self.websocket_class(scope, receive, send))
+            case "http":
+                await _require_upgrade(send)
+            case "lifespan":
+                await _live(receive, send)
+            case other:
+                raise ValueError(
+                    f"asgi() serves scopes of type 'websocket', 'http' and 'lifespan', got {other!r}"
+                )
+
+    async def _serve(self, websocket: WebSocket[Any]) -> None:
+        async with websocket:
+            if self.allowed_origins is not None:
+                refusal = self.allowed_origins.refusal(websocket.scope)
+                if refusal is not None:
+                    log_refusal(websocket.scope, refusal)
+                    await websocket.deny(403, body=NOT_ALLOWED)
+                    return
+            running = self.handler(websocket)
+            if not inspect.isawaitable(running):
+                raise TypeError(
+                    f"the handler {self.handler!r} must be an async function, but it returned "
+                    f"{describe(running)}"
+                )
+            await running
+
+
+async def _require_upgrade(send: Send) -> None:
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(_UPGRADE)),
+        (b"connection", b"upgrade"),
+        (b"upgrade", b"websocket"),
+    ]
+    # RFC 9110 15.5.22
+    await send({"type": "http.response.start", "status": 426, "headers": headers})
+    await send({"type": "http.response.body", "body": _UPGRADE})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    for phase in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{phase}.complete"})
+
+
+def asgi(
+    handler: Callable[[WebSocket[Any]], Awaitable[object]],
+    *,
+    allowed_origins: Origins | None = None,
+    websocket_class: type[WebSocket[Any]] = WebSocket,
+) -> ASGIApp:
+    """Make an ASGI application of a function that handles a WebSocket.
+
+    You can give it to a server, or mount it in any framework. The handler runs in ``async with websocket:``,
+    so its end closes the connection: 1000 when it returns, 1011 when it raises, 403 or 500 before the accept.
+    A client that leaves ends it quietly. A plain HTTP request is answered with 426, and the lifespan
+    succeeds.
+
+    Args:
+        handler: An async function that takes the WebSocket.
+        allowed_origins: An `AllowedOrigins`, or origins for it: pages of other origins are denied with
+            HTTP 403 before the handler runs. An empty list allows pages of the server's own origin only; by
+            default, all are allowed.
+        websocket_class: The class of the WebSocket, for example a subclass of yours.
+
+    Raises:
+        TypeError: `handler` is not callable.
+        ValueError: An origin is malformed.
+    """
+    return _Application(handler, allowed_origins, websocket_class)

@@ -1,0 +1,76 @@
+"""Rejecting a connection before it is accepted: denial responses, and the check of the origin."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from wsfsm.datastructures import Headers
+from wsfsm.messages import ResponseBody, ResponseStart
+from wsfsm.origins import AllowedOrigins, OriginPattern, log_refusal
+from wsfsm.websockets import _errors
+from wsfsm.websockets._turns import refuse
+
+if TYPE_CHECKING:
+    from wsfsm.websockets._sending import Sending
+
+__all__ = ["DENIAL", "NOT_ALLOWED", "HeadersLike", "Origins", "check_origin", "deny"]
+
+DENIAL: Final = "websocket.http.response"
+"""The ASGI extension "Websocket Denial Response"."""
+
+_STATUSES: Final = range(200, 600)
+NOT_ALLOWED: Final = "This origin is not allowed to open a WebSocket here.\n"
+"""Body of the response to a page of another origin."""
+
+HeadersLike = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
+Origins = AllowedOrigins | Iterable[str | OriginPattern]
+
+
+async def deny(
+    websocket: "Sending[Any]", status: int, headers: HeadersLike, body: str | bytes
+) -> None:
+    """Reject a connection, as `WebSocket.deny`."""
+    if status not in _STATUSES:
+        await refuse(ValueError(f"deny(): 'status' must be from 200 to 599, got {status!r}"))
+    if not isinstance(body, (str, bytes)):
+        await refuse(_errors.wrong_type("deny", "body", body, "str or bytes"))
+    payload = body.encode("utf-8") if isinstance(body, str) else body
+    try:
+        pairs = _pairs(headers)
+    except TypeError as error:
+        await refuse(error)
+    names = {name.lower() for name, _ in pairs}
+    if isinstance(body, str) and body and b"content-type" not in names:
+        pairs.append((b"content-type", b"text/plain; charset=utf-8"))
+    if b"content-length" not in names:
+        pairs.append((b"content-length", b"%d" % len(payload)))
+    await websocket._refuse_unless_allowed(ResponseStart.type)  # noqa: SLF001 - it is a part of it
+    if DENIAL not in (websocket.scope.get("extensions") or ()):
+        await websocket.close()
+        return
+    await websocket.send({"type": ResponseStart.type, "status": status, "headers": pairs})
+    await websocket.send({"type": ResponseBody.type, "body": payload, "more_body": False})
+
+
+def _pairs(headers: HeadersLike) -> list[tuple[bytes, bytes]]:
+    if isinstance(headers, Mapping):
+        return Headers(headers).raw
+    return _errors.header_pairs("deny", headers)
+
+
+async def check_origin(websocket: "Sending[Any]", allowed: Origins) -> None:
+    """Deny a connection whose origin is not allowed.
+
+    Raises:
+        WebSocketDisconnect: It was denied.
+        ValueError, TypeError: as `AllowedOrigins`.
+    """
+    if not isinstance(allowed, AllowedOrigins):
+        allowed = AllowedOrigins(allowed)
+    refusal = allowed.refusal(websocket.scope)
+    if refusal is None:
+        return
+    log_refusal(websocket.scope, refusal)
+    await deny(websocket, 403, (), NOT_ALLOWED)
+    error = websocket._family.disconnect(1006)  # noqa: SLF001 - it is a part of it
+    error.add_note(f"{refusal} The connection was denied with HTTP 403.")
+    raise error

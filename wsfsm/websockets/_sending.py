@@ -1,0 +1,283 @@
+"""Sending messages and data, with the API of Starlette's class.
+
+A message makes one trip: application -> one look-up in a compiled row -> the server's callable. What is
+legal is decided in `wsfsm.tables` alone; this module only asks.
+
+Where data flows, it goes past `send`, unless there is a hook; `wsfsm.websockets._states` says why and how.
+"""
+
+import logging
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Final
+
+from wsfsm.exceptions import MalformedMessage, WebSocketDisconnect
+from wsfsm.requests import StateT
+from wsfsm.tables import APPLICATION, event_of
+from wsfsm.tables.events import LOST
+from wsfsm.tables.states import ReadyState, WebSocketState
+from wsfsm.types import ASGIApp, Message
+from wsfsm.websockets import _errors
+from wsfsm.websockets._denial import DENIAL, Origins, check_origin
+from wsfsm.websockets._joint import OPEN, PRODUCT, End
+from wsfsm.websockets._receiving import Receiving
+from wsfsm.websockets._states import set_end
+from wsfsm.websockets._turns import give_turn, refuse
+
+__all__ = ["Sending"]
+
+_log: Final = logging.getLogger("wsfsm.websockets")
+
+_NORMAL: Final = 1000  # RFC 6455 7.4.1
+_PRIVATE: Final = range(4000, 5000)  # codes of applications (RFC 6455 7.4.2)
+_CONNECTED: Final = APPLICATION.nodes[WebSocketState.CONNECTED]
+
+
+@cache  # once for each code
+def warn_unseen_code(code: int) -> None:
+    """Log that the client does not see a close code of the application's own before the accept."""
+    _log.warning(
+        "close(%d) before the accept: the client sees HTTP 403, and not the code. "
+        "Accept the connection first, or reject it with deny().",
+        code,
+    )
+
+
+class Sending(Receiving[StateT]):
+    """A connection to which messages are sent too."""
+
+    __slots__ = ()
+
+    async def send(self, message: Message) -> None:
+        """Send an ASGI message, whatever it is.
+
+        Raises:
+            WebSocketDisconnect: The transport is lost (code 1006); the server's `OSError` is
+                its cause.
+            ConnectionClosed: The connection is over.
+            IllegalTransition: The message may not be sent now; nothing was sent.
+            MalformedMessage: `message` is not a message.
+        """
+        joint = self._joint
+        try:
+            after = joint.on_send[message["type"]]
+        except (KeyError, TypeError):  # the type of a guarded event is not in the table
+            try:
+                event = event_of(message)
+            except MalformedMessage as error:
+                await refuse(error)
+            if event not in joint.on_event:
+                await refuse(self._family.not_sent(joint, self._ended(), event))
+            after = joint.on_event[event]
+        if after is not joint:
+            if after.over and not joint.over:
+                set_end(self, End.by_application(message))
+            self._enter(after)
+        if joint.application.forwards:
+            try:
+                await self._send(message)
+            except OSError as error:
+                raise self._lost() from error
+
+    async def _refuse_unless_allowed(self, kind: str) -> None:
+        if kind not in self._joint.on_send:
+            await refuse(self._family.not_sent(self._joint, self._ended(), kind))
+
+    def _lost(self) -> WebSocketDisconnect:
+        """Take the loss of the transport, which the server's send reports by an `OSError`."""
+        joint = self._joint
+        if not joint.over:
+            set_end(self, End.without_frame("transport"))
+        self._enter(joint.on_event[LOST])
+        return self._family.disconnect(1006)
+
+    async def accept(
+        self,
+        subprotocol: str | None = None,
+        headers: Iterable[tuple[bytes, bytes]] | None = None,
+        *,
+        allowed_origins: Origins | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Accept the connection, after receiving its ``websocket.connect`` if that is still to come.
+
+        Args:
+            subprotocol: The subprotocol to speak, one of ``scope["subprotocols"]``.
+            headers: Pairs of header name and value for the response of the handshake.
+            allowed_origins: An `AllowedOrigins`, or origins for it, such as ``"https://example.org"``: pages
+                of other origins are denied with HTTP 403 (RFC 6455 10.2). By default, all are accepted.
+            timeout: As in `send_text`.
+
+        Raises:
+            TypeError: An argument is of the wrong type; nothing was received or sent.
+            TimeoutError: as `send_text`.
+            WebSocketDisconnect: The origin is not allowed, and the connection was denied; or as `send`.
+            ConnectionClosed, IllegalTransition: as `send`.
+        """
+        if timeout is not None:
+            await self._within(
+                timeout, self.accept, subprotocol, headers, allowed_origins=allowed_origins
+            )
+            return
+        if subprotocol is not None and not isinstance(subprotocol, str):
+            error = _errors.wrong_type("accept", "subprotocol", subprotocol, "str or None")
+            await refuse(error)
+        try:
+            pairs = [] if headers is None else _errors.header_pairs("accept", headers)
+        except TypeError as error:
+            await refuse(error)
+        await self._refuse_unless_allowed("websocket.accept")
+        if allowed_origins is not None:
+            await check_origin(self, allowed_origins)
+        if "websocket.connect" in self._joint.on_receive:
+            message = await self.receive()
+            if message["type"] != "websocket.connect":  # another task received the connect
+                raise self._family.not_received(PRODUCT.initial, None, event_of(message))
+        await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
+
+    async def send_text(self, data: str, *, timeout: float | None = None) -> None:
+        """Send a text message.
+
+        Args:
+            data: The text.
+            timeout: Seconds that it may take; None waits as long as the server does, for example until
+                a slow client has taken earlier messages. After a timeout the message may still reach the
+                client, or not.
+
+        Raises:
+            TimeoutError: The server did not take the message in time.
+            TypeError: `data` is not a str; nothing was sent.
+            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+        """
+        if timeout is not None:
+            await self._within(timeout, self.send_text, data)
+            return
+        if not isinstance(data, str):
+            await refuse(_errors.wrong_type("send_text", "data", data, "str"))
+        if self._joint is OPEN and self.__class__.send is _SEND:
+            send = self._send
+            try:
+                await send({"type": "websocket.send", "text": data})
+            except OSError as error:
+                raise self._lost() from error
+        else:
+            await self.send({"type": "websocket.send", "text": data})
+
+    async def send_bytes(
+        self, data: bytes | bytearray | memoryview, *, timeout: float | None = None
+    ) -> None:
+        """Send a binary message.
+
+        Args:
+            data: The payload. The server gets `bytes`, as ASGI says: others are copied.
+            timeout: As in `send_text`.
+
+        Raises:
+            TypeError: `data` is not bytes-like; nothing was sent.
+            TimeoutError: as `send_text`.
+            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+        """
+        if timeout is not None:
+            await self._within(timeout, self.send_bytes, data)
+            return
+        if not isinstance(data, bytes):
+            if not isinstance(data, (bytearray, memoryview)):
+                expected = "bytes, bytearray or memoryview"
+                await refuse(_errors.wrong_type("send_bytes", "data", data, expected))
+            data = bytes(data)
+        if self._joint is OPEN and self.__class__.send is _SEND:
+            send = self._send
+            try:
+                await send({"type": "websocket.send", "bytes": data})
+            except OSError as error:
+                raise self._lost() from error
+        else:
+            await self.send({"type": "websocket.send", "bytes": data})
+
+    async def send_json(
+        self, data: Any, mode: str = "text", *, timeout: float | None = None
+    ) -> None:
+        """Encode `data` as JSON, with `json_dumps`, and send it.
+
+        Args:
+            data: Anything that `json_dumps` takes.
+            mode: ``"text"`` or ``"binary"`` (UTF-8), the kind of message to send.
+            timeout: As in `send_text`.
+
+        Raises:
+            RuntimeError: `mode` is neither.
+            TypeError, ValueError: `data` cannot be encoded; nothing was sent.
+            TimeoutError: as `send_text`.
+            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+        """
+        if timeout is not None:
+            await self._within(timeout, self.send_json, data, mode)
+            return
+        if mode not in {"text", "binary"}:
+            await refuse(_errors.wrong_mode(mode))
+        try:
+            encoded = self.json_dumps(data)
+        except Exception:
+            await give_turn()
+            raise
+        if mode == "text":
+            text = encoded if isinstance(encoded, str) else encoded.decode("utf-8")
+            await Sending.send_text(self, text)
+        else:
+            payload = encoded.encode("utf-8") if isinstance(encoded, str) else encoded
+            await Sending.send_bytes(self, payload)
+
+    async def close(
+        self, code: int = _NORMAL, reason: str | None = None, *, timeout: float | None = None
+    ) -> None:
+        """Close the connection; before the accept, reject it with HTTP 403.
+
+        Before the accept neither code nor reason reaches the client, so both are passed on to
+        the server unchecked; for each code of your own (4000 to 4999) a warning is logged once. After the client has left there is nothing to close: nothing is
+        sent, and nothing is raised. During a denial response a close is refused.
+
+        Args:
+            code: Close code (RFC 6455 7.4.1).
+            reason: Close reason, at most 123 bytes of UTF-8 (RFC 6455 5.5);
+                `wsfsm.truncate_reason` cuts a longer one.
+            timeout: As in `send_text`.
+
+        Raises:
+            TypeError: The connection is open, and an argument is of the wrong type; nothing was
+                sent.
+            ValueError: The connection is open, and no Close frame can have this code or reason;
+                nothing was sent.
+            TimeoutError: as `send_text`.
+            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+        """
+        if timeout is not None:
+            await self._within(timeout, self.close, code, reason)
+            return
+        # a check costs as much as the rest; defaults pass it, and only an open connection sends a frame
+        if code is not _NORMAL or reason is not None:
+            if self._joint.application is _CONNECTED:
+                error = _errors.unsendable(self._joint, code, reason)
+                if error is not None:
+                    await refuse(error)
+            elif self.ready_state is ReadyState.CONNECTING and code in _PRIVATE:
+                warn_unseen_code(code)
+        await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
+
+    async def send_denial_response(self, response: ASGIApp) -> None:
+        """Reject the connection with an HTTP response of its own.
+
+        Raises:
+            RuntimeError: The server does not offer the extension.
+            TimeoutError: as `send_text`.
+            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+        """
+        if DENIAL not in (self.scope.get("extensions") or ()):
+            error = RuntimeError(
+                "The server doesn't support the Websocket Denial Response extension.\n"
+                f"The scope's extensions do not list {DENIAL!r}; close() rejects with HTTP 403 instead."
+            )
+            await refuse(error)
+        await response(self.scope, self.receive, self.send)
+
+
+_SEND: Final = Sending.send
