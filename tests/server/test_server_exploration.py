@@ -46,6 +46,7 @@ def explore(choices: dict[str, Any]) -> Taken:
     return taken
 
 
+@pytest.mark.long
 def test_exploration_finds_no_fault_and_reaches_every_row() -> None:
     rows = {(row.source, str(row.event)) for row in SERVER.table.rows}
     taken = set[tuple[ServerState, str]]().union(*map(explore, CHOICES.values()))

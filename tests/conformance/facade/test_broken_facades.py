@@ -9,7 +9,7 @@ from wsfsm.conformance.facade.adapters import class_target
 from wsfsm.conformance.facade.runner import check_facade
 from wsfsm.conformance.verdicts import Verdict
 
-pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
+pytestmark = [pytest.mark.long, pytest.mark.one_python]
 
 DEMANDED = select(load_folder("facade"), levels=[Level.MUST, Level.SHOULD])
 BAD = {Verdict.FAIL, Verdict.NON_STRICT, Verdict.TIMEOUT, Verdict.CRASH}

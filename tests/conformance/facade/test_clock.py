@@ -11,7 +11,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from wsfsm.conformance.facade._clock import Standstill, Stopped, run, settle
+from wsfsm.conformance.facade._clock import Standstill, Stopped, VirtualLoop, run, settle
 
 
 def now() -> float:
@@ -190,8 +190,16 @@ class TestThreads:
             return now()
 
         async def main() -> float:
-            future, call = called_after(0.05)
-            threading.Thread(target=call).start()
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            future, call = called_after(0.02)
+
+            def call_once_it_spins() -> None:
+                while not loop.spins():
+                    time.sleep(0.001)
+                call()
+
+            threading.Thread(target=call_once_it_spins).start()
             return await asyncio.wait_for(spin(future), 1000)
 
         assert run(main()) < 1

@@ -121,10 +121,7 @@ MEASURED = "message: lines are smuggled"
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[] if name == MEASURED else pytest.mark.unmeasured)
-        for name in BROKEN
-    ],
+    [pytest.param(name, marks=[] if name == MEASURED else pytest.mark.long) for name in BROKEN],
 )
 def test_broken_server_fails_the_cases_about_its_fault(name: str) -> None:
     run, caught = BROKEN[name]
