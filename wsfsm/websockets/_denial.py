@@ -43,7 +43,11 @@ async def deny(
         pairs.append((b"content-type", b"text/plain; charset=utf-8"))
     if b"content-length" not in names:
         pairs.append((b"content-length", b"%d" % len(payload)))
-    await websocket._refuse_unless_allowed(ResponseStart.type)  # noqa: SLF001 - it is a part of it
+    joint = websocket._joint  # noqa: SLF001 - this function is a part of it
+    if (
+        ResponseStart.type not in joint.on_send
+    ):  # a close would be legal once the connection is open
+        await refuse(websocket._family.not_sent(joint, websocket._ended(), ResponseStart.type))  # noqa: SLF001
     if DENIAL not in (websocket.scope.get("extensions") or ()):
         await websocket.close()
         return

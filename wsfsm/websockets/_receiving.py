@@ -103,7 +103,7 @@ class Receiving(StateAttributes[StateT]):
         self._raise_on_disconnect(message)
         return message
 
-    async def receive_text(self, *, timeout: float | None = None) -> str:
+    async def receive_text(self, timeout: float | None = None) -> str:
         """Receive a text message.
 
         Args:
@@ -141,7 +141,7 @@ class Receiving(StateAttributes[StateT]):
             raise _errors.unexpected("text", message)
         return text
 
-    async def receive_bytes(self, *, timeout: float | None = None) -> bytes:
+    async def receive_bytes(self, timeout: float | None = None) -> bytes:
         """Receive a binary message.
 
         Args:
@@ -181,7 +181,7 @@ class Receiving(StateAttributes[StateT]):
             raise _errors.unexpected("bytes", message)
         return data
 
-    async def receive_json(self, mode: str = "text", *, timeout: float | None = None) -> Any:
+    async def receive_json(self, mode: str = "text", timeout: float | None = None) -> Any:
         """Receive a message and decode it as JSON, with `json_loads`.
 
         Args:

@@ -79,10 +79,6 @@ class Sending(Receiving[StateT]):
             except OSError as error:
                 raise self._lost() from error
 
-    async def _refuse_unless_allowed(self, kind: str) -> None:
-        if kind not in self._joint.on_send:
-            await refuse(self._family.not_sent(self._joint, self._ended(), kind))
-
     def _lost(self) -> WebSocketDisconnect:
         """Take the loss of the transport, which the server's send reports by an `OSError`."""
         joint = self._joint
@@ -95,7 +91,6 @@ class Sending(Receiving[StateT]):
         self,
         subprotocol: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] | None = None,
-        *,
         allowed_origins: Origins | None = None,
         timeout: float | None = None,
     ) -> None:
@@ -126,7 +121,8 @@ class Sending(Receiving[StateT]):
             pairs = [] if headers is None else _errors.header_pairs("accept", headers)
         except TypeError as error:
             await refuse(error)
-        await self._refuse_unless_allowed("websocket.accept")
+        if "websocket.accept" not in self._joint.on_send:
+            await refuse(self._family.not_sent(self._joint, self._ended(), "websocket.accept"))
         if allowed_origins is not None:
             await check_origin(self, allowed_origins)
         if "websocket.connect" in self._joint.on_receive:
@@ -135,7 +131,7 @@ class Sending(Receiving[StateT]):
                 raise self._family.not_received(PRODUCT.initial, None, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
 
-    async def send_text(self, data: str, *, timeout: float | None = None) -> None:
+    async def send_text(self, data: str, timeout: float | None = None) -> None:
         """Send a text message.
 
         Args:
@@ -164,7 +160,7 @@ class Sending(Receiving[StateT]):
             await self.send({"type": "websocket.send", "text": data})
 
     async def send_bytes(
-        self, data: bytes | bytearray | memoryview, *, timeout: float | None = None
+        self, data: bytes | bytearray | memoryview, timeout: float | None = None
     ) -> None:
         """Send a binary message.
 
@@ -194,9 +190,7 @@ class Sending(Receiving[StateT]):
         else:
             await self.send({"type": "websocket.send", "bytes": data})
 
-    async def send_json(
-        self, data: Any, mode: str = "text", *, timeout: float | None = None
-    ) -> None:
+    async def send_json(self, data: Any, mode: str = "text", timeout: float | None = None) -> None:
         """Encode `data` as JSON, with `json_dumps`, and send it.
 
         Args:
@@ -228,7 +222,7 @@ class Sending(Receiving[StateT]):
             await Sending.send_bytes(self, payload)
 
     async def close(
-        self, code: int = _NORMAL, reason: str | None = None, *, timeout: float | None = None
+        self, code: int = _NORMAL, reason: str | None = None, timeout: float | None = None
     ) -> None:
         """Close the connection; before the accept, reject it with HTTP 403.
 

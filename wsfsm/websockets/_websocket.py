@@ -54,7 +54,7 @@ class WebSocket(Sending[StateT]):
 
     # Receiving
 
-    async def receive_data(self, *, timeout: float | None = None) -> str | bytes:
+    async def receive_data(self, timeout: float | None = None) -> str | bytes:
         """Receive a message of either kind.
 
         Args:
@@ -77,7 +77,7 @@ class WebSocket(Sending[StateT]):
         raise _errors.unexpected("text or bytes", message)
 
     async def receive_as(
-        self, decode: Callable[[str | bytes], T], *, timeout: float | None = None
+        self, decode: Callable[[str | bytes], T], timeout: float | None = None
     ) -> T:
         """Receive a message of either kind and decode it.
 
@@ -102,7 +102,7 @@ class WebSocket(Sending[StateT]):
     # Sending
 
     async def send_as(
-        self, value: T, encode: Callable[[T], str | bytes], *, timeout: float | None = None
+        self, value: T, encode: Callable[[T], str | bytes], timeout: float | None = None
     ) -> None:
         """Encode a value and send it: as text if `encode` returns a str, as binary if it returns bytes.
 

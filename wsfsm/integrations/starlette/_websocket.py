@@ -62,7 +62,7 @@ class WebSocket(_Both):
     _family: ClassVar[ErrorFamily] = BOTH
 
     async def close(
-        self, code: int = 1000, reason: Any = None, *, timeout: float | None = None
+        self, code: int = 1000, reason: Any = None, timeout: float | None = None
     ) -> None:
         """Close the connection, as `wsfsm.WebSocket.close`.
 
