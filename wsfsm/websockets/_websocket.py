@@ -21,6 +21,7 @@ from wsfsm.types import ASGIApp, Message, Receive, Scope, Send
 from wsfsm.websockets import _errors
 from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._joint import OPEN, PRODUCT, End
+from wsfsm.websockets._quirks import is_loss
 from wsfsm.websockets._states import StateAttributes, set_end, set_joint
 from wsfsm.websockets._turns import give_turn, refuse
 
@@ -218,8 +219,8 @@ class WebSocket(StateAttributes[StateT]):
         """Send an ASGI message, whatever it is.
 
         Raises:
-            WebSocketDisconnect: The transport is lost (code 1006); the server's `OSError` is
-                its cause.
+            WebSocketDisconnect: The transport is lost (code 1006); the server's exception is
+                its cause. A close that meets the loss returns.
             ConnectionClosed: The connection is over.
             IllegalTransition: The message may not be sent now; nothing was sent.
             MalformedMessage: `message` is not a message.
@@ -242,11 +243,15 @@ class WebSocket(StateAttributes[StateT]):
         if joint.application.forwards:
             try:
                 await self._send(message)
-            except OSError as error:
-                raise self._lost() from error
+            except Exception as error:
+                if not is_loss(error, message["type"]):
+                    raise
+                lost = self._lost()
+                if message["type"] != "websocket.close":  # nothing is left to close
+                    raise lost from error
 
     def _lost(self) -> WebSocketDisconnect:
-        """Take the loss of the transport, which the server's send reports by an `OSError`."""
+        """Take the loss of the transport, which the server's send reports by an exception."""
         joint = self._joint
         if not joint.over:
             set_end(self, End.without_frame("transport"))
@@ -296,7 +301,9 @@ class WebSocket(StateAttributes[StateT]):
             send = self._send
             try:
                 await send({"type": "websocket.send", "text": data})
-            except OSError as error:
+            except Exception as error:
+                if not is_loss(error, "websocket.send"):
+                    raise
                 raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "text": data})
@@ -320,7 +327,9 @@ class WebSocket(StateAttributes[StateT]):
             send = self._send
             try:
                 await send({"type": "websocket.send", "bytes": data})
-            except OSError as error:
+            except Exception as error:
+                if not is_loss(error, "websocket.send"):
+                    raise
                 raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "bytes": data})
@@ -354,7 +363,7 @@ class WebSocket(StateAttributes[StateT]):
 
         Before the accept neither code nor reason reaches the client, so both are passed on to
         the server unchecked. After the client has left there is nothing to close: nothing is
-        sent, and nothing is raised. During a denial response a close is refused.
+        raised, even if only the server knows it. During a denial response a close is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).
@@ -366,7 +375,7 @@ class WebSocket(StateAttributes[StateT]):
                 sent.
             ValueError: The connection is open, and no Close frame can have this code or reason;
                 nothing was sent.
-            WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
+            ConnectionClosed, IllegalTransition: as `send`.
         """
         # a check costs as much as the rest; defaults pass it, and only an open connection sends a frame
         if (code is not _NORMAL or reason is not None) and self._joint.application is _CONNECTED:
