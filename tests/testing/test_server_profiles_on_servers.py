@@ -29,6 +29,7 @@ steps = [
     { client = "frame", need = { opcode = "close" } },
     { client = "send", frames = [{ close = 4000 }] },
     { client = "end" },
+    { wait = 0.2 },
     { app = "receive", expect = { message = { code = 4000 } } },
 ]
 
