@@ -22,8 +22,8 @@ __all__ = ["HTTPConnection"]
 _unquote = SimpleCookie().value_decode
 
 
-def _cookies(header: str) -> Iterator[tuple[str, str]]:
-    """Yield the cookies of a header, including those that do not follow RFC 6265 4.2.1.
+def _add_cookies(header: str, cookies: dict[str, str]) -> None:
+    """Add the cookies of a header, including those that do not follow RFC 6265 4.2.1.
 
     Browsers send such cookies, and `SimpleCookie.load` stops at the first one.
     """
@@ -33,7 +33,7 @@ def _cookies(header: str) -> Iterator[tuple[str, str]]:
             name, value = "", name
         name, value = name.strip(), value.strip()
         if name or value:
-            yield name, _unquote(value)[0] if value.startswith('"') else value
+            cookies[name] = _unquote(value)[0] if value[:1] == '"' else value
 
 
 class HTTPConnection(Mapping[str, Any], Generic[StateT]):
@@ -137,7 +137,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         if cookies is None:
             cookies = self.__dict__["_cookies"] = {}
             for header in self.headers.getlist("cookie"):
-                cookies.update(_cookies(header))
+                _add_cookies(header, cookies)
         return cookies
 
     @property
