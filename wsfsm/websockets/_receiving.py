@@ -24,7 +24,7 @@ from wsfsm.websockets._states import StateAttributes, set_joint
 from wsfsm.websockets._timeouts import within
 from wsfsm.websockets._turns import refuse
 
-__all__ = ["Receiving", "set_receive"]
+__all__ = ["RECEIVE", "Receiving", "set_receive"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -121,7 +121,7 @@ class Receiving(StateAttributes[StateT]):
         if timeout is not None:
             return await self._within(timeout, self.receive_text)
         # receive_bytes begins alike: a function for both would cost 4 % of an echo, a coroutine 10 %
-        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
+        if self._joint is OPEN and self.__class__.receive is RECEIVE:
             receive = self._receive
             message = await receive()
             try:
@@ -157,7 +157,7 @@ class Receiving(StateAttributes[StateT]):
         """
         if timeout is not None:
             return await self._within(timeout, self.receive_bytes)
-        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
+        if self._joint is OPEN and self.__class__.receive is RECEIVE:
             receive = self._receive
             message = await receive()
             try:
@@ -237,7 +237,7 @@ class Receiving(StateAttributes[StateT]):
                 iteration.begun = True
 
 
-_RECEIVE: Final = Receiving.receive
+RECEIVE: Final = Receiving.receive
 _set_scope: Final = vars(HTTPConnection)["scope"].__set__
 set_receive: Final = vars(Receiving)["_receive"].__set__
 _set_send: Final = vars(Receiving)["_send"].__set__

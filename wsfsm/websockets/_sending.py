@@ -21,7 +21,7 @@ from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import DENIAL, Origins, check_origin
 from wsfsm.websockets._joint import OPEN, PRODUCT, End
 from wsfsm.websockets._quirks import is_loss
-from wsfsm.websockets._receiving import Receiving
+from wsfsm.websockets._receiving import RECEIVE, Receiving
 from wsfsm.websockets._states import set_end
 from wsfsm.websockets._turns import give_turn, refuse
 
@@ -72,7 +72,7 @@ class Sending(Receiving[StateT]):
             after = joint.on_event[event]
         if after is not joint:
             if after.over and not joint.over:
-                set_end(self, End.by_application(message))
+                set_end(self, {**message})  # read if somebody asks for the end, which is rare
             self._enter(after)
         if joint.application.forwards:
             try:
@@ -119,19 +119,22 @@ class Sending(Receiving[StateT]):
                 timeout, self.accept, subprotocol, headers, allowed_origins=allowed_origins
             )
             return
-        if subprotocol is not None and not isinstance(subprotocol, str):
-            error = _errors.wrong_type("accept", "subprotocol", subprotocol, "str or None")
-            await refuse(error)
-        try:
-            pairs = [] if headers is None else _errors.header_pairs("accept", headers)
-        except TypeError as error:
-            await refuse(error)
+        pairs: list[tuple[bytes, bytes]] = []
+        if subprotocol is not None or headers is not None:
+            try:
+                pairs = _errors.accept_headers(subprotocol, headers)
+            except TypeError as error:
+                await refuse(error)
         if "websocket.accept" not in self._joint.on_send:
             await refuse(self._family.not_sent(self._joint, self._ended(), "websocket.accept"))
         if allowed_origins is not None:
             await check_origin(self, allowed_origins)
         if "websocket.connect" in self._joint.on_receive:
-            message = await self.receive()
+            if self.__class__.receive is RECEIVE and not self._hooked:
+                message = await self._receive()
+                self._take(message)
+            else:
+                message = await self.receive()
             if message["type"] != "websocket.connect":  # another task received the connect
                 raise self._family.not_received(PRODUCT.initial, None, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
