@@ -41,7 +41,7 @@ class _Application:
             case "websocket":
                 await self._serve(self.websocket_class(scope, receive, send))
             case "http":
-                await _require_upgrade(send)
+                await _require_upgrade(scope, send)
             case "lifespan":
                 await _live(receive, send)
             case other:
@@ -66,15 +66,16 @@ class _Application:
             await running
 
 
-async def _require_upgrade(send: Send) -> None:
+async def _require_upgrade(scope: Scope, send: Send) -> None:
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(_UPGRADE)),
-        (b"connection", b"upgrade"),
-        (b"upgrade", b"websocket"),
     ]
-    # RFC 9110 15.5.22
-    await send({"type": "http.response.start", "status": 426, "headers": headers})
+    status = 400  # HTTP/2 has no upgrade, and forbids its headers (RFC 9113 8.2.2, 8.6)
+    if scope.get("http_version", "1.1").startswith("1."):
+        status = 426  # RFC 9110 15.5.22
+        headers += [(b"connection", b"upgrade"), (b"upgrade", b"websocket")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": _UPGRADE})
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -20,6 +20,7 @@ from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._reader import BUFFER, Reader
 from wsfsm.websockets._receiving import set_receive
 from wsfsm.websockets._sending import Sending
+from wsfsm.websockets._turns import refuse
 
 __all__ = ["WebSocket"]
 
@@ -29,6 +30,17 @@ _log: Final = logging.getLogger("wsfsm.websockets")
 
 _ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
 _FAILED: Final = 1011  # RFC 6455 7.4.1
+
+
+@contextlib.contextmanager
+def _closing() -> Iterator[None]:
+    """Raise nothing about the state of a connection that is being closed."""
+    try:
+        yield
+    except (WebSocketDisconnect, IllegalTransition):
+        pass  # it has ended in the meantime
+    except Exception:  # noqa: BLE001 - for example a server's RuntimeError about a dead connection
+        _log.warning("The server failed to close a WebSocket.", exc_info=True)
 
 
 class WebSocket(Sending[StateT]):
@@ -191,16 +203,12 @@ class WebSocket(Sending[StateT]):
         """
         reason = truncate_reason(reason) if isinstance(reason, str) else reason
         if (error := _errors.unsendable(self._joint, code, reason)) is not None:
-            raise error
-        try:
+            await refuse(error)
+        with _closing():
             if Close.type in self._joint.on_send:
                 await self.close(code, reason)
             elif BODY_LAST in self._joint.on_event:
                 await self.send({"type": ResponseBody.type, "body": b"", "more_body": False})
-        except (WebSocketDisconnect, IllegalTransition):
-            pass  # it has ended in the meantime
-        except Exception:  # noqa: BLE001 - for example a server's RuntimeError about a dead connection
-            _log.warning("The server failed to close a WebSocket.", exc_info=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -216,10 +224,13 @@ class WebSocket(Sending[StateT]):
             return False
         if self._reports_end(error):
             return True
-        if isinstance(
-            error, Exception
-        ):  # a server that cancels the task ends the connection itself
+        # a server that cancels the task ends the connection itself
+        if isinstance(error, Exception) and not self._is_handled(error):
             await self._fail()
+        return False
+
+    def _is_handled(self, error: Exception) -> bool:  # noqa: ARG002 - subclasses need it
+        """Whether a framework ends the connection because of an exception."""
         return False
 
     def _reports_end(self, error: BaseException) -> bool:
@@ -227,6 +238,8 @@ class WebSocket(Sending[StateT]):
 
         The use of a connection after the application itself has closed it is a mistake.
         """
+        if isinstance(error, BaseExceptionGroup):  # of a TaskGroup or a nursery
+            return all(map(self._reports_end, error.exceptions))
         if self.closed_by in {None, "application"} and isinstance(error, WebSocketDisconnected):
             return False
         return self._joint.over and isinstance(error, _ENDS)
@@ -234,11 +247,9 @@ class WebSocket(Sending[StateT]):
     async def _fail(self) -> None:
         """End the connection because of an exception of the application."""
         if ResponseStart.type in self._joint.on_send:
-            with contextlib.suppress(WebSocketDisconnect, IllegalTransition):
+            with _closing():
                 await self.deny(500, body="Internal Server Error")
-        elif (
-            BODY_LAST not in self._joint.on_event
-        ):  # a part of a response must not look like all of it
+        elif BODY_LAST not in self._joint.on_event:  # a part of a response must not look complete
             await self.aclose(_FAILED)
 
     @contextlib.asynccontextmanager

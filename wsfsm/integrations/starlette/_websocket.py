@@ -73,6 +73,11 @@ class WebSocket(_Both):
             reason = truncate_reason(json.dumps(reason, default=str))
         await super().close(code, reason, timeout=timeout)
 
+    def _is_handled(self, error: Exception) -> bool:
+        """Whether the application has an exception handler, which closes or denies the connection."""
+        handlers, _ = self.scope.get("starlette.exception_handlers", ({}, {}))  # by class, by status
+        return any(kind in handlers for kind in type(error).__mro__)
+
     @classmethod
     def over(cls, other: starlette.websockets.WebSocket | wsfsm.websockets.WebSocket) -> Self:
         """Take a connection over from an object of another class, at any time in its life.
