@@ -49,7 +49,9 @@ def _response(status: object, headers: HeadersLike, body: object) -> tuple[Messa
     if not isinstance(status, int) or type(status) is bool:
         raise _errors.wrong_type("deny", "status", status, "int")
     if status not in _STATUSES:
-        raise ValueError(f"deny(): 'status' must be from 200 to 599, got {status}; nothing was sent")
+        raise ValueError(
+            f"deny(): 'status' must be from 200 to 599, got {status}; nothing was sent"
+        )
     if not isinstance(body, (str, bytes)):
         raise _errors.wrong_type("deny", "body", body, "str or bytes")
     if body and status in _WITHOUT_BODY:

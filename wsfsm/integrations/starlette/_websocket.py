@@ -75,7 +75,9 @@ class WebSocket(_Both):
 
     def _is_handled(self, error: Exception) -> bool:
         """Whether the application has an exception handler, which closes or denies the connection."""
-        handlers, _ = self.scope.get("starlette.exception_handlers", ({}, {}))  # by class, by status
+        handlers, _ = self.scope.get(
+            "starlette.exception_handlers", ({}, {})
+        )  # by class, by status
         return any(kind in handlers for kind in type(error).__mro__)
 
     @classmethod
