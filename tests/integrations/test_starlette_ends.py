@@ -8,7 +8,6 @@ import starlette.applications
 import starlette.exceptions
 import starlette.routing
 from helpers.loops import Run, on_both
-from starlette.requests import HTTPConnection
 
 from wsfsm import asgi
 from wsfsm.integrations.fastapi import WebSocket as Annotated
@@ -28,7 +27,7 @@ class OfABase(Mine):
     pass
 
 
-async def close_with_4000(websocket: HTTPConnection, error: Exception) -> None:
+async def close_with_4000(websocket: Any, error: Exception) -> Any:
     assert isinstance(websocket, starlette.websockets.WebSocket)
     await websocket.close(4000, type(error).__name__)
 
@@ -56,7 +55,7 @@ def mounted(error: Exception, accepts: bool) -> Any:
 
     return starlette.applications.Starlette(
         routes=[starlette.routing.Mount("/", asgi(handle, websocket_class=WebSocket))],
-        exception_handlers={Mine: close_with_4000},  # type: ignore[dict-item]  # it handles WebSockets
+        exception_handlers={Mine: close_with_4000},
     )
 
 
@@ -132,7 +131,7 @@ def test_an_installed_application_does_the_same(run: Run) -> None:
 
     app = starlette.applications.Starlette(
         routes=[starlette.routing.WebSocketRoute("/", handle)],
-        exception_handlers={Mine: close_with_4000},  # type: ignore[dict-item]  # it handles WebSockets
+        exception_handlers={Mine: close_with_4000},
     )
     install(app)
 

@@ -18,7 +18,7 @@ from helpers.uvicorn_server import in_time
 import wsfsm
 import wsfsm.integrations.fastapi
 from wsfsm import ConnectionClosed, UnexpectedFrame
-from wsfsm.testing import Client, ClientTimeout, Closed, connect
+from wsfsm.testing import ClientTimeout, Closed, connect
 from wsfsm.types import Message, Receive, Scope, Send
 from wsfsm.websockets._sending import warn_unseen_code
 
@@ -85,46 +85,47 @@ class TestDisconnectsAreNoticed:
     """Three of four servers never fail a send, so a handler that only sends does not end."""
 
     @staticmethod
-    async def leave(handler: Callable[[Any], Any], kind: Callable[..., Any]) -> Client:
-        async with connect(application(kind, handler), server="hypercorn") as client:
-            await client.receive_text()
-            await client.close(4001)
-            await client.result()
-        return client
-
-    def test_starlette_sends_to_nobody(self) -> None:
-        sent_late: list[bool] = []
-
-        async def push(websocket: Any) -> None:
-            await websocket.accept()
-            await websocket.send_text("tick")
-            for _ in range(100):  # a real one would go on for ever
-                await asyncio.sleep(0)
-                await websocket.send_text("tick")
-            sent_late.append(
-                websocket.client_state is starlette.websockets.WebSocketState.CONNECTED
-            )
+    def play(kind: Callable[..., Any], push: Callable[[Any, asyncio.Event], Any]) -> None:
+        """Play a handler whose client leaves, and sets an event then."""
 
         async def main() -> None:
-            trace = (await self.leave(push, STARLETTE)).trace
-            assert trace.index("client closes") < trace.rindex("application sends websocket.send")
+            left = asyncio.Event()
+            app = application(kind, lambda websocket: push(websocket, left))
+            async with connect(app, server="hypercorn") as client:
+                await client.receive_text()
+                await client.close(4001)
+                left.set()
+                await client.result()
 
         in_time(main)
-        assert sent_late == [True]
+
+    def test_starlette_sends_to_nobody(self) -> None:
+        states: list[object] = []
+
+        async def push(websocket: Any, left: asyncio.Event) -> None:
+            await websocket.accept()
+            await websocket.send_text("tick")
+            await left.wait()
+            for _ in range(3):  # a real one would go on for ever
+                await websocket.send_text("tick")
+                states.append(websocket.client_state)
+
+        self.play(STARLETTE, push)
+        assert states == [starlette.websockets.WebSocketState.CONNECTED] * 3
 
     def test_wsfsm_ends_the_block(self) -> None:
         ends: list[object] = []
 
-        async def push(websocket: Any) -> None:
+        async def push(websocket: Any, left: asyncio.Event) -> None:
             await websocket.accept()
             async with websocket.until_disconnect():
                 while True:
                     await websocket.send_text("tick")
                     await asyncio.sleep(0)
-            ends.append(websocket.closed_by)
+            ends.append((left.is_set(), websocket.closed_by))
 
-        in_time(lambda: self.leave(push, WSFSM))
-        assert ends == ["client"]
+        self.play(WSFSM, push)
+        assert ends == [(True, "client")]
 
 
 class TestCloseCannotHurt:
@@ -301,12 +302,21 @@ class TestSlowClients:
     """A client that reads nothing."""
 
     @staticmethod
-    async def blocked(app: Any) -> Client:
-        async with connect(app) as client:
-            await client.send_text("go")
-            client.pause_reading()
-            await client.receive_nothing(0.01)
-        return client
+    def blocked(app: Any) -> str:
+        """Return the trace of a connection whose client does not read, and leaves."""
+
+        trace = ""
+
+        async def main() -> None:
+            nonlocal trace
+            async with connect(app) as client:
+                await client.send_text("go")
+                client.pause_reading()
+                await client.receive_nothing(0.01)
+            trace = client.trace
+
+        in_time(main)
+        return trace
 
     def test_starlette_waits_for_ever(self) -> None:
         results: list[str] = []
@@ -321,12 +331,9 @@ class TestSlowClients:
             finally:
                 results.append("only the end of the connection wakes it")
 
-        async def main() -> None:
-            client = await self.blocked(application(STARLETTE, handler))
-            waits = client.trace.index("waits in send, because the client reads nothing")
-            assert waits < client.trace.index("client closes")
-
-        in_time(main)
+        trace = self.blocked(application(STARLETTE, handler))
+        waits = trace.index("waits in send, because the client reads nothing")
+        assert waits < trace.index("client closes")
         assert len(results) == 1
 
     def test_wsfsm_has_timeouts(self) -> None:
@@ -339,7 +346,7 @@ class TestSlowClients:
                 await websocket.send_text("x", timeout=0)
             results.append(str(caught.value).partition("\n")[0])
 
-        in_time(lambda: self.blocked(application(WSFSM, handler)))
+        self.blocked(application(WSFSM, handler))
         assert results == ["send_text() took longer than its timeout of 0 seconds"]
 
 
@@ -414,11 +421,11 @@ class TestDenials:
         assert caplog.messages == []  # the client does not see the code, and nobody is told
 
     def test_wsfsm_answers_in_any_case(self, caplog: pytest.LogCaptureFixture) -> None:
-        for extensions, kind in (
-            ({}, "websocket.close"),
-            ({"websocket.http.response": {}}, "websocket.http.response.start"),
+        for offered, kind in (
+            ((), "websocket.close"),
+            (("websocket.http.response",), "websocket.http.response.start"),
         ):
-            websocket, server = make(WSFSM, extensions=extensions)
+            websocket, server = make(WSFSM, extensions={key: {} for key in offered})
             run(websocket.deny(401, body="no"))
             assert server.sent[0]["type"] == kind
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import logging
 import pickle
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
@@ -11,15 +10,14 @@ import attrs
 import pytest
 import starlette.applications
 import starlette.routing
-from helpers.asgi import Server, run, scope
+from helpers.asgi import Server, call, scope
 from helpers.connections import BYE, CONNECT, TEXT
 from helpers.loops import Run, on_both
 
 import wsfsm
 from wsfsm import WebSocket, WebSocketDisconnect, asgi
 from wsfsm.integrations.starlette import WebSocket as StarletteWebSocket
-from wsfsm.origins import AllowedOrigins, OriginPattern, _Limited
-from wsfsm.testing import SERVERS, Client, Closed, connect, lifespan
+from wsfsm.testing import SERVERS, Client, Closed, connect
 from wsfsm.types import Message
 
 Handler = Callable[[WebSocket], Any]
@@ -159,9 +157,8 @@ class TestHandlers:
             await websocket.send_text(await websocket.receive_text())
             return "the result is not used"
 
-        result = run(asgi(handler)(scope(), server.receive, server.send))
+        call(asgi(handler), scope(), server)
 
-        assert result is None
         assert [message["type"] for message in server.sent] == [
             "websocket.accept",
             "websocket.send",
@@ -177,7 +174,7 @@ class TestHandlers:
 
         for handler in (Room().handle, Room()):
             server = Server()
-            run(asgi(handler)(scope(), server.receive, server.send))
+            call(asgi(handler), scope(), server)
             assert server.sent[0]["status"] == 404
 
     def test_it_is_a_decorator_too(self) -> None:
@@ -186,7 +183,7 @@ class TestHandlers:
             await websocket.deny(404)
 
         server = Server()
-        run(app(scope(), server.receive, server.send))
+        call(app, scope(), server)
         assert server.sent[0]["status"] == 404
 
     @pytest.mark.parametrize("handler", [None, "handler", 5, []], ids=repr)
@@ -204,7 +201,7 @@ class TestHandlers:
         with pytest.raises(
             TypeError, match="must be an async function, but it returned str 'done'"
         ):
-            run(app(scope(), server.receive, server.send))
+            call(app, scope(), server)
 
         assert server.sent[0]["status"] == 500
 
@@ -216,7 +213,7 @@ class TestHandlers:
         app: Any = asgi(handler)  # type: ignore[arg-type]  # that is the mistake
 
         with pytest.raises(TypeError, match="but it returned async_generator"):
-            run(app(scope(), server.receive, server.send))
+            call(app, scope(), server)
 
     def test_a_cancellation_is_passed_on_and_sends_nothing(self) -> None:
         sent: list[Message] = []
@@ -235,7 +232,8 @@ class TestHandlers:
             async def handler(websocket: WebSocket) -> None:
                 await websocket.receive()
 
-            running = asyncio.create_task(asgi(handler)(scope(), receive, send))  # type: ignore[arg-type]  # it is a coroutine
+            app: Any = asgi(handler)
+            running = asyncio.create_task(app(scope(), receive, send))
             await receiving.wait()
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -257,7 +255,7 @@ class TestClasses:
             await websocket.greet()
 
         server = Server([CONNECT])
-        run(asgi(handler, websocket_class=Mine)(scope(), server.receive, server.send))  # type: ignore[arg-type]  # a callable takes what it is given
+        call(asgi(handler, websocket_class=Mine), scope(), server)  # type: ignore[arg-type]  # a callable takes what it is given
         assert [message.get("text") for message in server.sent] == [None, "hello", None]
 
     def test_the_class_of_an_integration_works_too(self) -> None:
@@ -267,7 +265,7 @@ class TestClasses:
 
         server = Server([CONNECT])
         app = asgi(handler, websocket_class=StarletteWebSocket)
-        run(app(scope(), server.receive, server.send))
+        call(app, scope(), server)
         assert server.sent[-1]["code"] == 1000
 
     def test_hooks_of_the_class_see_the_end(self) -> None:
@@ -279,175 +277,8 @@ class TestClasses:
                 await super().send(message)
 
         server = Server([CONNECT])
-        run(asgi(returns, websocket_class=Hooked)(scope(), server.receive, server.send))
+        call(asgi(returns, websocket_class=Hooked), scope(), server)
         assert seen == ["websocket.accept", "websocket.close"]
-
-
-class TestOtherScopes:
-    @pytest.mark.parametrize("version", ["1.0", "1.1", None], ids="HTTP version {} or so".format)
-    @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_a_plain_request_is_answered_with_426(self, version: str | None, method: str) -> None:
-        request = {"type": "http", "method": method, "http_version": version}
-        if version is None:
-            del request["http_version"]
-        server = Server()
-
-        run(asgi(echo)(request, server.receive, server.send))
-
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"37"),
-            (b"connection", b"upgrade"),
-            (b"upgrade", b"websocket"),
-        ]
-        assert server.sent == [
-            {"type": "http.response.start", "status": 426, "headers": headers},
-            {"type": "http.response.body", "body": TEXT_426},
-        ]
-        assert len(TEXT_426) == 37
-
-    @pytest.mark.parametrize("version", ["2", "3"], ids="HTTP/{} has no upgrade".format)
-    def test_a_request_of_a_version_without_upgrades_is_answered_with_400(
-        self, version: str
-    ) -> None:
-        server = Server()
-
-        run(asgi(echo)({"type": "http", "http_version": version}, server.receive, server.send))
-
-        start, body = server.sent
-        assert start["status"] == 400
-        assert [name for name, _ in start["headers"]] == [b"content-type", b"content-length"]
-        assert body["body"] == TEXT_426
-
-    @on_both
-    def test_the_lifespan_succeeds(self, run: Run) -> None:
-        async def main() -> None:
-            async with lifespan(asgi(echo)):
-                pass
-
-        run(main)
-
-    def test_the_lifespan_answers_each_phase(self) -> None:
-        server = Server([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
-
-        run(asgi(echo)({"type": "lifespan"}, server.receive, server.send))
-
-        assert server.sent == [
-            {"type": "lifespan.startup.complete"},
-            {"type": "lifespan.shutdown.complete"},
-        ]
-
-    def test_an_unknown_scope_is_refused(self) -> None:
-        server = Server()
-
-        with pytest.raises(
-            ValueError, match=r"asgi\(\) serves scopes of type .*, got 'webtransport'"
-        ):
-            run(asgi(echo)({"type": "webtransport"}, server.receive, server.send))
-
-        assert server.sent == []
-
-
-class TestAllowedOrigins:
-    @pytest.fixture(autouse=True)
-    def _unlimited(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("wsfsm.origins.log_refusal.__defaults__", (_Limited(),))
-
-    @staticmethod
-    def connecting(origin: str | None) -> Any:
-        headers = [(b"host", b"app.example")]
-        if origin is not None:
-            headers.append((b"origin", origin.encode()))
-        return scope(headers=headers, scheme="wss")
-
-    @pytest.mark.parametrize(
-        "allowed",
-        [
-            None,
-            ["https://page.example"],
-            ("https://page.example",),
-            iter(["https://page.example"]),
-            [OriginPattern.parse("https://page.example")],
-            AllowedOrigins(["https://page.example"]),
-        ],
-        ids=["all", "list", "tuple", "iterator", "pattern", "AllowedOrigins"],
-    )
-    def test_a_page_of_an_allowed_origin_reaches_the_handler_each_time(
-        self, allowed: Any, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        app = asgi(returns, allowed_origins=allowed)
-        for _ in range(2):
-            server = Server([CONNECT])
-            run(app(self.connecting("https://page.example"), server.receive, server.send))
-            assert server.sent[0]["type"] == "websocket.accept"
-        assert caplog.messages == []
-
-    @pytest.mark.parametrize(
-        ("allowed", "origin", "status"),
-        [
-            ([], "https://page.example", 403),
-            ([], "https://app.example", None),
-            ([], None, None),
-            (["https://*.page.example"], "https://page.example", 403),
-            (["https://*.page.example"], "https://a.page.example", None),
-            (AllowedOrigins(same_origin=False), "https://app.example", 403),
-            (AllowedOrigins(allow_missing=False), None, 403),
-        ],
-        ids=[
-            "a foreign page",
-            "the own origin",
-            "a program",
-            "not a subdomain",
-            "a subdomain",
-            "the own origin, excluded",
-            "a program, excluded",
-        ],
-    )
-    def test_other_pages_are_denied_before_the_handler_runs(
-        self, allowed: Any, origin: str | None, status: int | None, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        calls: list[WebSocket] = []
-
-        async def handler(websocket: WebSocket) -> None:
-            calls.append(websocket)
-
-        server = Server([CONNECT])
-        app = asgi(handler, allowed_origins=allowed)
-        run(app(self.connecting(origin), server.receive, server.send))
-
-        if status is None:
-            assert (len(calls), caplog.messages) == (1, [])
-            return
-        assert calls == []
-        start, body = server.sent
-        assert start["status"] == status
-        assert body["body"] == b"This origin is not allowed to open a WebSocket here.\n"
-        (record,) = caplog.records
-        assert (record.name, record.levelno) == ("wsfsm.origins", logging.WARNING)
-        assert record.getMessage().startswith("Refused a WebSocket to /. The ")
-
-    def test_a_client_that_leaves_before_the_denial_is_quiet(self) -> None:
-        server = Server([CONNECT], failing=OSError("broken pipe"))
-        app = asgi(returns, allowed_origins=[])
-
-        run(app(self.connecting("https://page.example"), server.receive, server.send))
-
-    def test_without_the_extension_the_handshake_is_rejected(self) -> None:
-        server = Server([CONNECT])
-        connecting = {**self.connecting("https://page.example"), "extensions": {}}
-
-        run(asgi(returns, allowed_origins=[])(connecting, server.receive, server.send))
-
-        assert [message["type"] for message in server.sent] == ["websocket.close"]
-
-    @pytest.mark.parametrize(
-        ("allowed", "kind"),
-        [("https://page.example", TypeError), (["page.example"], ValueError), (5, TypeError)],
-        ids=["one str", "no scheme", "int"],
-    )
-    def test_a_malformed_list_is_refused_at_once(self, allowed: Any, kind: type[Exception]) -> None:
-        with pytest.raises(kind):
-            asgi(echo, allowed_origins=allowed)
 
 
 class TestObject:
@@ -502,5 +333,5 @@ def test_a_client_that_leaves_before_the_accept_ends_it_quietly() -> None:
         await websocket.accept()
 
     server = Server([CONNECT, BYE])
-    run(asgi(slow)(scope(), server.receive, server.send))
+    call(asgi(slow), scope(), server)
     assert server.sent == []

@@ -1,8 +1,6 @@
-"""The end of a handler: aclose(), and the end of `async with websocket:`."""
+"""The end of a handler in `async with websocket:`."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import pytest
@@ -12,31 +10,30 @@ from helpers.connections import (
     ACCEPT,
     BODY,
     BYE,
+    CLOSE,
     CONNECT,
     MORE,
     START,
     TEXT,
     accepted,
     connection,
+    having_sent,
     left,
-    states,
 )
 from helpers.loops import Run, on_both
 
 from wsfsm import (
     ConnectionClosed,
     IllegalTransition,
-    ReadyState,
     WebSocket,
     WebSocketDisconnect,
     WebSocketDisconnected,
 )
 from wsfsm.testing import Client, connect
 from wsfsm.types import Message
-from wsfsm.websockets._sending import warn_unseen_code
+from wsfsm.websockets._turns import give_turn
 
-NORMAL: Final = {"type": "websocket.close", "code": 1000, "reason": ""}
-FAILED: Final = {**NORMAL, "code": 1011}
+FAILED: Final = {**CLOSE, "code": 1011}
 LAST: Final = {"type": "websocket.http.response.body", "body": b"", "more_body": False}
 DENIED: Final = [
     {
@@ -51,15 +48,6 @@ DENIED: Final = [
 ]
 
 
-def denying(*sent: Message, **keys: Any) -> Any:
-    """A new connection whose application has sent these messages."""
-    websocket, server = connection(CONNECT, **keys)
-    for message in sent:
-        run(websocket.send(message))
-    server.sent.clear()
-    return websocket, server
-
-
 async def block(websocket: WebSocket, error: BaseException | None = None) -> None:
     async with websocket as entered:
         assert entered is websocket
@@ -67,200 +55,23 @@ async def block(websocket: WebSocket, error: BaseException | None = None) -> Non
             raise error
 
 
-class TestAclose:
-    def test_it_closes_an_open_connection(self) -> None:
-        websocket, server = accepted()
-
-        run(websocket.aclose(4000, "done"))
-
-        assert server.sent == [{"type": "websocket.close", "code": 4000, "reason": "done"}]
-        assert (websocket.closed_by, websocket.close_code) == ("application", 4000)
-
-    def test_the_default_is_a_normal_close(self) -> None:
-        websocket, server = accepted()
-        run(websocket.aclose())
-        assert server.sent == [NORMAL]
-
-    def test_before_the_accept_it_rejects_the_handshake(self) -> None:
-        websocket, server = denying()
-        run(websocket.aclose())
-        assert server.sent == [NORMAL]
-        assert websocket.ready_state is ReadyState.CLOSING
-
-    @pytest.mark.parametrize("sent", [(START,), (START, MORE)], ids=["start", "start and body"])
-    def test_a_denial_response_is_completed(self, sent: tuple[Message, ...]) -> None:
-        websocket, server = denying(*sent)
-        run(websocket.aclose(4000))
-        assert server.sent == [LAST]
-        assert websocket.ready_state is ReadyState.CLOSING
-
-    @pytest.mark.parametrize("sent", [(NORMAL,), (START, BODY)], ids=["close", "denial"])
-    def test_after_the_applications_own_end_it_does_nothing(
-        self, sent: tuple[Message, ...]
-    ) -> None:
-        websocket, server = denying(*sent)
-        before = states(websocket)
-
-        run(websocket.aclose())
-
-        assert server.sent == []
-        assert states(websocket) == before
-
-    def test_after_the_client_has_left_nothing_is_sent(self) -> None:
-        websocket, server = left()
-
-        for _ in range(3):
-            run(websocket.aclose(4000))
-
-        assert server.sent == []
-        end = websocket.closed_by, websocket.close_code, websocket.close_reason
-        assert end == ("client", 4001, "bye")
-
-    def test_after_the_loss_of_the_transport_nothing_is_sent(self) -> None:
-        websocket, server = accepted()
-        server.failing = OSError()
-        with pytest.raises(WebSocketDisconnect):
-            run(websocket.send_text("x"))
-        server.failing = None
-
-        run(websocket.aclose())
-
-        assert server.sent == []
-        assert websocket.closed_by == "transport"
-
-    def test_a_transport_that_is_lost_meanwhile_is_not_an_error(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        websocket, server = accepted()
-        server.failing = OSError("broken pipe")
-
-        run(websocket.aclose())
-
-        assert websocket.ready_state is ReadyState.LOST
-        assert caplog.messages == []
-
-    @pytest.mark.parametrize("sent", [(), (ACCEPT,), (START,)], ids=["new", "open", "denying"])
-    def test_an_error_of_the_server_is_logged(
-        self, sent: tuple[Message, ...], caplog: pytest.LogCaptureFixture
-    ) -> None:
-        websocket, server = denying(*sent)
-        server.failing = RuntimeError("Unexpected ASGI message")
-
-        run(websocket.aclose())
-
-        (record,) = caplog.records
-        assert (record.name, record.levelno) == ("wsfsm.websockets", logging.WARNING)
-        assert record.getMessage() == "The server failed to close a WebSocket."
-        assert record.exc_info is not None
-        assert record.exc_info[1] is server.failing
-        run(websocket.aclose())
-        assert len(caplog.records) == 1
-
-    def test_a_reason_that_is_too_long_is_cut_between_two_characters(self) -> None:
-        websocket, server = accepted()
-        run(websocket.aclose(4000, "ä" * 100))
-        assert server.sent == [{"type": "websocket.close", "code": 4000, "reason": "ä" * 61}]
-
-    @pytest.mark.parametrize(
-        ("code", "reason", "kind"),
-        [
-            (1006, None, ValueError),
-            (5000, None, ValueError),
-            ("1000", None, TypeError),
-            (True, None, TypeError),
-            (1000, b"bytes", TypeError),
-            (1000, "\ud800", ValueError),
-        ],
-        ids=["1006 is never sent", "5000 is nobody's", "str", "bool", "bytes", "lone surrogate"],
-    )
-    @pytest.mark.parametrize("sent", [(), (ACCEPT,), (NORMAL,)], ids=["new", "open", "over"])
-    def test_a_wrong_argument_is_an_error_in_every_state(
-        self, code: Any, reason: Any, kind: type[Exception], sent: tuple[Message, ...]
-    ) -> None:
-        websocket, server = denying(*sent)
-        before = states(websocket)
-
-        with pytest.raises(kind, match=r"close\(\): "):
-            run(websocket.aclose(code, reason))
-
-        assert (server.sent, states(websocket)) == ([], before)
-
-    def test_a_hook_of_a_subclass_sees_the_close(self) -> None:
-        seen: list[Message] = []
-
-        class Hooked(WebSocket):
-            async def send(self, message: Message) -> None:
-                seen.append(message)
-                await super().send(message)
-
-        websocket, server = accepted()
-        websocket.__class__ = Hooked
-        run(websocket.aclose())
-
-        assert seen == server.sent == [NORMAL]
-
-    @on_both
-    def test_two_tasks_that_close_at_once_send_one_close(self, run: Run) -> None:
-        async def main() -> None:
-            websocket, server = accepted_in_loop()
-
-            await both(websocket.aclose, websocket.aclose)
-
-            assert server == [NORMAL]
-
-        run(main)
-
-
-def accepted_in_loop() -> tuple[WebSocket, list[Message]]:
-    """A connection whose server gives other tasks a turn when it is sent something."""
-    websocket, _ = accepted()
-    sent: list[Message] = []
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-        await turn()
-
-    websocket._send = send
-    return websocket, sent
-
-
-async def turn() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        await trio.lowlevel.checkpoint()
-    else:
-        await asyncio.sleep(0)
-
-
-async def both(*calls: Callable[[], Awaitable[object]]) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        async with trio.open_nursery() as nursery:
-            for call in calls:
-                nursery.start_soon(call)
-    else:
-        await asyncio.gather(*(call() for call in calls))
-
-
 class TestEndOfTheBlock:
     @pytest.mark.parametrize(
         ("sent", "then"),
         [
-            ((), [NORMAL]),
-            ((ACCEPT,), [NORMAL]),
+            ((), [CLOSE]),
+            ((ACCEPT,), [CLOSE]),
             ((START,), [LAST]),
-            ((NORMAL,), []),
+            ((CLOSE,), []),
             ((START, BODY), []),
-            ((ACCEPT, {**NORMAL, "code": 4000}), []),
+            ((ACCEPT, {**CLOSE, "code": 4000}), []),
         ],
         ids=["new", "open", "denying", "rejected", "denied", "closed"],
     )
     def test_it_closes_what_is_not_over(
         self, sent: tuple[Message, ...], then: list[Message]
     ) -> None:
-        websocket, server = denying(*sent)
+        websocket, server = having_sent(*sent)
         run(block(websocket))
         assert server.sent == then
 
@@ -276,16 +87,16 @@ class TestEndOfTheBlock:
             ((ACCEPT,), [FAILED]),
             ((START,), []),  # a client must not take a part of the response for all of it
             ((START, MORE), []),
-            ((NORMAL,), []),
+            ((CLOSE,), []),
             ((START, BODY), []),
-            ((ACCEPT, NORMAL), []),
+            ((ACCEPT, CLOSE), []),
         ],
         ids=["new", "open", "denying", "with a part", "rejected", "denied", "closed"],
     )
     def test_an_exception_ends_the_connection_and_is_raised_on(
         self, sent: tuple[Message, ...], then: list[Message]
     ) -> None:
-        websocket, server = denying(*sent)
+        websocket, server = having_sent(*sent)
         error = ZeroDivisionError("mine")
 
         with pytest.raises(ZeroDivisionError) as caught:
@@ -296,12 +107,12 @@ class TestEndOfTheBlock:
         assert server.sent == then
 
     def test_without_the_extension_an_exception_rejects_with_a_close(self) -> None:
-        websocket, server = denying(extensions={})
+        websocket, server = having_sent(extensions={})
 
         with pytest.raises(ZeroDivisionError):
             run(block(websocket, ZeroDivisionError()))
 
-        assert server.sent == [NORMAL]
+        assert server.sent == [CLOSE]
 
     def test_an_exception_after_the_client_has_left_is_raised_on_and_nothing_is_sent(self) -> None:
         websocket, server = left()
@@ -316,7 +127,7 @@ class TestEndOfTheBlock:
     def test_an_error_of_the_server_does_not_hide_that_of_the_application(
         self, sent: tuple[Message, ...], failing: Exception, caplog: pytest.LogCaptureFixture
     ) -> None:
-        websocket, server = denying(*sent)
+        websocket, server = having_sent(*sent)
         server.failing = failing
         error = ZeroDivisionError("mine")
 
@@ -379,7 +190,7 @@ class TestQuietEnds:
         ids=["new", "open", "denying"],
     )
     def test_the_loss_of_the_transport(self, sent: tuple[Message, ...], message: Message) -> None:
-        websocket, server = denying(*sent)
+        websocket, server = having_sent(*sent)
         server.failing = OSError("broken pipe")
 
         async def handler() -> None:
@@ -417,7 +228,7 @@ class TestQuietEnds:
         websocket._receive = receive
         run(handler())
         assert websocket.closed_by == "application"
-        assert server.sent == [{**NORMAL, "code": 4000}]
+        assert server.sent == [{**CLOSE, "code": 4000}]
 
     @pytest.mark.parametrize("nested", [False, True], ids=["group", "group in a group"])
     def test_a_group_of_exceptions_that_all_report_the_end(self, nested: bool) -> None:
@@ -446,7 +257,7 @@ class TestQuietEnds:
         async def writer(websocket: WebSocket) -> None:
             while True:
                 await websocket.send_text("tick")
-                await turn()
+                await give_turn()
 
         async def handler(websocket: WebSocket) -> str:
             async with websocket:
@@ -603,59 +414,3 @@ class TestCancellation:
 
 async def close_code(client: Client) -> int:
     return (await client.receive_close()).code
-
-
-class TestLogOfCodesBeforeTheAccept:
-    @pytest.fixture(autouse=True)
-    def _forget(self) -> None:
-        warn_unseen_code.cache_clear()
-
-    TEXT = (
-        "close({}) before the accept: the client sees HTTP 403, and not the code. "
-        "Accept the connection first, or reject it with deny()."
-    )
-
-    def test_it_is_written_once_for_each_code(self, caplog: pytest.LogCaptureFixture) -> None:
-        for code in (4001, 4999, 4001, 4000, 4000):
-            run(denying()[0].close(code, "no"))
-
-        assert caplog.messages == [self.TEXT.format(code) for code in (4001, 4999, 4000)]
-        assert {(r.name, r.levelno) for r in caplog.records} == {
-            ("wsfsm.websockets", logging.WARNING)
-        }
-
-    def test_aclose_writes_it_too(self, caplog: pytest.LogCaptureFixture) -> None:
-        run(denying()[0].aclose(4003))
-        assert caplog.messages == [self.TEXT.format(4003)]
-
-    @pytest.mark.parametrize(
-        "code", [1000, 1008, 3000, 3999, 5000], ids="{} before the accept".format
-    )
-    def test_it_is_not_written_for_other_codes(
-        self, code: int, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        websocket, server = denying()
-
-        run(websocket.close(code))
-
-        assert (caplog.messages, len(server.sent)) == ([], 1)
-
-    def test_it_is_not_written_after_the_accept_or_after_the_client_has_left(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        run(accepted()[0].close(4001))
-        websocket, server = connection(CONNECT, BYE)
-        run(websocket.receive())
-        run(websocket.receive())
-
-        run(websocket.close(4001))
-
-        assert (caplog.messages, server.sent) == ([], [])
-
-    def test_a_close_that_is_refused_writes_nothing(self, caplog: pytest.LogCaptureFixture) -> None:
-        websocket, _ = denying(START)
-
-        with pytest.raises(IllegalTransition):
-            run(websocket.close(4001))
-
-        assert caplog.messages == []
