@@ -95,8 +95,8 @@ def asgi(
 
     You can give it to a server, or mount it in any framework. The handler runs in ``async with websocket:``,
     so its end closes the connection: 1000 when it returns, 1011 when it raises, 403 or 500 before the accept.
-    A client that leaves ends it quietly. A plain HTTP request is answered with 426, and the lifespan
-    succeeds.
+    A client that leaves ends it quietly. A plain HTTP request is answered with 426 (400 from HTTP/2 on,
+    which has no upgrade), and the lifespan succeeds.
 
     Args:
         handler: An async function that takes the WebSocket.

@@ -51,7 +51,8 @@ class WebSocket(Sending[StateT]):
 
     At the end of ``async with websocket:`` the connection is closed: with 1000 at the end of the block,
     or with 1011 if an exception ends it, which is raised on. Before the accept the handshake is denied
-    instead, with 403 or 500. If the client has left, the exceptions that report it end the block quietly.
+    instead, with 403 or 500. If the client has left, the exceptions that report it end the block quietly,
+    also in an exception group.
 
     Args:
         scope: The connection scope, of type ``"websocket"``.
@@ -229,19 +230,16 @@ class WebSocket(Sending[StateT]):
             await self._fail()
         return False
 
-    def _is_handled(self, error: Exception) -> bool:  # noqa: ARG002 - subclasses need it
-        """Whether a framework ends the connection because of an exception."""
-        return False
+    def _reports_end(self, error: BaseException, *, of_others: bool = False) -> bool:
+        """Whether an exception, or a group of them, only reports that this connection has ended.
 
-    def _reports_end(self, error: BaseException) -> bool:
-        """Whether an exception only reports that this connection has ended.
-
-        The use of a connection after the application itself has closed it is a mistake.
+        The use of a connection after the application itself has closed it is a mistake, unless other
+        tasks have closed it.
         """
-        if isinstance(error, BaseExceptionGroup):  # of a TaskGroup or a nursery
-            return all(map(self._reports_end, error.exceptions))
-        if self.closed_by in {None, "application"} and isinstance(error, WebSocketDisconnected):
-            return False
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._reports_end(each, of_others=of_others) for each in error.exceptions)
+        if isinstance(error, WebSocketDisconnected) and not of_others:
+            return self.closed_by not in {None, "application"}
         return self._joint.over and isinstance(error, _ENDS)
 
     async def _fail(self) -> None:
@@ -251,6 +249,10 @@ class WebSocket(Sending[StateT]):
                 await self.deny(500, body="Internal Server Error")
         elif BODY_LAST not in self._joint.on_event:  # a part of a response must not look complete
             await self.aclose(_FAILED)
+
+    def _is_handled(self, error: Exception) -> bool:  # noqa: ARG002 - subclasses need it
+        """Whether a framework ends the connection because of an exception."""
+        return False
 
     @contextlib.asynccontextmanager
     async def until_disconnect(self, *, buffer: int = BUFFER) -> AsyncIterator[None]:

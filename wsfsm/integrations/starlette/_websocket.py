@@ -55,7 +55,8 @@ class WebSocket(_Both):
     """wsfsm's WebSocket for applications in Starlette and FastAPI.
 
     It is a subclass of `wsfsm.WebSocket` and of ``starlette.websockets.WebSocket``. Its states, and
-    the values that are read from the scope, for example `headers`, are of Starlette's classes.
+    the values that are read from the scope, for example `headers`, are of Starlette's classes. At the end
+    of ``async with websocket:``, an exception that has an exception handler is left to that handler.
     """
 
     __slots__ = ()
