@@ -19,9 +19,7 @@ def test_its_code_prints_what_it_says(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_every_ready_state_is_there_with_its_value() -> None:
-    cells = [
-        cell.strip('"') for cell in GUIDE.first_cells("Know the state of a connection")
-    ]
+    cells = [cell.strip('"') for cell in GUIDE.first_cells("Know the state of a connection")]
     assert sorted(cells) == sorted(ReadyState)
 
 

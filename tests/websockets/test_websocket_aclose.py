@@ -138,6 +138,26 @@ class TestAclose:
         run(websocket.aclose())
         assert len(caplog.records) == 1
 
+    @pytest.mark.parametrize("takes", [{1000}, set()], ids=["only a normal close", "nothing"])
+    def test_a_server_that_refuses_the_code_gets_a_normal_close(
+        self, takes: set[int], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        websocket, server = accepted()
+        offered: list[int] = []
+
+        async def send(message: Message) -> None:
+            offered.append(message["code"])
+            if message["code"] not in takes:
+                raise ValueError("the code must be 1000, or from 3000 to 4999")
+            await server.send(message)
+
+        websocket._send = send
+        run(websocket.aclose(1011, "failed"))
+
+        assert offered == [1011, 1000]
+        assert [message["type"] for message in server.sent] == ["websocket.close"] * len(takes)
+        assert caplog.messages == ["The server failed to close a WebSocket."]
+
     def test_a_reason_that_is_too_long_is_cut_between_two_characters(self) -> None:
         websocket, server = accepted()
         run(websocket.aclose(4000, "ä" * 100))

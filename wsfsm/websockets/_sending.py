@@ -20,6 +20,7 @@ from wsfsm.types import ASGIApp, Message
 from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import DENIAL, Origins, check_origin
 from wsfsm.websockets._joint import OPEN, PRODUCT, End
+from wsfsm.websockets._quirks import is_loss
 from wsfsm.websockets._receiving import Receiving
 from wsfsm.websockets._states import set_end
 from wsfsm.websockets._turns import give_turn, refuse
@@ -52,8 +53,8 @@ class Sending(Receiving[StateT]):
         """Send an ASGI message, whatever it is.
 
         Raises:
-            WebSocketDisconnect: The transport is lost (code 1006); the server's `OSError` is
-                its cause.
+            WebSocketDisconnect: The transport is lost (code 1006); the server's exception is
+                its cause. A close that meets the loss returns.
             ConnectionClosed: The connection is over.
             IllegalTransition: The message may not be sent now; nothing was sent.
             MalformedMessage: `message` is not a message.
@@ -76,11 +77,15 @@ class Sending(Receiving[StateT]):
         if joint.application.forwards:
             try:
                 await self._send(message)
-            except OSError as error:
-                raise self._lost() from error
+            except Exception as error:
+                if not is_loss(error, message["type"]):
+                    raise
+                lost = self._lost()
+                if message["type"] != "websocket.close":  # nothing is left to close
+                    raise lost from error
 
     def _lost(self) -> WebSocketDisconnect:
-        """Take the loss of the transport, which the server's send reports by an `OSError`."""
+        """Take the loss of the transport, which the server's send reports by an exception."""
         joint = self._joint
         if not joint.over:
             set_end(self, End.without_frame("transport"))
@@ -154,7 +159,9 @@ class Sending(Receiving[StateT]):
             send = self._send
             try:
                 await send({"type": "websocket.send", "text": data})
-            except OSError as error:
+            except Exception as error:
+                if not is_loss(error, "websocket.send"):
+                    raise
                 raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "text": data})
@@ -185,7 +192,9 @@ class Sending(Receiving[StateT]):
             send = self._send
             try:
                 await send({"type": "websocket.send", "bytes": data})
-            except OSError as error:
+            except Exception as error:
+                if not is_loss(error, "websocket.send"):
+                    raise
                 raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "bytes": data})
@@ -226,10 +235,10 @@ class Sending(Receiving[StateT]):
     ) -> None:
         """Close the connection; before the accept, reject it with HTTP 403.
 
-        Before the accept neither code nor reason reaches the client, so both are passed on to
-        the server unchecked; for each code of your own (4000 to 4999) a warning is logged once. After
-        the client has left there is nothing to close: nothing is sent, and nothing is raised. During a
-        denial response a close is refused.
+        Before the accept neither code nor reason reaches the client, so both are passed on to the
+        server unchecked; for each code of your own (4000 to 4999) a warning is logged once. After the
+        client has left there is nothing to close: nothing is raised, even if only the server knows it.
+        During a denial response a close is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).

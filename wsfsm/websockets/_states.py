@@ -146,7 +146,9 @@ class StateAttributes(HTTPConnection[StateT]):
         The name is Starlette's: applications call it beside `receive`, and override it.
         """
         if message["type"] == AFTER_DISCONNECT.event:
-            end = End.by_client(message)
+            end = self._ended()
+            if end is None or end.closed_by != "application":  # some servers forget its own code
+                end = End.by_client(message)
             raise self._family.disconnect(end.code, end.reason)
 
     def _enter(self, joint: JointState) -> None:

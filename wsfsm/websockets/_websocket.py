@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -32,15 +32,16 @@ _ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
 _FAILED: Final = 1011  # RFC 6455 7.4.1
 
 
-@contextlib.contextmanager
-def _closing() -> Iterator[None]:
-    """Raise nothing about the state of a connection that is being closed."""
+async def _succeeds(ending: Awaitable[None]) -> bool:
+    """End a connection, and return whether the server has not failed; that is logged."""
     try:
-        yield
+        await ending
     except (WebSocketDisconnect, IllegalTransition):
         pass  # it has ended in the meantime
-    except Exception:  # noqa: BLE001 - for example a server's RuntimeError about a dead connection
+    except Exception:  # noqa: BLE001 - for example of a server that does not take the code
         _log.warning("The server failed to close a WebSocket.", exc_info=True)
+        return False
+    return True
 
 
 class WebSocket(Sending[StateT]):
@@ -205,11 +206,13 @@ class WebSocket(Sending[StateT]):
         reason = truncate_reason(reason) if isinstance(reason, str) else reason
         if (error := _errors.unsendable(self._joint, code, reason)) is not None:
             await refuse(error)
-        with _closing():
-            if Close.type in self._joint.on_send:
-                await self.close(code, reason)
-            elif BODY_LAST in self._joint.on_event:
-                await self.send({"type": ResponseBody.type, "body": b"", "more_body": False})
+        if Close.type in self._joint.on_send:
+            closed = await _succeeds(self.close(code, reason))
+            if not closed and code != Close().code:  # daphne refuses most of the standard codes
+                with contextlib.suppress(Exception):
+                    await self._send({**Close().to_message()})
+        elif BODY_LAST in self._joint.on_event:
+            await _succeeds(self.send({"type": ResponseBody.type, "body": b"", "more_body": False}))
 
     async def __aenter__(self) -> Self:
         return self
@@ -245,8 +248,7 @@ class WebSocket(Sending[StateT]):
     async def _fail(self) -> None:
         """End the connection because of an exception of the application."""
         if ResponseStart.type in self._joint.on_send:
-            with _closing():
-                await self.deny(500, body="Internal Server Error")
+            await _succeeds(self.deny(500, body="Internal Server Error"))
         elif BODY_LAST not in self._joint.on_event:  # a part of a response must not look complete
             await self.aclose(_FAILED)
 
