@@ -138,6 +138,23 @@ class TestEndOfTheBlock:
         logged = [] if isinstance(failing, OSError) else ["The server failed to close a WebSocket."]
         assert caplog.messages == logged
 
+    def test_a_server_that_refuses_1011_gets_the_exception_and_no_normal_close(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        websocket, _ = accepted()
+        offered: list[int] = []
+
+        async def send(message: Message) -> None:
+            offered.append(message["code"])
+            raise ValueError("the code must be 1000, or from 3000 to 4999")  # as daphne
+
+        websocket._send = send
+        with pytest.raises(ZeroDivisionError):
+            run(block(websocket, ZeroDivisionError()))
+
+        assert offered == [1011]
+        assert caplog.messages == ["The server failed to close a WebSocket."]
+
     @pytest.mark.parametrize(
         "error", [KeyboardInterrupt(), SystemExit(), asyncio.CancelledError()], ids=repr
     )

@@ -249,8 +249,10 @@ class WebSocket(Sending[StateT]):
         """End the connection because of an exception of the application."""
         if ResponseStart.type in self._joint.on_send:
             await _succeeds(self.deny(500, body="Internal Server Error"))
-        elif BODY_LAST not in self._joint.on_event:  # a part of a response must not look complete
-            await self.aclose(_FAILED)
+        # a part of a response must not look complete; and an exception must not look like a normal
+        # end, which aclose() makes of a code that the server refuses
+        elif Close.type in self._joint.on_send:
+            await _succeeds(self.close(_FAILED))
 
     def _is_handled(self, error: Exception) -> bool:  # noqa: ARG002 - subclasses need it
         """Whether a framework ends the connection because of an exception."""
