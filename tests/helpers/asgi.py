@@ -79,3 +79,8 @@ def scope(**keys: Any) -> Scope:
         "extensions": {"websocket.http.response": {}},
         **keys,
     }
+
+
+def call(app: Any, connection: Scope, server: Server) -> None:
+    """Run an application that waits for nothing but the server."""
+    assert run(app(connection, server.receive, server.send)) is None

@@ -14,6 +14,7 @@ ACCEPT: Message = {"type": "websocket.accept", "subprotocol": None, "headers": [
 START = {"type": "websocket.http.response.start", "status": 401, "headers": []}
 BODY = {"type": "websocket.http.response.body", "body": b"no"}
 MORE = {**BODY, "more_body": True}
+CLOSE: Message = {"type": "websocket.close", "code": 1000, "reason": ""}
 
 NEED_ACCEPT = 'WebSocket is not connected. Need to call "accept" first.'
 AFTER_DISCONNECT = 'Cannot call "receive" once a disconnect message has been received.'
@@ -28,6 +29,15 @@ def connection(*incoming: Message | Exception, **keys: Any) -> tuple[WebSocket, 
 def accepted(*incoming: Message | Exception) -> tuple[WebSocket, Server]:
     websocket, server = connection(CONNECT, *incoming)
     run(websocket.accept())
+    server.sent.clear()
+    return websocket, server
+
+
+def having_sent(*messages: Message, **keys: Any) -> tuple[WebSocket, Server]:
+    """A connection whose application has sent these messages."""
+    websocket, server = connection(CONNECT, **keys)
+    for message in messages:
+        run(websocket.send(message))
     server.sent.clear()
     return websocket, server
 

@@ -41,7 +41,7 @@ class _Application:
             case "websocket":
                 await self._serve(self.websocket_class(scope, receive, send))
             case "http":
-                await _require_upgrade(send)
+                await _require_upgrade(scope, send)
             case "lifespan":
                 await _live(receive, send)
             case other:
@@ -66,15 +66,16 @@ class _Application:
             await running
 
 
-async def _require_upgrade(send: Send) -> None:
+async def _require_upgrade(scope: Scope, send: Send) -> None:
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(_UPGRADE)),
-        (b"connection", b"upgrade"),
-        (b"upgrade", b"websocket"),
     ]
-    # RFC 9110 15.5.22
-    await send({"type": "http.response.start", "status": 426, "headers": headers})
+    status = 400  # HTTP/2 has no upgrade, and forbids its headers (RFC 9113 8.2.2, 8.6)
+    if scope.get("http_version", "1.1").startswith("1."):
+        status = 426  # RFC 9110 15.5.22
+        headers += [(b"connection", b"upgrade"), (b"upgrade", b"websocket")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": _UPGRADE})
 
 
@@ -94,8 +95,8 @@ def asgi(
 
     You can give it to a server, or mount it in any framework. The handler runs in ``async with websocket:``,
     so its end closes the connection: 1000 when it returns, 1011 when it raises, 403 or 500 before the accept.
-    A client that leaves ends it quietly. A plain HTTP request is answered with 426, and the lifespan
-    succeeds.
+    A client that leaves ends it quietly. A plain HTTP request is answered with 426 (400 from HTTP/2 on,
+    which has no upgrade), and the lifespan succeeds.
 
     Args:
         handler: An async function that takes the WebSocket.

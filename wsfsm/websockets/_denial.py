@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from wsfsm.datastructures import Headers
 from wsfsm.messages import ResponseBody, ResponseStart
 from wsfsm.origins import AllowedOrigins, OriginPattern, log_refusal
+from wsfsm.types import Message
 from wsfsm.websockets import _errors
 from wsfsm.websockets._turns import refuse
 
@@ -18,6 +18,7 @@ DENIAL: Final = "websocket.http.response"
 """The ASGI extension "Websocket Denial Response"."""
 
 _STATUSES: Final = range(200, 600)
+_WITHOUT_BODY: Final = (204, 304)  # RFC 9110 15.3.5, 15.4.5
 NOT_ALLOWED: Final = "This origin is not allowed to open a WebSocket here.\n"
 """Body of the response to a page of another origin."""
 
@@ -29,36 +30,54 @@ async def deny(
     websocket: "Sending[Any]", status: int, headers: HeadersLike, body: str | bytes
 ) -> None:
     """Reject a connection, as `WebSocket.deny`."""
-    if status not in _STATUSES:
-        await refuse(ValueError(f"deny(): 'status' must be from 200 to 599, got {status!r}"))
-    if not isinstance(body, (str, bytes)):
-        await refuse(_errors.wrong_type("deny", "body", body, "str or bytes"))
-    payload = body.encode("utf-8") if isinstance(body, str) else body
     try:
-        pairs = _pairs(headers)
-    except TypeError as error:
+        start, payload = _response(status, headers, body)
+    except (TypeError, ValueError) as error:
         await refuse(error)
-    names = {name.lower() for name, _ in pairs}
-    if isinstance(body, str) and body and b"content-type" not in names:
-        pairs.append((b"content-type", b"text/plain; charset=utf-8"))
-    if b"content-length" not in names:
-        pairs.append((b"content-length", b"%d" % len(payload)))
     joint = websocket._joint  # noqa: SLF001 - this function is a part of it
-    if (
-        ResponseStart.type not in joint.on_send
-    ):  # a close would be legal once the connection is open
-        await refuse(websocket._family.not_sent(joint, websocket._ended(), ResponseStart.type))  # noqa: SLF001
+    if start["type"] not in joint.on_send:  # a close would be legal once the connection is open
+        await refuse(websocket._family.not_sent(joint, websocket._ended(), start["type"]))  # noqa: SLF001
     if DENIAL not in (websocket.scope.get("extensions") or ()):
         await websocket.close()
         return
-    await websocket.send({"type": ResponseStart.type, "status": status, "headers": pairs})
+    await websocket.send(start)
     await websocket.send({"type": ResponseBody.type, "body": payload, "more_body": False})
 
 
+def _response(status: object, headers: HeadersLike, body: object) -> tuple[Message, bytes]:
+    """Check the arguments of `deny`, and make its first message and the payload."""
+    if not isinstance(status, int) or type(status) is bool:
+        raise _errors.wrong_type("deny", "status", status, "int")
+    if status not in _STATUSES:
+        raise ValueError(
+            f"deny(): 'status' must be from 200 to 599, got {status}; nothing was sent"
+        )
+    if not isinstance(body, (str, bytes)):
+        raise _errors.wrong_type("deny", "body", body, "str or bytes")
+    if body and status in _WITHOUT_BODY:
+        raise ValueError(f"deny(): a response with status {status} has no body; nothing was sent")
+    payload = body.encode("utf-8") if isinstance(body, str) else body
+    pairs = _pairs(headers)
+    names = {name.lower() for name, _ in pairs}
+    if isinstance(body, str) and body and b"content-type" not in names:
+        pairs.append((b"content-type", b"text/plain; charset=utf-8"))
+    if b"content-length" not in names and status not in _WITHOUT_BODY:
+        pairs.append((b"content-length", b"%d" % len(payload)))
+    return {"type": ResponseStart.type, "status": int(status), "headers": pairs}, payload
+
+
 def _pairs(headers: HeadersLike) -> list[tuple[bytes, bytes]]:
-    if isinstance(headers, Mapping):
-        return Headers(headers).raw
-    return _errors.header_pairs("deny", headers)
+    if not isinstance(headers, Mapping):
+        return _errors.header_pairs("deny", headers)
+    try:
+        return [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()  # several of one name, if it is a `Headers`
+        ]
+    except (AttributeError, UnicodeEncodeError):
+        raise _errors.wrong_type(
+            "deny", "headers", headers, "a mapping of str in latin-1, or pairs of bytes"
+        ) from None
 
 
 async def check_origin(websocket: "Sending[Any]", allowed: Origins) -> None:

@@ -114,7 +114,7 @@ class StateAttributes(HTTPConnection[StateT]):
     @property
     def allowed(self) -> tuple[str, ...]:
         """Types of the messages that may be sent now; one with a guard is written with it."""
-        return self._joint.application.allowed
+        return self._now().application.allowed
 
     @property
     def close_code(self) -> int | None:

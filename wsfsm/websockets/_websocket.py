@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -20,6 +20,7 @@ from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._reader import BUFFER, Reader
 from wsfsm.websockets._receiving import set_receive
 from wsfsm.websockets._sending import Sending
+from wsfsm.websockets._turns import refuse
 
 __all__ = ["WebSocket"]
 
@@ -31,6 +32,18 @@ _ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
 _FAILED: Final = 1011  # RFC 6455 7.4.1
 
 
+async def _succeeds(ending: Awaitable[None]) -> bool:
+    """End a connection, and return whether the server has not failed; that is logged."""
+    try:
+        await ending
+    except (WebSocketDisconnect, IllegalTransition):
+        pass  # it has ended in the meantime
+    except Exception:  # noqa: BLE001 - for example of a server that does not take the code
+        _log.warning("The server failed to close a WebSocket.", exc_info=True)
+        return False
+    return True
+
+
 class WebSocket(Sending[StateT]):
     """One WebSocket connection, as the application sees it.
 
@@ -39,7 +52,8 @@ class WebSocket(Sending[StateT]):
 
     At the end of ``async with websocket:`` the connection is closed: with 1000 at the end of the block,
     or with 1011 if an exception ends it, which is raised on. Before the accept the handshake is denied
-    instead, with 403 or 500. If the client has left, the exceptions that report it end the block quietly.
+    instead, with 403 or 500. If the client has left, the exceptions that report it end the block quietly,
+    also in an exception group.
 
     Args:
         scope: The connection scope, of type ``"websocket"``.
@@ -199,19 +213,14 @@ class WebSocket(Sending[StateT]):
             return
         reason = truncate_reason(reason) if isinstance(reason, str) else reason
         if (error := _errors.unsendable(self._joint, code, reason)) is not None:
-            raise error
-        try:
-            if Close.type in self._joint.on_send:
-                await self.close(code, reason)
-            elif BODY_LAST in self._joint.on_event:
-                await self.send({"type": ResponseBody.type, "body": b"", "more_body": False})
-        except (WebSocketDisconnect, IllegalTransition):
-            pass  # it has ended in the meantime
-        except Exception:  # noqa: BLE001 - for example a server's RuntimeError about a dead connection
-            _log.warning("The server failed to close a WebSocket.", exc_info=True)
-            if code != Close().code:  # daphne refuses most of the standard codes
+            await refuse(error)
+        if Close.type in self._joint.on_send:
+            closed = await _succeeds(self.close(code, reason))
+            if not closed and code != Close().code:  # daphne refuses most of the standard codes
                 with contextlib.suppress(Exception):
                     await self._send({**Close().to_message()})
+        elif BODY_LAST in self._joint.on_event:
+            await _succeeds(self.send({"type": ResponseBody.type, "body": b"", "more_body": False}))
 
     async def __aenter__(self) -> Self:
         return self
@@ -227,30 +236,35 @@ class WebSocket(Sending[StateT]):
             return False
         if self._reports_end(error):
             return True
-        if isinstance(
-            error, Exception
-        ):  # a server that cancels the task ends the connection itself
+        # a server that cancels the task ends the connection itself
+        if isinstance(error, Exception) and not self._is_handled(error):
             await self._fail()
         return False
 
-    def _reports_end(self, error: BaseException) -> bool:
-        """Whether an exception only reports that this connection has ended.
+    def _reports_end(self, error: BaseException, *, of_others: bool = False) -> bool:
+        """Whether an exception, or a group of them, only reports that this connection has ended.
 
-        The use of a connection after the application itself has closed it is a mistake.
+        The use of a connection after the application itself has closed it is a mistake, unless other
+        tasks have closed it.
         """
-        if self.closed_by in {None, "application"} and isinstance(error, WebSocketDisconnected):
-            return False
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._reports_end(each, of_others=of_others) for each in error.exceptions)
+        if isinstance(error, WebSocketDisconnected) and not of_others:
+            return self.closed_by not in {None, "application"}
         return self._joint.over and isinstance(error, _ENDS)
 
     async def _fail(self) -> None:
         """End the connection because of an exception of the application."""
         if ResponseStart.type in self._joint.on_send:
-            with contextlib.suppress(WebSocketDisconnect, IllegalTransition):
-                await self.deny(500, body="Internal Server Error")
-        elif (
-            BODY_LAST not in self._joint.on_event
-        ):  # a part of a response must not look like all of it
-            await self.aclose(_FAILED)
+            await _succeeds(self.deny(500, body="Internal Server Error"))
+        # a part of a response must not look complete; and an exception must not look like a normal
+        # end, which aclose() makes of a code that the server refuses
+        elif Close.type in self._joint.on_send:
+            await _succeeds(self.close(_FAILED))
+
+    def _is_handled(self, error: Exception) -> bool:  # noqa: ARG002 - subclasses need it
+        """Whether a framework ends the connection because of an exception."""
+        return False
 
     @contextlib.asynccontextmanager
     async def until_disconnect(self, *, buffer: int = BUFFER) -> AsyncIterator[None]:

@@ -55,7 +55,8 @@ class WebSocket(_Both):
     """wsfsm's WebSocket for applications in Starlette and FastAPI.
 
     It is a subclass of `wsfsm.WebSocket` and of ``starlette.websockets.WebSocket``. Its states, and
-    the values that are read from the scope, for example `headers`, are of Starlette's classes.
+    the values that are read from the scope, for example `headers`, are of Starlette's classes. At the end
+    of ``async with websocket:``, an exception that has an exception handler is left to that handler.
     """
 
     __slots__ = ()
@@ -72,6 +73,13 @@ class WebSocket(_Both):
         if reason is not None and not isinstance(reason, str):
             reason = truncate_reason(json.dumps(reason, default=str))
         await super().close(code, reason, timeout=timeout)
+
+    def _is_handled(self, error: Exception) -> bool:
+        """Whether the application has an exception handler, which closes or denies the connection."""
+        handlers, _ = self.scope.get(
+            "starlette.exception_handlers", ({}, {})
+        )  # by class, by status
+        return any(kind in handlers for kind in type(error).__mro__)
 
     @classmethod
     def over(cls, other: starlette.websockets.WebSocket | wsfsm.websockets.WebSocket) -> Self:
