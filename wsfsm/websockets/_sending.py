@@ -146,7 +146,7 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.send_text, data)
+            await self._within(timeout, Sending.send_text, self, data)
             return
         if not isinstance(data, str):
             await refuse(_errors.wrong_type("send_text", "data", data, "str"))
@@ -174,7 +174,7 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.send_bytes, data)
+            await self._within(timeout, Sending.send_bytes, self, data)
             return
         if not isinstance(data, bytes):
             if not isinstance(data, (bytearray, memoryview)):
@@ -205,20 +205,22 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.send_json, data, mode)
+            await self._within(timeout, Sending.send_json, self, data, mode)
             return
         if mode not in {"text", "binary"}:
             await refuse(_errors.wrong_mode(mode))
         try:
             encoded = self.json_dumps(data)
+            if mode == "text":
+                text = encoded if isinstance(encoded, str) else str(encoded, "utf-8")
+            else:
+                payload = encoded.encode("utf-8") if isinstance(encoded, str) else encoded
         except Exception:
             await give_turn()
             raise
         if mode == "text":
-            text = encoded if isinstance(encoded, str) else encoded.decode("utf-8")
             await Sending.send_text(self, text)
         else:
-            payload = encoded.encode("utf-8") if isinstance(encoded, str) else encoded
             await Sending.send_bytes(self, payload)
 
     async def close(
@@ -245,7 +247,7 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.close, code, reason)
+            await self._within(timeout, Sending.close, self, code, reason)
             return
         # a check costs as much as the rest; defaults pass it, and only an open connection sends a frame
         if code is not _NORMAL or reason is not None:
