@@ -40,6 +40,8 @@ id = "more.own-code"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "The application may receive the code of its own close."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {OPEN}
     {{ app = "send", message = {{ type = "websocket.close", code = 4000 }}, within = 0.3 }},
@@ -54,6 +56,8 @@ id = "more.lost-send"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "A send may raise after the loss of the transport, before the disconnect is received."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {OPEN}
     {{ client = "reset" }},
@@ -67,6 +71,8 @@ id = "more.left-send"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "A send may raise after the client's Close."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {OPEN}
     {{ client = "send", frames = [{{ close = 1001 }}] }},
@@ -80,6 +86,8 @@ id = "more.left-close"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "A close may raise after the client's Close."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {OPEN}
     {{ client = "send", frames = [{{ close = 1001 }}] }},
@@ -93,6 +101,8 @@ id = "more.left-again"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "A second disconnect may have any code."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {OPEN}
     {{ client = "send", frames = [{{ close = 4000 }}] }},
@@ -106,6 +116,8 @@ id = "more.reset-accept"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "An accept may raise after the loss of the transport."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {{ client = "request" }},
     {{ app = "receive", need = {{ message = {{ type = "websocket.connect" }} }} }},
@@ -120,6 +132,8 @@ id = "more.rejected"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "A disconnect may follow a close before the accept."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {{ client = "request" }},
     {{ app = "receive", need = {{ message = {{ type = "websocket.connect" }} }} }},
@@ -134,6 +148,8 @@ id = "more.denied"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "A disconnect may follow a denial response."
+note = "The specification leaves it open."
+given = "nothing"
 steps = [
     {{ client = "request" }},
     {{ app = "receive", need = {{ message = {{ type = "websocket.connect" }} }} }},
@@ -166,7 +182,7 @@ def played(
     path = tmp_path_factory.mktemp("cases") / "more.toml"
     path.write_text(MORE, encoding="utf-8")
     name, *arguments = COMMANDS[request.param]
-    more = load(path, "server")
+    more = load(path, "server", {"nothing": ()})
     report = check_server(profile(name, arguments), (*cases(*ASKED), *more), jobs=4)
     return SERVERS[request.param], report
 

@@ -153,7 +153,7 @@ class TestSubclass:
                 seen.append(message["type"])
                 await super().send(message)
 
-            async def send_text(self, data: str, **more: Any) -> None:
+            async def send_text(self, data: str, timeout: float | None = None) -> None:
                 await super().send_text(data.upper())
 
         class Grandchild(Hooked):

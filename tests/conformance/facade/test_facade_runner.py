@@ -22,7 +22,7 @@ from wsfsm.conformance.verdicts import Verdict
 class TestVerdicts:
     def test_system_exit_of_the_application_is_a_crash(self) -> None:
         class Exiting(WebSocket[Any]):
-            async def send_text(self, data: str, **more: Any) -> None:
+            async def send_text(self, data: str, timeout: float | None = None) -> None:
                 sys.exit(3)
 
         target = class_target("exiting", Exiting, {})
