@@ -17,7 +17,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT, event_of
 from wsfsm.tables.states import WebSocketState
-from wsfsm.types import Message, Receive, Scope, Send
+from wsfsm.types import Message, Receive, ReceiveLike, ScopeLike, Send, SendLike
 from wsfsm.websockets import _errors
 from wsfsm.websockets._futures import COMPILED, KeptFutures
 from wsfsm.websockets._iteration import Iteration
@@ -50,7 +50,7 @@ class Receiving(StateAttributes[StateT]):
     json_loads: Callable[[str], Any] = staticmethod(json.loads)
     """Decodes the text of `receive_json`; as `json_dumps`, you can set it."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
         try:
             kind = scope["type"]
         except KeyError:

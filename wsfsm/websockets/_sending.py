@@ -16,7 +16,7 @@ from wsfsm.requests import StateT
 from wsfsm.tables import APPLICATION, event_of
 from wsfsm.tables.events import LOST
 from wsfsm.tables.states import ReadyState, WebSocketState
-from wsfsm.types import ASGIApp, Message
+from wsfsm.types import ASGIAppLike
 from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import DENIAL, Origins, check_origin
 from wsfsm.websockets._joint import OPEN, PRODUCT, End
@@ -48,8 +48,12 @@ class Sending(Receiving[StateT]):
 
     __slots__ = ()
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Any) -> None:
         """Send an ASGI message, whatever it is.
+
+        Args:
+            message: A mapping. For a type checker, it may be a `Message` or a typed dictionary, and the method
+                may be overridden for one of them.
 
         Raises:
             WebSocketDisconnect: The transport is lost (code 1006); the server's `OSError` is
@@ -259,7 +263,7 @@ class Sending(Receiving[StateT]):
                 warn_unseen_code(code)
         await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
 
-    async def send_denial_response(self, response: ASGIApp) -> None:
+    async def send_denial_response(self, response: ASGIAppLike) -> None:
         """Reject the connection with an HTTP response of its own.
 
         Raises:

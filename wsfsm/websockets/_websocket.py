@@ -90,7 +90,9 @@ class WebSocket(Sending[StateT]):
         Raises:
             TimeoutError, WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
         """
-        return decoded(decode, await self.receive_data(timeout))
+        if timeout is not None:
+            return await self._within(timeout, WebSocket.receive_as, self, decode)
+        return decoded(decode, await WebSocket.receive_data(self))
 
     def __aiter__(self) -> AsyncGenerator[str | bytes, None]:  # noqa: PYI058 - can be closed
         """Iterate over messages of either kind until the connection ends; else as `iter_text`."""
@@ -114,11 +116,14 @@ class WebSocket(Sending[StateT]):
             TimeoutError: as `send_text`.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
+        if timeout is not None:
+            await self._within(timeout, WebSocket.send_as, self, value, encode)
+            return
         encoded = encode(value)
         if isinstance(encoded, str):
-            await Sending.send_text(self, encoded, timeout)
+            await Sending.send_text(self, encoded)
         else:
-            await Sending.send_bytes(self, encoded, timeout)
+            await Sending.send_bytes(self, encoded)
 
     # Before the accept
 
