@@ -115,7 +115,7 @@ class Sending(Receiving[StateT]):
         """
         if timeout is not None:
             await self._within(
-                timeout, self.accept, subprotocol, headers, allowed_origins=allowed_origins
+                timeout, Sending.accept, self, subprotocol, headers, allowed_origins=allowed_origins
             )
             return
         if subprotocol is not None and not isinstance(subprotocol, str):

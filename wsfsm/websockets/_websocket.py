@@ -20,6 +20,7 @@ from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._reader import BUFFER, Reader
 from wsfsm.websockets._receiving import decoded, set_receive
 from wsfsm.websockets._sending import Sending
+from wsfsm.websockets._turns import give_turn
 
 __all__ = ["WebSocket"]
 
@@ -119,7 +120,11 @@ class WebSocket(Sending[StateT]):
         if timeout is not None:
             await self._within(timeout, WebSocket.send_as, self, value, encode)
             return
-        encoded = encode(value)
+        try:
+            encoded = encode(value)
+        except Exception:
+            await give_turn()
+            raise
         if isinstance(encoded, str):
             await Sending.send_text(self, encoded)
         else:
