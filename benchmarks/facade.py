@@ -18,6 +18,7 @@ from time import process_time_ns
 from typing import Any, Final
 
 import fastapi
+import scope_rows
 import starlette.applications
 import starlette.routing
 import starlette.websockets
@@ -271,6 +272,16 @@ def connecting() -> dict[str, Callable[[], float]]:
     return {name: lambda f=f: timed(lambda: drive(connect(f))) for name, f in FACADES.items()}  # type: ignore[misc]
 
 
+def reading(read: Callable[[Any], object]) -> dict[str, Callable[[], float]]:
+    """Return a round of reading a value from the scope, for each facade."""
+
+    def round_of(name: str) -> float:
+        websockets = scope_rows.objects(MESSAGES)[name]
+        return timed(lambda: [read(websocket) for websocket in websockets])
+
+    return {name: lambda n=name: round_of(n) for name in ("starlette", "wsfsm")}  # type: ignore[misc]
+
+
 def best(rounds: dict[str, Callable[[], float]], count: int) -> dict[str, float]:
     """Run the candidates in turn, and return the best of many rounds for each."""
     times: dict[str, float] = dict.fromkeys(rounds, float("inf"))
@@ -304,6 +315,8 @@ def measure(count: int) -> dict[str, dict[str, float]]:
     table["echo, text, in a route of FastAPI"] = best(in_fastapi(), count)
     table["create an object"] = best(creating(), count)
     table["connect: create, accept, close"] = best(connecting(), count)
+    for name, read in scope_rows.ROWS.items():
+        table[f"read {name}"] = best(reading(read), count)
     table["memory of an object"] = {name: memory(facade) for name, facade in FACADES.items()}
     return table
 

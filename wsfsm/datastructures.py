@@ -1,7 +1,7 @@
 """Headers, query parameters, addresses and state, with the API of Starlette's classes."""
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, overload
 from urllib.parse import parse_qsl, urlencode
 
 from wsfsm._urls import URL, header_list
@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 K = TypeVar("K")
+T = TypeVar("T")
 V_co = TypeVar("V_co", covariant=True)
 
 
@@ -128,6 +129,10 @@ class QueryParams(ImmutableMultiDict[str, str]):
     ) -> None:
         if isinstance(params, bytes):
             params = params.decode("latin-1")
+        if isinstance(params, str) and not more:
+            self._list = parse_qsl(params, keep_blank_values=True)
+            self._dict = dict(self._list)
+            return
         if isinstance(params, str):
             params = parse_qsl(params, keep_blank_values=True)
         super().__init__(_as_text(_pairs(params) + _pairs(more)))
@@ -165,11 +170,13 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
         raw: Iterable[tuple[bytes, bytes]] | None = None,
         scope: ScopeLike | None = None,
     ) -> None:
+        if scope is not None and headers is None and raw is None:
+            known = scope.get("headers")  # as header_list, without a call
+            self._list = known if isinstance(known, list) else header_list(scope)
+            return
         if (headers is not None) + (raw is not None) + (scope is not None) > 1:
             raise TypeError("Headers takes only one of headers, raw and scope")
-        if scope is not None:
-            self._list = header_list(scope)
-        elif headers is not None:
+        if headers is not None:
             self._list = [
                 (name.lower().encode("latin-1"), value.encode("latin-1"))
                 for name, value in headers.items()
@@ -186,33 +193,52 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
         """Return the name of each header, in order."""
         return [name.decode("latin-1") for name, _ in self._list]
 
+    @overload
+    def get(self, key: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get(self, key: str, default: str | T, /) -> str | T: ...
+    def get(self, key: str, default: Any = None, /) -> Any:
+        """Return the first value of a name, or `default` for an unknown name."""
+        wanted = key.lower().encode("latin-1", "namereplace")
+        for name, value in self._list:
+            if name == wanted or (not name.islower() and name.lower() == wanted):
+                return value.decode("latin-1")
+        return default
+
     def values(self) -> list[str]:  # type: ignore[override]
         """Return the value of each header, in order."""
         return [value.decode("latin-1") for _, value in self._list]
 
     def items(self) -> list[tuple[str, str]]:  # type: ignore[override]
         """Return name and value of each header, in order."""
-        return list(zip(self.keys(), self.values(), strict=True))
+        return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._list]
 
     def getlist(self, key: str) -> list[str]:
         """Return all values of a name, in order; an empty list for an unknown name."""
         wanted = _header_name(key)
-        return [value.decode("latin-1") for name, value in self._list if name.lower() == wanted]
+        return [
+            value.decode("latin-1")
+            for name, value in self._list
+            if name == wanted or (not name.islower() and name.lower() == wanted)
+        ]
 
     def mutablecopy(self) -> "MutableHeaders":
         """Return a copy that can be changed."""
         return MutableHeaders(raw=self._list)
 
     def __getitem__(self, key: str) -> str:
-        wanted = _header_name(key)
+        wanted = key.lower().encode("latin-1", "namereplace")  # as _header_name
         for name, value in self._list:
-            if name.lower() == wanted:
+            if name == wanted or (not name.islower() and name.lower() == wanted):
                 return value.decode("latin-1")
         raise KeyError(key)
 
     def __contains__(self, key: Any) -> bool:
-        wanted = _header_name(key)
-        return any(name.lower() == wanted for name, _ in self._list)
+        wanted = key.lower().encode("latin-1", "namereplace")
+        for name, _ in self._list:
+            if name == wanted or (not name.islower() and name.lower() == wanted):
+                return True
+        return False
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())

@@ -22,17 +22,18 @@ __all__ = ["HTTPConnection"]
 _unquote = SimpleCookie().value_decode
 
 
-def _cookies(header: str) -> Iterator[tuple[str, str]]:
-    """Yield the cookies of a header, including those that do not follow RFC 6265 4.2.1.
+def _add_cookies(header: str, cookies: dict[str, str]) -> None:
+    """Add the cookies of a header, including those that do not follow RFC 6265 4.2.1.
 
     Browsers send such cookies, and `SimpleCookie.load` stops at the first one.
     """
     for pair in header.split(";"):
-        name, equals, value = map(str.strip, pair.partition("="))
+        name, equals, value = pair.partition("=")
         if not equals:
             name, value = "", name
+        name, value = name.strip(), value.strip()
         if name or value:
-            yield name, _unquote(value)[0]
+            cookies[name] = _unquote(value)[0] if value[:1] == '"' else value
 
 
 class HTTPConnection(Mapping[str, Any], Generic[StateT]):
@@ -53,15 +54,9 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     """
 
     # Computed values go into the dictionary, because most connections never compute them, and
-    # empty slots would still take memory
+    # empty slots would still take memory. Assignments would go through the hooks of the WebSocket
     __slots__ = ("__dict__", "__weakref__", "scope")
     scope: Scope
-    _base_url: URL
-    _cookies: dict[str, str]
-    _headers: Headers
-    _query_params: QueryParams
-    _state: State
-    _url: URL
 
     def __init__(self, scope: ScopeLike, receive: ReceiveLike | None = None) -> None:  # noqa: ARG002
         if scope.get("type") not in ("http", "websocket"):
@@ -94,37 +89,41 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def url(self) -> URL:
         """The requested URL."""
-        if not hasattr(self, "_url"):
-            self._url = URL(scope=self.scope)
-        return self._url
+        url: URL | None = self.__dict__.get("_url")
+        if url is None:
+            url = self.__dict__["_url"] = URL(scope=self.scope)
+        return url
 
     @property
     def base_url(self) -> URL:
         """The URL of the outermost application's root, which ends with a slash."""
-        if not hasattr(self, "_base_url"):
+        url: URL | None = self.__dict__.get("_base_url")
+        if url is None:
             # a mounted application has a root_path of its own
             root = self.scope.get("app_root_path", self.scope.get("root_path")) or ""
             path = root if root.endswith("/") else f"{root}/"
             # read the headers first: this keeps them in the original scope too
             headers = self.headers.raw
-            self._base_url = URL(
+            url = self.__dict__["_base_url"] = URL(
                 scope={**self.scope, "headers": headers, "path": path, "query_string": b""}
             )
-        return self._base_url
+        return url
 
     @property
     def headers(self) -> Headers:
         """The headers of the request."""
-        if not hasattr(self, "_headers"):
-            self._headers = Headers(scope=self.scope)
-        return self._headers
+        headers: Headers | None = self.__dict__.get("_headers")
+        if headers is None:
+            headers = self.__dict__["_headers"] = Headers(scope=self.scope)
+        return headers
 
     @property
     def query_params(self) -> QueryParams:
         """The parameters in the query string; none if the scope has no query string."""
-        if not hasattr(self, "_query_params"):
-            self._query_params = QueryParams(self.scope.get("query_string"))
-        return self._query_params
+        params: QueryParams | None = self.__dict__.get("_query_params")
+        if params is None:
+            params = self.__dict__["_query_params"] = QueryParams(self.scope.get("query_string"))
+        return params
 
     @property
     def path_params(self) -> dict[str, Any]:
@@ -135,10 +134,12 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies of all Cookie headers, unquoted. If a name occurs twice, the last one counts."""
-        if not hasattr(self, "_cookies"):
-            headers = self.headers.getlist("cookie")
-            self._cookies = {name: value for header in headers for name, value in _cookies(header)}
-        return self._cookies
+        cookies: dict[str, str] | None = self.__dict__.get("_cookies")
+        if cookies is None:
+            cookies = self.__dict__["_cookies"] = {}
+            for header in self.headers.getlist("cookie"):
+                _add_cookies(header, cookies)
+        return cookies
 
     @property
     def client(self) -> Address | None:
@@ -188,9 +189,10 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         A server with lifespan state puts a copy of that into the scope (ASGI Lifespan, "Lifespan
         State").
         """
-        if not hasattr(self, "_state"):
-            self._state = State(self.scope.setdefault("state", {}))
-        return cast("StateT", self._state)
+        state: State | None = self.__dict__.get("_state")
+        if state is None:
+            state = self.__dict__["_state"] = State(self.scope.setdefault("state", {}))
+        return cast("StateT", state)
 
     def url_for(self, name: str, /, **path_params: Any) -> URL:
         """Return the absolute URL of a route.

@@ -291,22 +291,34 @@ class TestTheEnd:
         assert isinstance(end, WebSocketDisconnect)
         assert states == ("DISCONNECTED", "CONNECTED")
 
-    @pytest.mark.parametrize("call", ["send_text", "send_bytes", "send_json", "close"])
+    @pytest.mark.parametrize("call", ["send_text", "send_bytes", "send_json"])
     def test_the_loss_of_the_client_is_wsfsms_disconnect(self, call: str) -> None:
         app, seen = FastAPI(), list[Any]()
 
         @app.websocket("/")
         async def handler(websocket: WebSocket) -> None:
             await websocket.accept()
-            arguments = {"send_bytes": [b"x"], "close": []}.get(call, ["x"])
             with pytest.raises(wsfsm.WebSocketDisconnect) as caught:
-                await getattr(websocket, call)(*arguments)
+                await getattr(websocket, call)(b"x" if call == "send_bytes" else "x")
             seen.append(caught.value.code)
             seen.extend([websocket.client_state.name, websocket.application_state.name])
 
         play(app, server=FailingServer())
 
         assert seen == [1006, "DISCONNECTED", "DISCONNECTED"]
+
+    def test_a_close_that_meets_the_loss_returns(self) -> None:
+        app, seen = FastAPI(), list[Any]()
+
+        @app.websocket("/")
+        async def handler(websocket: WebSocket) -> None:
+            await websocket.accept()
+            await websocket.close()
+            seen.extend([websocket.client_state.name, websocket.application_state.name])
+
+        play(app, server=FailingServer())
+
+        assert seen == ["DISCONNECTED", "DISCONNECTED"]
 
     def test_the_loss_of_the_client_is_seen(self, application: Application) -> None:
         application.play("/echo", text("a"), server=FailingServer())

@@ -5,50 +5,32 @@ from typing import Any, Final
 
 import attrs
 import pytest
+from helpers.asgi import spec
+from helpers.known_servers import INSTALLED, command
 from helpers.server_targets import cases
 
-from wsfsm.conformance import PROFILES, Report, check_server
-from wsfsm.conformance._versions import installed_version
+from wsfsm.conformance import Report, check_server
 from wsfsm.conformance.cases import load
-from wsfsm.conformance.server.profiles import profile
 from wsfsm.testing import SERVERS, ServerProfile
 
 pytestmark = [pytest.mark.long, pytest.mark.one_python]
 
-COMMANDS: Final = {
-    "wsfsm": ["wsfsm"],
-    "uvicorn-sansio": ["uvicorn", "--ws", "websockets-sansio"],
-    "uvicorn-wsproto": ["uvicorn", "--ws", "wsproto"],
-    "uvicorn-websockets": ["uvicorn", "--ws", "websockets"],
-    "hypercorn": ["hypercorn"],
-    "daphne": ["daphne"],
-    "granian": ["granian"],
-}
-INSTALLED: Final = [
-    name for name in SERVERS if installed_version(PROFILES[COMMANDS[name][0]].packages[0])
-]
-OPEN: Final = """
-    { client = "request" },
-    { app = "receive", need = { message = { type = "websocket.connect" } } },
-    { app = "send", message = { type = "websocket.accept" }, need = { returns = true } },
-    { client = "response", need = { status = 101 } },
-"""
 # questions that the suite does not ask, because the specification leaves them open
-MORE: Final = f"""
+MORE: Final = """
 [[case]]
 id = "more.own-code"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "The application may receive the code of its own close."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "open"
 steps = [
-    {OPEN}
-    {{ app = "send", message = {{ type = "websocket.close", code = 4000 }}, within = 0.3 }},
-    {{ client = "frame", need = {{ opcode = "close" }} }},
-    {{ client = "send", frames = [{{ close = 4000 }}] }},
-    {{ client = "end" }},
-    {{ app = "receive", expect = {{ message = {{ code = 4000 }} }} }},
+    { app = "send", message = { type = "websocket.close", code = 4000 }, within = 0.3 },
+    { client = "frame", need = { opcode = "close" } },
+    { client = "send", frames = [{ close = 4000 }] },
+    { client = "end" },
+    { wait = 0.2 },
+    { app = "receive", expect = { message = { code = 4000 } } },
 ]
 
 [[case]]
@@ -56,14 +38,13 @@ id = "more.lost-send"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "A send may raise after the loss of the transport, before the disconnect is received."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "open"
 steps = [
-    {OPEN}
-    {{ client = "reset" }},
-    {{ wait = 0.3 }},
-    {{ app = "send", message = {{ type = "websocket.send", text = "late" }} }},
-    {{ app = "send", message = {{ type = "websocket.send", text = "late" }}, expect = {{ returns = true }} }},
+    { client = "reset" },
+    { wait = 0.3 },
+    { app = "send", message = { type = "websocket.send", text = "late" } },
+    { app = "send", message = { type = "websocket.send", text = "late" }, expect = { returns = true } },
 ]
 
 [[case]]
@@ -71,14 +52,13 @@ id = "more.left-send"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "A send may raise after the client's Close."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "open"
 steps = [
-    {OPEN}
-    {{ client = "send", frames = [{{ close = 1001 }}] }},
-    {{ app = "receive", need = {{ message = {{ type = "websocket.disconnect" }} }} }},
-    {{ wait = 0.2 }},
-    {{ app = "send", message = {{ type = "websocket.send", text = "late" }}, expect = {{ returns = true }} }},
+    { client = "send", frames = [{ close = 1001 }] },
+    { app = "receive", need = { message = { type = "websocket.disconnect" } } },
+    { wait = 0.2 },
+    { app = "send", message = { type = "websocket.send", text = "late" }, expect = { returns = true } },
 ]
 
 [[case]]
@@ -86,14 +66,13 @@ id = "more.left-close"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "A close may raise after the client's Close."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "open"
 steps = [
-    {OPEN}
-    {{ client = "send", frames = [{{ close = 1001 }}] }},
-    {{ app = "receive", need = {{ message = {{ type = "websocket.disconnect" }} }} }},
-    {{ wait = 0.2 }},
-    {{ app = "send", message = {{ type = "websocket.close" }}, expect = {{ returns = true }} }},
+    { client = "send", frames = [{ close = 1001 }] },
+    { app = "receive", need = { message = { type = "websocket.disconnect" } } },
+    { wait = 0.2 },
+    { app = "send", message = { type = "websocket.close" }, expect = { returns = true } },
 ]
 
 [[case]]
@@ -101,14 +80,13 @@ id = "more.left-again"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "A second disconnect may have any code."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "open"
 steps = [
-    {OPEN}
-    {{ client = "send", frames = [{{ close = 4000 }}] }},
-    {{ app = "receive", need = {{ message = {{ type = "websocket.disconnect" }} }} }},
-    {{ wait = 0.2 }},
-    {{ app = "receive", expect = {{ waits = true }} }},
+    { client = "send", frames = [{ close = 4000 }] },
+    { app = "receive", need = { message = { type = "websocket.disconnect" } } },
+    { wait = 0.2 },
+    { app = "receive", expect = { waits = true } },
 ]
 
 [[case]]
@@ -116,15 +94,13 @@ id = "more.reset-accept"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnected Client"
 requirement = "An accept may raise after the loss of the transport."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "connecting"
 steps = [
-    {{ client = "request" }},
-    {{ app = "receive", need = {{ message = {{ type = "websocket.connect" }} }} }},
-    {{ client = "reset" }},
-    {{ wait = 0.3 }},
-    {{ app = "receive", within = 0.5 }},
-    {{ app = "send", message = {{ type = "websocket.accept" }}, expect = {{ returns = true }} }},
+    { client = "reset" },
+    { wait = 0.3 },
+    { app = "receive", within = 0.5 },
+    { app = "send", message = { type = "websocket.accept" }, expect = { returns = true } },
 ]
 
 [[case]]
@@ -132,15 +108,13 @@ id = "more.rejected"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "A disconnect may follow a close before the accept."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "connecting"
 steps = [
-    {{ client = "request" }},
-    {{ app = "receive", need = {{ message = {{ type = "websocket.connect" }} }} }},
-    {{ app = "send", message = {{ type = "websocket.close" }}, need = {{ returns = true }} }},
-    {{ wait = 0.2 }},
-    {{ client = "reset" }},
-    {{ app = "receive", within = 1.0, expect = {{ message = {{ code = 1006 }} }} }},
+    { app = "send", message = { type = "websocket.close" }, need = { returns = true } },
+    { wait = 0.2 },
+    { client = "reset" },
+    { app = "receive", within = 1.0, expect = { message = { code = 1006 } } },
 ]
 
 [[case]]
@@ -148,16 +122,14 @@ id = "more.denied"
 level = "may"
 section = "ASGI WebSocket 2.5, Disconnect"
 requirement = "A disconnect may follow a denial response."
-note = "The specification leaves it open."
-given = "nothing"
+note = "ASGI leaves it open."
+given = "connecting"
 steps = [
-    {{ client = "request" }},
-    {{ app = "receive", need = {{ message = {{ type = "websocket.connect" }} }} }},
-    {{ app = "send", message = {{ type = "websocket.http.response.start", status = 404, headers = [] }} }},
-    {{ app = "send", message = {{ type = "websocket.http.response.body", body = {{ bytes = "x" }} }} }},
-    {{ wait = 0.2 }},
-    {{ client = "reset" }},
-    {{ app = "receive", within = 1.0, expect = {{ message = {{ code = 1006 }} }} }},
+    { app = "send", message = { type = "websocket.http.response.start", status = 404, headers = [] } },
+    { app = "send", message = { type = "websocket.http.response.body", body = { bytes = "x" } } },
+    { wait = 0.2 },
+    { client = "reset" },
+    { app = "receive", within = 1.0, expect = { message = { code = 1006 } } },
 ]
 """
 ASKED: Final = [
@@ -181,9 +153,8 @@ def played(
 ) -> tuple[ServerProfile, Report]:
     path = tmp_path_factory.mktemp("cases") / "more.toml"
     path.write_text(MORE, encoding="utf-8")
-    name, *arguments = COMMANDS[request.param]
-    more = load(path, "server", {"nothing": ()})
-    report = check_server(profile(name, arguments), (*cases(*ASKED), *more), jobs=4)
+    more = load(path, "server", spec("conformance/server/setups")["setup"])
+    report = check_server(command(request.param), (*cases(*ASKED), *more), jobs=4)
     return SERVERS[request.param], report
 
 
@@ -198,6 +169,14 @@ def raised(saw: Mapping[str, Any]) -> type[Exception] | None:
         return None
     kinds = {"OSError": OSError, "RuntimeError": RuntimeError}
     return next(kinds[name] for name in saw["raises"] if name in kinds)
+
+
+def text(saw: Mapping[str, Any]) -> str:
+    """The text of an exception that is not an OSError, with a placeholder for the message."""
+    if raised(saw) in {None, OSError}:
+        return ""
+    found: str = saw["text"]
+    return found.replace("websocket.send", "{type}")
 
 
 def code(saw: Mapping[str, Any]) -> Any:
@@ -237,6 +216,7 @@ def test_a_server_is_what_its_profile_says(played: tuple[ServerProfile, Report])
             send_when_lost=raised(saw["more.lost-send"]),
             send_after=raised(saw["more.left-send"]),
             close_after=raised(saw["more.left-close"]),
+            text_after=text(saw["more.left-send"]),
             accept_when_lost=raised(saw["more.reset-accept"]),
             code_returned=closed(saw["exit.return-open-code"]),
             code_raised=closed(saw["exit.raise-open"]),

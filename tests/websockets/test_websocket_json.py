@@ -35,6 +35,23 @@ class Codec:
         return shouted(text)
 
 
+class Compiled:
+    """A function that becomes a method, as one of Python, and has no signature."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __get__(self, instance: object, owner: object) -> Callable[..., Any]:
+        return self if instance is None else functools.partial(self.function, instance)
+
+    def __call__(self, *args: Any) -> Any:
+        return self.function(*args)
+
+    @property
+    def __signature__(self) -> Any:
+        raise ValueError("no signature found")
+
+
 class Mixin:
     json_dumps = spaced
     json_loads = shouted
@@ -186,18 +203,27 @@ class TestFunctions:
         assert server.sent[1]["bytes"] == '{"a":"ä"}'.encode()
         assert run(websocket.receive_json()) == {"a": 1}
 
-    def test_builtin_function_without_a_signature_is_used(
-        self, base: type[wsfsm.WebSocket]
-    ) -> None:
-        class Own(base):  # type: ignore[misc,valid-type]
-            json_dumps = bytes  # a class, and inspect does not know its signature on every Python
-            json_loads = max
+    def test_function_without_a_signature_is_used(self, base: type[wsfsm.WebSocket]) -> None:
+        uses_both(*opened(type("Own", (base,), namespace(Compiled(spaced), Compiled(shouted)))))
 
-        websocket, server = opened(Own, text_of("hello"))
+    def test_class_is_used(self, base: type[wsfsm.WebSocket]) -> None:
+        websocket, server = opened(type("Own", (base,), namespace(bytes, str)), text_of("a"))
         run(websocket.send_json([97, 98]))
 
         assert server.sent[0]["text"] == "ab"
-        assert run(websocket.receive_json()) == "o"
+        assert run(websocket.receive_json()) == "a"
+
+
+def test_function_that_the_base_gets_later_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(wsfsm.WebSocket):
+        pass
+
+    monkeypatch.setattr(wsfsm.WebSocket, "json_dumps", msgspec.json.encode)
+    websocket, server = opened(Own)
+    run(websocket.send_json([1, 2]))
+
+    assert server.sent[0]["text"] == "[1,2]"
+    assert not {"json_dumps", "json_loads"} & vars(Own).keys()
 
 
 def test_a_connection_that_is_taken_over_keeps_the_functions_of_its_class() -> None:

@@ -52,8 +52,9 @@ class ServerProfile:
         code_repeated: Code of the repeated disconnect; None repeats the same message.
         send_when_lost: Exception of a send after the end, before the disconnect is received; None if
             it returns silently.
-        send_after: The same, once the disconnect is received.
+        send_after: The same, once the disconnect is received or the application has ended.
         close_after: Exception of a close, once the disconnect is received.
+        text_after: Text of the two if they are not an OSError, with ``{type}`` for the type of the message.
         accept_when_lost: Exception of an accept after the client has left, with the disconnect received.
         code_returned: Code that the client sees if the application returns without a close; None if
             the connection stays open.
@@ -103,6 +104,10 @@ class ServerProfile:
         metadata=_shown_by(
             "disconnected-client.left-close", "disconnected-client.left-close-before-2.4"
         ),
+    )
+    text_after: str = attrs.field(
+        default="",
+        metadata=_shown_by("disconnected-client.left-send", "disconnected-client.left-close"),
     )
     accept_when_lost: type[Exception] | None = attrs.field(
         default=OSError,
@@ -178,6 +183,10 @@ SERVERS: Final[Mapping[str, ServerProfile]] = MappingProxyType(
             code_closed=1005,
             send_after=RuntimeError,
             close_after=RuntimeError,
+            text_after=(
+                "Unexpected ASGI message '{type}', after sending 'websocket.close' "
+                "or response already completed."
+            ),
             accept_when_lost=None,
         ),
         "hypercorn": ServerProfile(

@@ -116,6 +116,7 @@ class InMemoryServer:
         self._cause: Cause | None = None
         self._early = True  # until the connection is accepted
         self._last: Message | None = None  # the disconnect, once it is received
+        self._has_ended = False  # the application has returned or raised
         self._denied = Denied(500, complete=False)  # while the body of a denial response arrives
 
     # The client
@@ -239,16 +240,20 @@ class InMemoryServer:
     def _sent_late(self, message: Message, gone: ClientDisconnected | None) -> None:
         """Return or raise, as the server does for a message after the end."""
         profile = self._profile
+        late = self._has_ended or self._last is not None
         if message["type"] == Close.type:
-            kind = profile.close_after if self._last is not None else None
+            kind = profile.close_after if late else None
         elif message["type"] == Accept.type:
             kind = profile.accept_when_lost
         else:
-            kind = profile.send_when_lost if self._last is None else profile.send_after
+            kind = profile.send_after if late else profile.send_when_lost
         if kind is None:
             self._trace.sent(message)
             return
-        error: Exception = kind(f"{profile.name} sends nothing after the end of the connection")
+        error: Exception = kind(
+            profile.text_after.format(type=message["type"])
+            or f"{profile.name} sends nothing after the end of the connection"
+        )
         if gone is not None and kind is OSError:
             error = gone
         if isinstance(error, OSError):
@@ -267,6 +272,7 @@ class InMemoryServer:
 
     def ended(self, error: BaseException | None) -> None:
         """Take the end of the application."""
+        self._has_ended = True
         profile = self._profile
         code = profile.code_returned if error is None else profile.code_raised
         if self.core.state is ServerState.OPEN:

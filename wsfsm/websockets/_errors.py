@@ -23,6 +23,7 @@ from wsfsm.websockets._joint import End, JointState, StateNode
 __all__ = [
     "WSFSM",
     "ErrorFamily",
+    "accept_headers",
     "header_pairs",
     "states",
     "unexpected",
@@ -198,6 +199,19 @@ def header_pairs(call: str, headers: Iterable[Iterable[bytes]]) -> list[tuple[by
         return list(Accept(headers=headers).headers)
     except MalformedMessage:
         raise wrong_type(call, "headers", headers, "pairs of bytes") from None
+
+
+def accept_headers(
+    subprotocol: object, headers: Iterable[Iterable[bytes]] | None
+) -> list[tuple[bytes, bytes]]:
+    """Check the arguments of `accept`, and return its headers as a list.
+
+    Raises:
+        TypeError: One of them is of the wrong type.
+    """
+    if subprotocol is not None and not isinstance(subprotocol, str):
+        raise wrong_type("accept", "subprotocol", subprotocol, "str or None")
+    return [] if headers is None else header_pairs("accept", headers)
 
 
 def wrong_mode(mode: str) -> RuntimeError:

@@ -88,6 +88,8 @@ class End:
         # some servers leave out a key that has no value, others set it to None
         code, reason = message.get("code"), message.get("reason")
         text = "" if reason is None else str(reason)
+        if isinstance(code, int):
+            code = int(code)  # of a server that delivers a member of its enumeration
         return cls(default if code is None else code, text, closed_by)
 
 

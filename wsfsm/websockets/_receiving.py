@@ -26,7 +26,7 @@ from wsfsm.websockets._states import StateAttributes, set_joint
 from wsfsm.websockets._timeouts import within
 from wsfsm.websockets._turns import refuse
 
-__all__ = ["Receiving", "decoded", "set_receive"]
+__all__ = ["RECEIVE", "Receiving", "decoded", "set_receive"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,8 +67,8 @@ class Receiving(StateAttributes[StateT]):
         super().__init_subclass__(**kwargs)
         for name in ("json_dumps", "json_loads"):
             function = getattr_static(cls, name)
-            if callable(function) and not _is_method(function):
-                setattr(cls, name, staticmethod(function))  # it would get this object too
+            if _takes_the_object_too(function):
+                setattr(cls, name, staticmethod(function))
 
     async def _within(
         self, seconds: float, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -128,7 +128,7 @@ class Receiving(StateAttributes[StateT]):
         if timeout is not None:
             return await self._within(timeout, Receiving.receive_text, self)
         # receive_bytes begins alike: a function for both would cost 4 % of an echo, a coroutine 10 %
-        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
+        if self._joint is OPEN and self.__class__.receive is RECEIVE:
             receive = self._receive
             message = await receive()
             try:
@@ -164,7 +164,7 @@ class Receiving(StateAttributes[StateT]):
         """
         if timeout is not None:
             return await self._within(timeout, Receiving.receive_bytes, self)
-        if self._joint is OPEN and self.__class__.receive is _RECEIVE:
+        if self._joint is OPEN and self.__class__.receive is RECEIVE:
             receive = self._receive
             message = await receive()
             try:
@@ -248,16 +248,20 @@ def _as_text(data: bytes) -> str:
     return data.decode("utf-8")
 
 
-def _is_method(function: Callable[..., Any]) -> bool:
-    """Whether a function of a class takes the object, too."""
+def _takes_the_object_too(function: Any) -> bool:
+    """Whether a function of a class would get the object, too, though it is not written as a method."""
+    if isinstance(function, staticmethod) or not callable(function):
+        return False
+    if not hasattr(type(function), "__get__"):
+        return False
     try:
         names = [*signature(function).parameters]
-    except ValueError:  # a builtin function
-        return False
-    return names[:1] == ["self"]
+    except ValueError:  # a compiled function may not have one
+        return True
+    return names[:1] != ["self"]
 
 
-_RECEIVE: Final = Receiving.receive
+RECEIVE: Final = Receiving.receive
 _set_scope: Final = vars(HTTPConnection)["scope"].__set__
 set_receive: Final = vars(Receiving)["_receive"].__set__
 _set_send: Final = vars(Receiving)["_send"].__set__

@@ -20,7 +20,8 @@ from wsfsm.types import ASGIAppLike
 from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import DENIAL, Origins, check_origin
 from wsfsm.websockets._joint import OPEN, PRODUCT, End
-from wsfsm.websockets._receiving import Receiving
+from wsfsm.websockets._quirks import is_loss
+from wsfsm.websockets._receiving import RECEIVE, Receiving
 from wsfsm.websockets._states import set_end
 from wsfsm.websockets._turns import give_turn, refuse
 
@@ -56,8 +57,8 @@ class Sending(Receiving[StateT]):
                 may be overridden for one of them.
 
         Raises:
-            WebSocketDisconnect: The transport is lost (code 1006); the server's `OSError` is
-                its cause.
+            WebSocketDisconnect: The transport is lost (code 1006); the server's exception is
+                its cause. A close that meets the loss returns.
             ConnectionClosed: The connection is over.
             IllegalTransition: The message may not be sent now; nothing was sent.
             MalformedMessage: `message` is not a message.
@@ -75,16 +76,20 @@ class Sending(Receiving[StateT]):
             after = joint.on_event[event]
         if after is not joint:
             if after.over and not joint.over:
-                set_end(self, End.by_application(message))
+                set_end(self, {**message})  # read if somebody asks for the end, which is rare
             self._enter(after)
         if joint.application.forwards:
             try:
                 await self._send(message)
-            except OSError as error:
-                raise self._lost() from error
+            except Exception as error:
+                if not is_loss(error, message["type"]):
+                    raise
+                lost = self._lost()
+                if message["type"] != "websocket.close":  # nothing is left to close
+                    raise lost from error
 
     def _lost(self) -> WebSocketDisconnect:
-        """Take the loss of the transport, which the server's send reports by an `OSError`."""
+        """Take the loss of the transport, which the server's send reports by an exception."""
         joint = self._joint
         if not joint.over:
             set_end(self, End.without_frame("transport"))
@@ -118,19 +123,22 @@ class Sending(Receiving[StateT]):
                 timeout, Sending.accept, self, subprotocol, headers, allowed_origins=allowed_origins
             )
             return
-        if subprotocol is not None and not isinstance(subprotocol, str):
-            error = _errors.wrong_type("accept", "subprotocol", subprotocol, "str or None")
-            await refuse(error)
-        try:
-            pairs = [] if headers is None else _errors.header_pairs("accept", headers)
-        except TypeError as error:
-            await refuse(error)
+        pairs: list[tuple[bytes, bytes]] = []
+        if subprotocol is not None or headers is not None:
+            try:
+                pairs = _errors.accept_headers(subprotocol, headers)
+            except TypeError as error:
+                await refuse(error)
         if "websocket.accept" not in self._joint.on_send:
             await refuse(self._family.not_sent(self._joint, self._ended(), "websocket.accept"))
         if allowed_origins is not None:
             await check_origin(self, allowed_origins)
         if "websocket.connect" in self._joint.on_receive:
-            message = await self.receive()
+            if self.__class__.receive is RECEIVE and not self._hooked:
+                message = await self._receive()
+                self._take(message)
+            else:
+                message = await self.receive()
             if message["type"] != "websocket.connect":  # another task received the connect
                 raise self._family.not_received(PRODUCT.initial, None, event_of(message))
         await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
@@ -158,7 +166,9 @@ class Sending(Receiving[StateT]):
             send = self._send
             try:
                 await send({"type": "websocket.send", "text": data})
-            except OSError as error:
+            except Exception as error:
+                if not is_loss(error, "websocket.send"):
+                    raise
                 raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "text": data})
@@ -189,7 +199,9 @@ class Sending(Receiving[StateT]):
             send = self._send
             try:
                 await send({"type": "websocket.send", "bytes": data})
-            except OSError as error:
+            except Exception as error:
+                if not is_loss(error, "websocket.send"):
+                    raise
                 raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "bytes": data})
@@ -232,9 +244,10 @@ class Sending(Receiving[StateT]):
     ) -> None:
         """Close the connection; before the accept, reject it with HTTP 403.
 
-        Before the accept neither code nor reason reaches the client, so both are passed on to
-        the server unchecked; for each code of your own (4000 to 4999) a warning is logged once. After the client has left there is nothing to close: nothing is
-        sent, and nothing is raised. During a denial response a close is refused.
+        Before the accept neither code nor reason reaches the client, so both are passed on to the
+        server unchecked; for each code of your own (4000 to 4999) a warning is logged once. After the
+        client has left there is nothing to close: nothing is raised, even if only the server knows it.
+        During a denial response a close is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).

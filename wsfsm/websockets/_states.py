@@ -30,7 +30,7 @@ class StateAttributes(HTTPConnection[StateT]):
 
     __slots__ = ("_end", "_joint")
     _joint: JointState
-    _end: End  # set when the connection ends
+    _end: End | Message  # set when the connection ends; the application's close stands for its end
     _family: ClassVar[ErrorFamily] = WSFSM
     _hooked: bool = False  # whether a hook has been set on this instance
     _reader: "Reader | None" = None  # if it receives ahead of the application
@@ -146,7 +146,9 @@ class StateAttributes(HTTPConnection[StateT]):
         The name is Starlette's: applications call it beside `receive`, and override it.
         """
         if message["type"] == AFTER_DISCONNECT.event:
-            end = End.by_client(message)
+            end = self._ended()
+            if end is None or end.closed_by != "application":  # some servers forget its own code
+                end = End.by_client(message)
             raise self._family.disconnect(end.code, end.reason)
 
     def _enter(self, joint: JointState) -> None:
@@ -163,7 +165,13 @@ class StateAttributes(HTTPConnection[StateT]):
         return getattr(self, "_joint", PRODUCT.initial)
 
     def _ended(self) -> End | None:
-        return self._end if self._now().over else None
+        if not self._now().over:
+            return None
+        end = self._end
+        if not isinstance(end, End):
+            end = End.by_application(end)
+            set_end(self, end)
+        return end
 
     def _end_by_client(self, message: Message) -> None:
         """Keep the end that a disconnect `message` reports."""

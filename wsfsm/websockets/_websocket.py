@@ -208,6 +208,9 @@ class WebSocket(Sending[StateT]):
             pass  # it has ended in the meantime
         except Exception:  # noqa: BLE001 - for example a server's RuntimeError about a dead connection
             _log.warning("The server failed to close a WebSocket.", exc_info=True)
+            if code != Close().code:  # daphne refuses most of the standard codes
+                with contextlib.suppress(Exception):
+                    await self._send({**Close().to_message()})
 
     async def __aenter__(self) -> Self:
         return self

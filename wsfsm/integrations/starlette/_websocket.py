@@ -24,7 +24,7 @@ _MEMBERS: Final = {
 
 if TYPE_CHECKING:
 
-    class _Both(wsfsm.websockets.WebSocket, starlette.websockets.WebSocket):  # type: ignore[misc]
+    class _Both(wsfsm.websockets.WebSocket, starlette.websockets.WebSocket):
         """The same for type checkers, which do not run the loops below."""
 
         application_state: starlette.websockets.WebSocketState  # type: ignore[assignment]
