@@ -1,12 +1,13 @@
-from wsfsm import WebSocket
-from wsfsm.types import Receive, Scope, Send
+from wsfsm import WebSocket, asgi
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    websocket = WebSocket(scope, receive, send)
+async def echo(websocket: WebSocket) -> None:
     if websocket.query_params.get("token") != "secret":
-        await websocket.close(1008)  # before the accept this is HTTP 403
+        await websocket.deny(403, body="The token is wrong.")
         return
     await websocket.accept()
     async for text in websocket.iter_text():
         await websocket.send_text(f"you said: {text}")
+
+
+app = asgi(echo)

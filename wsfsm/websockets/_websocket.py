@@ -183,7 +183,9 @@ class WebSocket(Sending[StateT]):
 
     # The end
 
-    async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
+    async def aclose(
+        self, code: int = 1000, reason: str | None = None, timeout: float | None = None
+    ) -> None:
         """Close the connection if it is not over, and raise nothing about its state.
 
         Before the accept the handshake is denied with HTTP 403; a denial response that has been started
@@ -192,10 +194,16 @@ class WebSocket(Sending[StateT]):
         Args:
             code: Close code, as in `close`.
             reason: Close reason; one that is too long is cut.
+            timeout: Seconds that it may take; None waits as long as the server does, for example until a
+                slow client has taken earlier messages. After a timeout, end the handler.
 
         Raises:
             ValueError, TypeError: No Close frame can have this code or reason.
         """
+        if timeout is not None:
+            with contextlib.suppress(TimeoutError):
+                await self._within(timeout, self.aclose, code, reason)
+            return
         reason = truncate_reason(reason) if isinstance(reason, str) else reason
         if (error := _errors.unsendable(self._joint, code, reason)) is not None:
             raise error
