@@ -343,11 +343,58 @@ class TestState:
         with pytest.raises(KeyError, match="a"):
             del state["a"]
 
-    def test_state_equals_only_itself(self, module: Any) -> None:
+    def test_state_is_a_key_of_its_own(self, module: Any) -> None:
         state = module.State()
-        assert state != module.State()
         assert {state: 1}[state] == 1
+        assert module.State() not in {state: 1}
         assert weakref.ref(state)() is state
+
+
+class TestMoreOfState:
+    def test_states_with_equal_items_are_equal(self) -> None:
+        values = {"a": [1]}
+        assert State(values) == State(values) == State({"a": [1]})
+        assert State() == State({})
+        assert State({"a": 1}) != State({"a": 2})
+        assert State({"a": 1}) != State({"b": 1})
+        assert State({"a": State()}) == State({"a": State()})
+
+    def test_state_does_not_equal_anything_else(self) -> None:
+        assert State({"a": 1}) != {"a": 1}
+        assert State() != theirs.State()
+        assert State().__eq__({}) is NotImplemented
+
+    def test_state_of_a_subclass_is_equal_too(self) -> None:
+        class Own(State):
+            pass
+
+        assert Own({"a": 1}) == State({"a": 1})
+
+    def test_repr_shows_the_items_and_evaluates_to_an_equal_state(self) -> None:
+        class Own(State):
+            pass
+
+        state = State({"a": [1], "b": "x"})
+        assert repr(state) == "State({'a': [1], 'b': 'x'})"
+        assert eval(repr(state)) == state  # noqa: S307 - our own text
+        assert repr(Own()) == "Own({})"
+
+    def test_repr_of_a_state_that_contains_itself_ends(self) -> None:
+        state = State()
+        state.me = state
+        assert repr(state) == "State({'me': State({...})})"
+
+    def test_get_returns_an_item_or_the_default(self) -> None:
+        state = State({"a": None, "get": "mine"})
+        state.b = 1
+        assert (state.get("a", 5), state.get("b"), state.get("c"), state.get("c", 5)) == (
+            None,
+            1,
+            None,
+            5,
+        )
+        assert state["get"] == state.get("get") == "mine"
+        assert len(state) == 3
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,10 @@ class Loop(Protocol):
         """Make an event that is not set."""
 
     async def finishes(self, wait: Callable[[], Awaitable[None]], seconds: float) -> bool:
-        """Call `wait`, and return whether it has returned in time; it is cancelled otherwise."""
+        """Call `wait`, and return whether it has returned in time; it is cancelled otherwise.
+
+        If no time is left, it is cancelled where it first waits.
+        """
 
     def beside(self, run: Callable[[], Awaitable[None]]) -> AbstractAsyncContextManager[None]:
         """Run a task beside the block, and cancel it at the end of the block."""
@@ -136,7 +139,9 @@ class _Trio:
         return event
 
     async def finishes(self, wait: Callable[[], Awaitable[None]], seconds: float) -> bool:
-        with self._trio.move_on_after(seconds) as scope:
+        with self._trio.CancelScope() as scope:
+            # set in the block, a time that has passed does not cancel the first step either
+            scope.deadline = self._trio.current_time() + seconds
             await wait()
         return not scope.cancelled_caught
 

@@ -9,18 +9,18 @@ from ipaddress import IPv6Address
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
 
-from wsfsm.types import Scope
+from wsfsm.types import ScopeLike
 
 __all__ = ["URL", "header_list"]
 
 
-def header_list(scope: Scope) -> list[tuple[bytes, bytes]]:
+def header_list(scope: ScopeLike) -> list[tuple[bytes, bytes]]:
     """Return the headers of a scope, and keep them there as a list, because iterators run out."""
     headers = scope.get("headers")
     if not isinstance(headers, list):
         headers = [(name, value) for name, value in headers or ()]
         with contextlib.suppress(TypeError):  # a scope that cannot be changed is only read
-            scope["headers"] = headers
+            scope["headers"] = headers  # type: ignore[index]  # as above
     return headers
 
 
@@ -65,7 +65,7 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if _is_ipv6(host) else host
 
 
-def _authority(scope: Scope, scheme: str) -> str | None:
+def _authority(scope: ScopeLike, scheme: str) -> str | None:
     """Return the first Host header if it is valid, otherwise the server's address if there is one."""
     hosts = (value for name, value in header_list(scope) if name.lower() == b"host")
     named = next(hosts, b"").decode("latin-1")
@@ -82,7 +82,7 @@ def _as_text(params: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in params.items()]
 
 
-def _query(scope: Scope) -> str:
+def _query(scope: ScopeLike) -> str:
     query: bytes = scope.get("query_string") or b""
     try:
         return query.decode()
@@ -101,7 +101,7 @@ def _relative(path: str) -> str:
     return skipped + segment.replace(":", "%3A") + slash + more
 
 
-def _url_of_scope(scope: Scope) -> str:
+def _url_of_scope(scope: ScopeLike) -> str:
     scheme = scope.get("scheme") or ("ws" if scope.get("type") == "websocket" else "http")
     path = scope["path"].translate(_ESCAPES)
     query = _query(scope)
@@ -133,7 +133,7 @@ class URL:  # noqa: PLW1641 - unhashable, as are the classes below, because Star
         TypeError: More than one of the three is given.
     """
 
-    def __init__(self, url: str = "", scope: Scope | None = None, **components: Any) -> None:
+    def __init__(self, url: str = "", scope: ScopeLike | None = None, **components: Any) -> None:
         if bool(url) + (scope is not None) + bool(components) > 1:
             raise TypeError("URL takes only one of url, scope and components")
         if scope is not None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self, TypeVar, overload
 from urllib.parse import parse_qsl, urlencode
 
 from wsfsm._urls import URL, header_list
-from wsfsm.types import Scope
+from wsfsm.types import ScopeLike
 
 __all__ = [
     "URL",
@@ -168,7 +168,7 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
         self,
         headers: Mapping[str, str] | None = None,
         raw: Iterable[tuple[bytes, bytes]] | None = None,
-        scope: Scope | None = None,
+        scope: ScopeLike | None = None,
     ) -> None:
         if scope is not None and headers is None and raw is None:
             known = scope.get("headers")  # as header_list, without a call
@@ -320,7 +320,9 @@ class MutableHeaders(Headers):
 
 
 class State:
-    """A dictionary whose items are attributes too.
+    """A dictionary whose items are attributes too, except for an item ``"get"``.
+
+    Two of them are equal if they have equal items.
 
     Args:
         state: The dictionary, which is not copied; None makes a new one.
@@ -364,6 +366,19 @@ class State:
 
     def __len__(self) -> int:
         return len(self._state)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an item, or `default` if it is not in the dictionary."""
+        return self._state.get(key, default)
+
+    def __eq__(self, other: object) -> bool:
+        return self._state == other._state if isinstance(other, State) else NotImplemented
+
+    # the items can change, so a state is a key of its own, as Starlette's is
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._state!r})"
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
         # by default, attributes (here items) would be set before the object has its dictionary

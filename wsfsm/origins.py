@@ -22,7 +22,7 @@ import attrs
 from wsfsm._text import describe, readable
 from wsfsm._urls import header_list
 from wsfsm.messages import Close, Connect, ResponseBody, ResponseStart
-from wsfsm.types import ASGIApp, Receive, Scope, Send
+from wsfsm.types import ASGIAppLike, ReceiveLike, ScopeLike, SendLike
 
 __all__ = ["AllowedOrigins", "Origin", "OriginMiddleware", "OriginPattern", "log_refusal"]
 
@@ -178,7 +178,7 @@ class AllowedOrigins:
     same_origin: bool = attrs.field(default=True, kw_only=True)
     allow_missing: bool = attrs.field(default=True, kw_only=True)
 
-    def refusal(self, scope: Scope) -> str | None:
+    def refusal(self, scope: ScopeLike) -> str | None:
         """Explain why a handshake must be refused, if it must.
 
         Args:
@@ -203,7 +203,7 @@ class AllowedOrigins:
             return None
         return f"The origin {readable(str(origin))} is not allowed."
 
-    def _own(self, scope: Scope) -> Origin | None:
+    def _own(self, scope: ScopeLike) -> Origin | None:
         hosts = _values(scope, b"host")
         scheme = scope.get("scheme") or "ws"
         if len(hosts) != 1:
@@ -213,7 +213,7 @@ class AllowedOrigins:
         return None
 
 
-def _values(scope: Scope, wanted: bytes) -> list[str]:
+def _values(scope: ScopeLike, wanted: bytes) -> list[str]:
     return [
         value.strip(b" \t").decode("latin-1")
         for name, value in header_list(scope)
@@ -255,7 +255,7 @@ class _Limited:
 _SHARED: Final = _Limited()
 
 
-def log_refusal(scope: Scope, refusal: str, log: _Limited = _SHARED) -> None:
+def log_refusal(scope: ScopeLike, refusal: str, log: _Limited = _SHARED) -> None:
     """Log that a handshake is refused, at most ten times in a minute.
 
     Args:
@@ -285,7 +285,7 @@ class OriginMiddleware:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: ASGIAppLike,
         allowed_origins: Iterable[str | OriginPattern] = (),
         *,
         same_origin: bool = True,
@@ -297,7 +297,7 @@ class OriginMiddleware:
         )
         self._log = _Limited()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
         """Run the application, unless the origin is not allowed."""
         refusal = self.allowed.refusal(scope) if scope["type"] == "websocket" else None
         if refusal is None:
@@ -307,7 +307,7 @@ class OriginMiddleware:
         await _reject(scope, receive, send)
 
 
-async def _reject(scope: Scope, receive: Receive, send: Send) -> None:
+async def _reject(scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
     """Answer a handshake with 403."""
     message = await receive()
     if message["type"] != Connect.type:  # the client has left

@@ -5,7 +5,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from wsfsm.datastructures import URL, Address, Headers, QueryParams, State
-from wsfsm.types import Receive, Scope
+from wsfsm.types import ReceiveLike, Scope, ScopeLike
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -56,12 +56,13 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     # Computed values go into the dictionary, because most connections never compute them, and
     # empty slots would still take memory. Assignments would go through the hooks of the WebSocket
     __slots__ = ("__dict__", "__weakref__", "scope")
+    scope: Scope
 
-    def __init__(self, scope: Scope, receive: Receive | None = None) -> None:  # noqa: ARG002
+    def __init__(self, scope: ScopeLike, receive: ReceiveLike | None = None) -> None:  # noqa: ARG002
         if scope.get("type") not in ("http", "websocket"):
             got = repr(scope["type"]) if "type" in scope else "one without a type"
             raise ValueError(f"a connection needs a scope of type 'http' or 'websocket', not {got}")
-        self.scope = scope
+        self.scope = scope  # type: ignore[assignment]  # a TypedDict is a dictionary too
 
     def __getitem__(self, key: str) -> Any:
         return self.scope[key]

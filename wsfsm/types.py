@@ -1,17 +1,27 @@
 """The types of ASGI: its callables, its mappings, and a typed dictionary for each message.
 
 The names are those of Starlette's ``types`` module and of ``asgiref.typing``.
+
+For a type checker, the types of asgiref, of Starlette and of the servers do not fit each other. The
+names that end in ``Like`` fit all of them, so wsfsm takes them as parameters, and `ASGIApplication`
+may be passed to all of them, so wsfsm returns it. Use them in the same way in middleware of your own.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, MutableMapping
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 __all__ = [
     "ASGIApp",
+    "ASGIAppLike",
+    "ASGIApplication",
     "Message",
+    "MessageLike",
     "Receive",
+    "ReceiveLike",
     "Scope",
+    "ScopeLike",
     "Send",
+    "SendLike",
     "WebSocketAcceptEvent",
     "WebSocketCloseEvent",
     "WebSocketConnectEvent",
@@ -29,6 +39,24 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ScopeLike: TypeAlias = Mapping[str, Any]
+"""A scope: a `Scope`, or a typed dictionary such as `asgiref.typing.WebSocketScope`."""
+
+MessageLike: TypeAlias = Mapping[str, Any]
+"""A message: a `Message`, or a typed dictionary, of this module or of `asgiref.typing`."""
+
+ReceiveLike: TypeAlias = Callable[[], Awaitable[MessageLike]]
+"""A server's receive: a `Receive`, or `asgiref.typing.ASGIReceiveCallable`."""
+
+SendLike: TypeAlias = Callable[[Any], Awaitable[None]]
+"""A server's send: a `Send`, or `asgiref.typing.ASGISendCallable`."""
+
+ASGIAppLike: TypeAlias = Callable[[Any, Any, Any], Awaitable[object]]
+"""An application: an `ASGIApp`, or `asgiref.typing.ASGI3Application`."""
+
+ASGIApplication: TypeAlias = Callable[[ScopeLike, ReceiveLike, SendLike], Coroutine[Any, Any, None]]
+"""An application that may be passed wherever one is taken."""
 
 # Another name for `bytes`, because some classes below have a key `bytes`
 ByteString: TypeAlias = bytes

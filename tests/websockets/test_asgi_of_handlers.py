@@ -255,7 +255,7 @@ class TestClasses:
             await websocket.greet()
 
         server = Server([CONNECT])
-        call(asgi(handler, websocket_class=Mine), scope(), server)  # type: ignore[arg-type]  # a callable takes what it is given
+        call(asgi(handler, websocket_class=Mine), scope(), server)
         assert [message.get("text") for message in server.sent] == [None, "hello", None]
 
     def test_the_class_of_an_integration_works_too(self) -> None:

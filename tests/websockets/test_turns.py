@@ -116,10 +116,11 @@ GONE = brought_to(CONNECT, ACCEPT, BYE)
 CLOSED = brought_to(CONNECT, ACCEPT, CLOSE)
 OVER = brought_to(CONNECT, ACCEPT, BYE, CLOSE)
 DENYING = brought_to(CONNECT, START)
+RECEIVES = ("receive_text", "receive_bytes", "receive_json", "receive_data")
 MISTAKES = [
-    *((NEW, name, ()) for name in ("receive_text", "receive_bytes", "receive_json")),
-    *((GONE, name, ()) for name in ("receive", "receive_text", "receive_bytes", "receive_json")),
-    *((CLOSED, name, ()) for name in ("receive_text", "receive_bytes", "receive_json")),
+    *((NEW, name, ()) for name in RECEIVES),
+    *((GONE, name, ()) for name in ("receive", *RECEIVES)),
+    *((CLOSED, name, ()) for name in RECEIVES),
     *(
         (place, name, args)
         for place in (NEW, GONE, CLOSED, OVER, DENYING)
@@ -136,6 +137,9 @@ MISTAKES = [
     (OPEN, "send_bytes", ("x",)),
     (OPEN, "send_json", (object(),)),
     (OPEN, "send_json", (1, "xml")),
+    (OPEN, "send_json", ("\ud800", "binary")),
+    (OPEN, "send_as", (1, str.split)),
+    (OPEN, "send_as", (1, id)),
     (OPEN, "receive_json", ("xml",)),
     (OPEN, "send", ({},)),
     (OPEN, "send", ({"type": "websocket.ping"},)),
@@ -157,7 +161,7 @@ def test_endless_illegal_call_leaves_turns_to_others(
     assert asyncio.run(turns_beside(call)) >= TURNS // 2
 
 
-@pytest.mark.parametrize("method", ["iter_text", "iter_bytes", "iter_json"])
+@pytest.mark.parametrize("method", ["iter_text", "iter_bytes", "iter_json", "__aiter__"])
 @pytest.mark.parametrize("place", [NEW, GONE, CLOSED])
 def test_endless_start_of_an_iteration_leaves_turns_to_others(
     place: Callable[[], WebSocket[Any]], method: str

@@ -1,13 +1,21 @@
 """The facade: iteration over what is received."""
 
-from collections.abc import AsyncIterator
+import contextlib
+import gc
+import json
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+import anyio
 import pytest
 from helpers.asgi import run
 from helpers.connections import BINARY, BYE, CONNECT, NEED_ACCEPT, TEXT, accepted, connection
+from helpers.lines import LONG
+from helpers.lines import accepted as on_a_line
+from helpers.loops import Run, on_both
 
-from wsfsm.exceptions import WebSocketDisconnect, WebSocketDisconnected
+from wsfsm.exceptions import UnexpectedFrame, WebSocketDisconnect, WebSocketDisconnected
 from wsfsm.types import Message
 
 
@@ -18,6 +26,8 @@ class TestIteration:
             ("iter_text", TEXT, "hello"),
             ("iter_bytes", BINARY, b"\x00\xff"),
             ("iter_json", {**TEXT, "text": "[]"}, []),
+            ("__aiter__", TEXT, "hello"),
+            ("__aiter__", BINARY, b"\x00\xff"),
         ],
     )
     def test_iteration_yields_messages_until_the_connection_ends(
@@ -38,6 +48,8 @@ class TestIteration:
             ("iter_text", TEXT, "hello"),
             ("iter_bytes", BINARY, b"\x00\xff"),
             ("iter_json", {**TEXT, "text": "[]"}, []),
+            ("__aiter__", TEXT, "hello"),
+            ("__aiter__", BINARY, b"\x00\xff"),
         ],
     )
     def test_iteration_ends_when_its_body_closes_the_connection(
@@ -65,3 +77,108 @@ class TestIteration:
 
         with pytest.raises(WebSocketDisconnected, match=NEED_ACCEPT):
             run(first(websocket.iter_text()))
+
+    def test_iteration_goes_on_after_a_message_that_is_refused(self) -> None:
+        websocket, _ = accepted(BINARY, {**TEXT, "text": "{"}, {**TEXT, "text": "1"}, BYE)
+        iterator = websocket.iter_json()
+
+        with pytest.raises(UnexpectedFrame):
+            run(anext(iterator))
+        with pytest.raises(json.JSONDecodeError):
+            run(anext(iterator))
+
+        async def rest() -> list[Any]:
+            return [item async for item in iterator]
+
+        assert run(rest()) == [1]
+        assert run(rest()) == []
+
+    def test_iteration_uses_an_override_of_the_receive(self) -> None:
+        websocket, _ = accepted(TEXT)
+
+        async def other() -> str:
+            return "other"
+
+        websocket.receive_text = other  # type: ignore[method-assign,assignment]
+
+        assert run(anext(websocket.iter_text())) == "other"
+
+
+class TestAsAGenerator:
+    """The methods of an asynchronous generator, for code that closes one."""
+
+    def test_iteration_is_an_asynchronous_generator_to_isinstance(self) -> None:
+        websocket, _ = accepted()
+
+        for iterator in (
+            websocket.iter_text(),
+            websocket.iter_bytes(),
+            websocket.iter_json(),
+            aiter(websocket),
+        ):
+            assert isinstance(iterator, AsyncGenerator)
+            assert aiter(iterator) is iterator
+
+    def test_closed_iteration_receives_nothing_more(self) -> None:
+        websocket, server = accepted(TEXT, TEXT)
+
+        async def first() -> tuple[str, list[str]]:
+            async with contextlib.aclosing(websocket.iter_text()) as texts:
+                one = await anext(texts)
+            return one, [text async for text in texts]
+
+        assert run(first()) == ("hello", [])
+        assert server.incoming == [TEXT]
+        assert run(websocket.receive_text()) == "hello"
+
+    def test_asend_returns_the_next_message(self) -> None:
+        websocket, _ = accepted(TEXT, BYE)
+        iterator = websocket.iter_text()
+
+        assert run(iterator.asend(None)) == "hello"
+        with pytest.raises(StopAsyncIteration):
+            run(iterator.asend(None))
+
+    @pytest.mark.parametrize(
+        "thrown", [(LookupError,), (LookupError("x"),)], ids=["class", "error"]
+    )
+    def test_athrow_raises_the_error_and_ends_the_iteration(self, thrown: Any) -> None:
+        websocket, _ = accepted(TEXT)
+        iterator = websocket.iter_text()
+
+        with pytest.raises(LookupError):
+            run(iterator.athrow(*thrown))
+        with pytest.raises(StopAsyncIteration):
+            run(anext(iterator))
+
+
+@on_both
+class TestLeftovers:
+    @pytest.mark.parametrize("method", ["iter_text", "iter_bytes", "iter_json", "__aiter__"])
+    def test_loop_that_is_left_early_leaves_no_generator_to_the_event_loop(
+        self, run: Run, method: str
+    ) -> None:
+        async def main() -> list[Any]:
+            begun: list[Any] = []
+            sys.set_asyncgen_hooks(firstiter=begun.append)
+            websocket, _ = await on_a_line(
+                BINARY if method == "iter_bytes" else {**TEXT, "text": "1"}
+            )
+            async for _ in getattr(websocket, method)():
+                break
+            gc.collect()  # trio would warn of a generator here
+            return begun
+
+        assert run(main) == []
+
+    def test_cancelled_iteration_goes_on_without_a_loss(self, run: Run) -> None:
+        async def main() -> list[Any]:
+            websocket, line = await on_a_line()
+            texts = websocket.iter_text()
+            with anyio.move_on_after(0):
+                await anext(texts)
+            line.deliver(TEXT)
+            with anyio.fail_after(LONG):
+                return [await anext(texts)]
+
+        assert run(main) == ["hello"]

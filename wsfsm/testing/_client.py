@@ -14,7 +14,7 @@ from wsfsm.testing._profiles import SERVERS, ServerProfile
 from wsfsm.testing._request import Handler, HeaderTypes, as_asgi, make_scope
 from wsfsm.testing._server import Accepted, Closed, Denied, InMemoryServer
 from wsfsm.testing._trace import Trace
-from wsfsm.types import ASGIApp, Scope
+from wsfsm.types import ASGIAppLike, Scope
 from wsfsm.websockets._errors import wrong_type
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _NO_CODE: Final = 1005  # RFC 6455 7.1.5: the Close frame has none
 
 
 def connect(  # noqa: PLR0913 - the parts of a request, and the choices of a test
-    application: ASGIApp | Handler,
+    application: ASGIAppLike | Handler,
     url: str = "/",
     *,
     query: Mapping[str, str] | None = None,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from wsfsm._loops import Bell, current_loop
 from wsfsm.testing._failures import ClientFailure, ClientTimeout
-from wsfsm.types import ASGIApp, Message, Scope
+from wsfsm.types import ASGIAppLike, Message, Scope
 
 __all__ = ["lifespan"]
 
@@ -15,7 +15,9 @@ _SHUTDOWN: Final = "lifespan.shutdown"
 
 
 @contextlib.asynccontextmanager
-async def lifespan(application: ASGIApp, *, timeout: float = 5.0) -> AsyncIterator[dict[str, Any]]:
+async def lifespan(
+    application: ASGIAppLike, *, timeout: float = 5.0
+) -> AsyncIterator[dict[str, Any]]:
     """Start an application, and shut it down at the end of the block (ASGI, Lifespan).
 
     An application that does not support the lifespan raises before it answers; it runs without one.
@@ -35,7 +37,7 @@ async def lifespan(application: ASGIApp, *, timeout: float = 5.0) -> AsyncIterat
 
 
 class _Life:
-    def __init__(self, application: ASGIApp, seconds: float) -> None:
+    def __init__(self, application: ASGIAppLike, seconds: float) -> None:
         self.loop = current_loop()
         self.state: dict[str, Any] = {}
         self._application = application

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote, urlencode, urlsplit
 
-from wsfsm.types import ASGIApp, Receive, Scope, Send
+from wsfsm.types import ASGIAppLike, Receive, Scope, Send
 from wsfsm.websockets import WebSocket
 
 __all__ = ["Handler", "HeaderTypes", "as_asgi", "make_scope"]
@@ -71,7 +71,7 @@ def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
-def as_asgi(application: ASGIApp | Handler) -> Callable[..., Awaitable[Any]]:
+def as_asgi(application: ASGIAppLike | Handler) -> Callable[..., Awaitable[Any]]:
     """Return an ASGI application that calls a handler, or the application if it is one already."""
     try:
         parameters = [*inspect.signature(application).parameters.values()]

@@ -2,17 +2,19 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar, overload
 
 import attrs
 
 from wsfsm._text import describe
 from wsfsm.origins import AllowedOrigins, log_refusal
-from wsfsm.types import ASGIApp, Receive, Scope, Send
+from wsfsm.types import ASGIApplication, ReceiveLike, ScopeLike, SendLike
 from wsfsm.websockets._denial import NOT_ALLOWED, Origins
 from wsfsm.websockets._websocket import WebSocket
 
 __all__ = ["asgi"]
+
+W = TypeVar("W", bound=WebSocket[Any])
 
 _UPGRADE: Final = b"This address is for WebSockets only.\n"
 
@@ -36,7 +38,7 @@ class _Application:
         if not callable(handler):
             raise TypeError(f"asgi() takes an async function, got {describe(handler)}")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
         match scope["type"]:
             case "websocket":
                 await self._serve(self.websocket_class(scope, receive, send))
@@ -66,7 +68,7 @@ class _Application:
             await running
 
 
-async def _require_upgrade(scope: Scope, send: Send) -> None:
+async def _require_upgrade(scope: ScopeLike, send: SendLike) -> None:
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(_UPGRADE)),
@@ -79,18 +81,35 @@ async def _require_upgrade(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": _UPGRADE})
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _live(receive: ReceiveLike, send: SendLike) -> None:
     for phase in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{phase}.complete"})
 
 
+@overload
 def asgi(
     handler: Callable[[WebSocket[Any]], Awaitable[object]],
     *,
     allowed_origins: Origins | None = None,
+) -> ASGIApplication: ...
+
+
+@overload
+def asgi(
+    handler: Callable[[W], Awaitable[object]],
+    *,
+    allowed_origins: Origins | None = None,
+    websocket_class: type[W],
+) -> ASGIApplication: ...
+
+
+def asgi(
+    handler: Callable[[Any], Awaitable[object]],
+    *,
+    allowed_origins: Origins | None = None,
     websocket_class: type[WebSocket[Any]] = WebSocket,
-) -> ASGIApp:
+) -> ASGIApplication:
     """Make an ASGI application of a function that handles a WebSocket.
 
     You can give it to a server, or mount it in any framework. The handler runs in ``async with websocket:``,

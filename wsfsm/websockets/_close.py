@@ -2,7 +2,7 @@
 
 import attrs
 
-from wsfsm.types import Receive, Scope, Send
+from wsfsm.types import ReceiveLike, ScopeLike, SendLike
 
 __all__ = ["WebSocketClose"]
 
@@ -25,9 +25,9 @@ class WebSocketClose:
 
     async def __call__(
         self,
-        scope: Scope,  # noqa: ARG002 - the signature of ASGI
-        receive: Receive,  # noqa: ARG002
-        send: Send,
+        scope: ScopeLike,  # noqa: ARG002 - the signature of ASGI
+        receive: ReceiveLike,  # noqa: ARG002
+        send: SendLike,
     ) -> None:
         """Close the connection."""
         await send({"type": "websocket.close", "code": self.code, "reason": self.reason})

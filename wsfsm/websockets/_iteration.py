@@ -1,36 +1,58 @@
-"""The end of an iteration over messages."""
+"""Iterating over messages."""
 
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Final, TypeVar
 
 from wsfsm.exceptions import WebSocketDisconnect, WebSocketDisconnected
 
 __all__ = ["Iteration"]
 
+T = TypeVar("T")
+
 _ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
 
 
-class Iteration:
-    """A context manager that leaves an iteration without an error when the connection ends.
+class Iteration(AsyncGenerator[T, None]):
+    """An iteration over messages, which ends without an error when the connection ends.
 
-    Attributes:
-        begun: Whether there was a message. Without one, a connection that is not accepted yet, or
-            that was over before, is an error.
+    It has the methods of an asynchronous generator, but nothing runs in it between two messages: if it is
+    not closed, an event loop has nothing to clean up, and trio nothing to warn of.
+
+    Args:
+        receive: Returns the next message.
     """
 
-    __slots__ = ("begun",)
+    __slots__ = ("_begun", "_over", "_receive")
 
-    def __init__(self) -> None:
-        self.begun = False
+    def __init__(self, receive: Callable[[], Awaitable[T]]) -> None:
+        self._receive = receive
+        self._begun = False
+        self._over = False
 
-    def __enter__(self) -> Self:
-        return self
+    async def __anext__(self) -> T:
+        if self._over:
+            raise StopAsyncIteration
+        try:
+            message = await self._receive()
+        except _ENDS as error:
+            # without a message, it is an error that the connection is not accepted yet, or was over before;
+            # once begun, the body of the loop may have closed it
+            if not (self._begun or isinstance(error, WebSocketDisconnect)):
+                raise
+            self._over = True
+            raise StopAsyncIteration from None
+        self._begun = True
+        return message
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        # once begun, the body of the loop may have closed the connection
-        return isinstance(error, _ENDS if self.begun else WebSocketDisconnect)
+    async def asend(self, _: None, /) -> T:
+        """Return the next message."""
+        return await self.__anext__()
+
+    async def athrow(self, error: Any, value: Any = None, traceback: Any = None, /) -> T:
+        """End the iteration, and raise the error."""
+        await self.aclose()
+        return await super().athrow(error, value, traceback)
+
+    async def aclose(self) -> None:
+        """End the iteration."""
+        self._over = True

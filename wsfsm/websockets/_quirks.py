@@ -107,6 +107,13 @@ QUIRKS: Final = (
         facade="`receive()` and its siblings are coroutine functions.",
     ),
     Quirk(
+        name="message of a cancelled receive",
+        servers=(_GRANIAN,),
+        cases=(),  # the suite cancels no receive
+        server="If a receive is cancelled, for example by a timeout, the next message is lost.",
+        facade="The next receive returns the message, unless a middleware has wrapped the server's `receive`.",
+    ),
+    Quirk(
         name="code of your own close",
         servers=(_WEBSOCKETS, _HYPERCORN, _GRANIAN),
         cases=("close.disconnect-code",),

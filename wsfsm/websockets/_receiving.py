@@ -7,27 +7,30 @@ Where data flows, it goes past `receive`, unless there is a hook; `wsfsm.websock
 and how.
 """
 
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
-from types import FunctionType
+from inspect import getattr_static, signature
 from typing import Any, Final, ParamSpec, TypeVar
 
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT, event_of
 from wsfsm.tables.states import WebSocketState
-from wsfsm.types import Message, Receive, Scope, Send
+from wsfsm.types import Message, Receive, ReceiveLike, ScopeLike, Send, SendLike
 from wsfsm.websockets import _errors
+from wsfsm.websockets._futures import COMPILED, KeptFutures
 from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._joint import OPEN, PRODUCT
 from wsfsm.websockets._states import StateAttributes, set_joint
 from wsfsm.websockets._timeouts import within
 from wsfsm.websockets._turns import refuse
 
-__all__ = ["RECEIVE", "Receiving", "set_receive"]
+__all__ = ["RECEIVE", "Receiving", "decoded", "set_receive"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Data = TypeVar("Data", str, bytes, str | bytes)
 
 # json.dumps() would make an encoder for each message
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -40,11 +43,14 @@ class Receiving(StateAttributes[StateT]):
     _receive: Receive
     _send: Send
     json_dumps: Callable[[Any], str | bytes] = staticmethod(_encode)
-    """Encodes the data of `send_json`; by default without spaces and without escaping."""
-    json_loads: Callable[[str], Any] = staticmethod(json.loads)
-    """Decodes the text of `receive_json`."""
+    """Encodes the data of `send_json`; by default without spaces and without escaping.
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    Set another function in the body of a subclass, define a method there, or set it on one connection.
+    """
+    json_loads: Callable[[str], Any] = staticmethod(json.loads)
+    """Decodes the text of `receive_json`; as `json_dumps`, you can set it."""
+
+    def __init__(self, scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
         try:
             kind = scope["type"]
         except KeyError:
@@ -53,20 +59,21 @@ class Receiving(StateAttributes[StateT]):
             raise ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}")
         # assignments would go through __setattr__, and cost several times as much
         _set_scope(self, scope)
-        set_receive(self, receive)
+        set_receive(self, receive if type(receive) is not COMPILED else KeptFutures(receive))
         _set_send(self, send)
         set_joint(self, PRODUCT.initial)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in ("json_dumps", "json_loads"):
-            function = vars(cls).get(name)
-            if isinstance(function, FunctionType):  # it would be a method
+            function = getattr_static(cls, name)
+            if _takes_the_object_too(function):
                 setattr(cls, name, staticmethod(function))
 
     async def _within(
         self, seconds: float, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        # the functions of this class: an override may call them with a timeout
         bound = partial(call, *args, **kwargs)
         return await within(seconds, bound, call.__name__, lambda: _errors.states(self._joint))
 
@@ -119,7 +126,7 @@ class Receiving(StateAttributes[StateT]):
                 connection stays usable.
         """
         if timeout is not None:
-            return await self._within(timeout, self.receive_text)
+            return await self._within(timeout, Receiving.receive_text, self)
         # receive_bytes begins alike: a function for both would cost 4 % of an echo, a coroutine 10 %
         if self._joint is OPEN and self.__class__.receive is RECEIVE:
             receive = self._receive
@@ -156,7 +163,7 @@ class Receiving(StateAttributes[StateT]):
                 connection stays usable.
         """
         if timeout is not None:
-            return await self._within(timeout, self.receive_bytes)
+            return await self._within(timeout, Receiving.receive_bytes, self)
         if self._joint is OPEN and self.__class__.receive is RECEIVE:
             receive = self._receive
             message = await receive()
@@ -190,51 +197,68 @@ class Receiving(StateAttributes[StateT]):
 
         Raises:
             RuntimeError: `mode` is neither.
-            json.JSONDecodeError: The message is not JSON; its text is the attribute ``doc`` of the error,
-                and the connection stays usable.
-            UnicodeDecodeError: A binary message is not UTF-8; it is the attribute ``object`` of the error,
-                and the connection stays usable.
+            ValueError: The message is not JSON, and the connection stays usable. The error is that of
+                `json_loads`, by default a `json.JSONDecodeError`; its attribute ``doc`` is the text. For a
+                binary message that is not UTF-8 it is a `UnicodeDecodeError` with the bytes.
             TimeoutError, WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
         """
         if timeout is not None:
-            return await self._within(timeout, self.receive_json, mode)
+            return await self._within(timeout, Receiving.receive_json, self, mode)
         if mode == "text":
             text = await Receiving.receive_text(self)
         elif mode == "binary":
-            text = (await Receiving.receive_bytes(self)).decode("utf-8")
+            text = decoded(_as_text, await Receiving.receive_bytes(self))
         else:
             await refuse(_errors.wrong_mode(mode))
-        try:
-            return self.json_loads(text)
-        except json.JSONDecodeError:
-            raise
-        except ValueError as error:  # the decoder of another library
-            raise json.JSONDecodeError(str(error), text, 0) from error
+        return decoded(self.json_loads, text)
 
-    async def iter_text(self) -> AsyncGenerator[str, None]:
+    def iter_text(self) -> AsyncGenerator[str, None]:
         """Iterate over text messages until the connection ends.
+
+        Nothing is left to be closed if you leave the loop early, and after another error than those below
+        you can go on with the same iterator.
 
         Raises:
             WebSocketDisconnected: The connection was not accepted yet, or was over before.
+            UnexpectedFrame: as `receive_text`.
         """
-        with Iteration() as iteration:
-            while True:
-                yield await self.receive_text()
-                iteration.begun = True
+        return Iteration(self.receive_text)
 
-    async def iter_bytes(self) -> AsyncGenerator[bytes, None]:
+    def iter_bytes(self) -> AsyncGenerator[bytes, None]:
         """Iterate over binary messages until the connection ends; else as `iter_text`."""
-        with Iteration() as iteration:
-            while True:
-                yield await self.receive_bytes()
-                iteration.begun = True
+        return Iteration(self.receive_bytes)
 
-    async def iter_json(self) -> AsyncGenerator[Any, None]:
+    def iter_json(self) -> AsyncGenerator[Any, None]:
         """Iterate over JSON text messages until the connection ends; else as `iter_text`."""
-        with Iteration() as iteration:
-            while True:
-                yield await self.receive_json()
-                iteration.begun = True
+        return Iteration(self.receive_json)
+
+
+def decoded(decode: Callable[[Data], T], data: Data) -> T:
+    """Decode data; an error keeps them as its attribute ``doc``, as `json.JSONDecodeError` does."""
+    try:
+        return decode(data)
+    except Exception as error:
+        if not hasattr(error, "doc"):
+            with contextlib.suppress(AttributeError):  # an exception that is frozen
+                error.doc = data  # type: ignore[attr-defined]  # it is there from now on
+        raise
+
+
+def _as_text(data: bytes) -> str:
+    return data.decode("utf-8")
+
+
+def _takes_the_object_too(function: Any) -> bool:
+    """Whether a function of a class would get the object, too, though it is not written as a method."""
+    if isinstance(function, staticmethod) or not callable(function):
+        return False
+    if not hasattr(type(function), "__get__"):
+        return False
+    try:
+        names = [*signature(function).parameters]
+    except ValueError:  # a compiled function may not have one
+        return True
+    return names[:1] != ["self"]
 
 
 RECEIVE: Final = Receiving.receive

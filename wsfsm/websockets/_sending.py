@@ -16,7 +16,7 @@ from wsfsm.requests import StateT
 from wsfsm.tables import APPLICATION, event_of
 from wsfsm.tables.events import LOST
 from wsfsm.tables.states import ReadyState, WebSocketState
-from wsfsm.types import ASGIApp, Message
+from wsfsm.types import ASGIAppLike
 from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import DENIAL, Origins, check_origin
 from wsfsm.websockets._joint import OPEN, PRODUCT, End
@@ -49,8 +49,12 @@ class Sending(Receiving[StateT]):
 
     __slots__ = ()
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Any) -> None:
         """Send an ASGI message, whatever it is.
+
+        Args:
+            message: A mapping. For a type checker, it may be a `Message` or a typed dictionary, and the method
+                may be overridden for one of them.
 
         Raises:
             WebSocketDisconnect: The transport is lost (code 1006); the server's exception is
@@ -116,7 +120,7 @@ class Sending(Receiving[StateT]):
         """
         if timeout is not None:
             await self._within(
-                timeout, self.accept, subprotocol, headers, allowed_origins=allowed_origins
+                timeout, Sending.accept, self, subprotocol, headers, allowed_origins=allowed_origins
             )
             return
         pairs: list[tuple[bytes, bytes]] = []
@@ -154,7 +158,7 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.send_text, data)
+            await self._within(timeout, Sending.send_text, self, data)
             return
         if not isinstance(data, str):
             await refuse(_errors.wrong_type("send_text", "data", data, "str"))
@@ -184,7 +188,7 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.send_bytes, data)
+            await self._within(timeout, Sending.send_bytes, self, data)
             return
         if not isinstance(data, bytes):
             if not isinstance(data, (bytearray, memoryview)):
@@ -217,20 +221,22 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.send_json, data, mode)
+            await self._within(timeout, Sending.send_json, self, data, mode)
             return
         if mode not in {"text", "binary"}:
             await refuse(_errors.wrong_mode(mode))
         try:
             encoded = self.json_dumps(data)
+            if mode == "text":
+                text = encoded if isinstance(encoded, str) else str(encoded, "utf-8")
+            else:
+                payload = encoded.encode("utf-8") if isinstance(encoded, str) else encoded
         except Exception:
             await give_turn()
             raise
         if mode == "text":
-            text = encoded if isinstance(encoded, str) else encoded.decode("utf-8")
             await Sending.send_text(self, text)
         else:
-            payload = encoded.encode("utf-8") if isinstance(encoded, str) else encoded
             await Sending.send_bytes(self, payload)
 
     async def close(
@@ -258,7 +264,7 @@ class Sending(Receiving[StateT]):
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if timeout is not None:
-            await self._within(timeout, self.close, code, reason)
+            await self._within(timeout, Sending.close, self, code, reason)
             return
         # a check costs as much as the rest; defaults pass it, and only an open connection sends a frame
         if code is not _NORMAL or reason is not None:
@@ -270,7 +276,7 @@ class Sending(Receiving[StateT]):
                 warn_unseen_code(code)
         await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
 
-    async def send_denial_response(self, response: ASGIApp) -> None:
+    async def send_denial_response(self, response: ASGIAppLike) -> None:
         """Reject the connection with an HTTP response of its own.
 
         Raises:

@@ -18,9 +18,9 @@ from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import HeadersLike, deny
 from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._reader import BUFFER, Reader
-from wsfsm.websockets._receiving import set_receive
+from wsfsm.websockets._receiving import decoded, set_receive
 from wsfsm.websockets._sending import Sending
-from wsfsm.websockets._turns import refuse
+from wsfsm.websockets._turns import give_turn, refuse
 
 __all__ = ["WebSocket"]
 
@@ -81,7 +81,7 @@ class WebSocket(Sending[StateT]):
             TimeoutError, WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
         """
         if timeout is not None:
-            return await self._within(timeout, self.receive_data)
+            return await self._within(timeout, WebSocket.receive_data, self)
         message = await self._receive_through_hooks()
         text, data = message.get("text"), message.get("bytes")
         if data is None and isinstance(text, str):
@@ -97,21 +97,20 @@ class WebSocket(Sending[StateT]):
 
         Args:
             decode: Makes a value of the message, for example ``Move.model_validate_json`` of pydantic, or
-                ``msgspec.json.Decoder(Move).decode``. An exception that it raises is raised on, and the
-                connection stays usable.
+                ``msgspec.json.Decoder(Move).decode``. An exception that it raises is raised on, with the
+                message as its attribute ``doc``, and the connection stays usable.
             timeout: As in `receive_text`.
 
         Raises:
             TimeoutError, WebSocketDisconnect, WebSocketDisconnected, UnexpectedFrame: as `receive_text`.
         """
-        return decode(await self.receive_data(timeout=timeout))
+        if timeout is not None:
+            return await self._within(timeout, WebSocket.receive_as, self, decode)
+        return decoded(decode, await WebSocket.receive_data(self))
 
-    async def __aiter__(self) -> AsyncGenerator[str | bytes, None]:
+    def __aiter__(self) -> AsyncGenerator[str | bytes, None]:  # noqa: PYI058 - can be closed
         """Iterate over messages of either kind until the connection ends; else as `iter_text`."""
-        with Iteration() as iteration:
-            while True:
-                yield await self.receive_data()
-                iteration.begun = True
+        return Iteration(self.receive_data)
 
     # Sending
 
@@ -131,11 +130,18 @@ class WebSocket(Sending[StateT]):
             TimeoutError: as `send_text`.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
-        encoded = encode(value)
+        if timeout is not None:
+            await self._within(timeout, WebSocket.send_as, self, value, encode)
+            return
+        try:
+            encoded = encode(value)
+        except Exception:
+            await give_turn()
+            raise
         if isinstance(encoded, str):
-            await self.send_text(encoded, timeout=timeout)
+            await Sending.send_text(self, encoded)
         else:
-            await self.send_bytes(encoded, timeout=timeout)
+            await Sending.send_bytes(self, encoded)
 
     # Before the accept
 
@@ -186,7 +192,7 @@ class WebSocket(Sending[StateT]):
         if timeout is None:
             await deny(self, status, headers, body)
         else:
-            await self._within(timeout, self.deny, status, headers=headers, body=body)
+            await self._within(timeout, WebSocket.deny, self, status, headers=headers, body=body)
 
     # The end
 
@@ -209,7 +215,7 @@ class WebSocket(Sending[StateT]):
         """
         if timeout is not None:
             with contextlib.suppress(TimeoutError):
-                await self._within(timeout, self.aclose, code, reason)
+                await self._within(timeout, WebSocket.aclose, self, code, reason)
             return
         reason = truncate_reason(reason) if isinstance(reason, str) else reason
         if (error := _errors.unsendable(self._joint, code, reason)) is not None:

@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+import starlette.datastructures
 import starlette.requests
 import starlette.websockets
 
@@ -22,19 +23,20 @@ _MEMBERS: Final = {
 }
 
 if TYPE_CHECKING:
-    # what both classes have is of Starlette's types, but for the methods that have a timeout here
-    class _Both(starlette.websockets.WebSocket, wsfsm.websockets.WebSocket):  # type: ignore[misc]
-        accept = wsfsm.websockets.WebSocket.accept
-        close = wsfsm.websockets.WebSocket.close
-        iter_bytes = wsfsm.websockets.WebSocket.iter_bytes
-        iter_json = wsfsm.websockets.WebSocket.iter_json
-        iter_text = wsfsm.websockets.WebSocket.iter_text
-        receive_bytes = wsfsm.websockets.WebSocket.receive_bytes
-        receive_json = wsfsm.websockets.WebSocket.receive_json
-        receive_text = wsfsm.websockets.WebSocket.receive_text
-        send_bytes = wsfsm.websockets.WebSocket.send_bytes
-        send_json = wsfsm.websockets.WebSocket.send_json
-        send_text = wsfsm.websockets.WebSocket.send_text
+
+    class _Both(wsfsm.websockets.WebSocket, starlette.websockets.WebSocket):
+        """The same for type checkers, which do not run the loops below."""
+
+        application_state: starlette.websockets.WebSocketState  # type: ignore[assignment]
+        client_state: starlette.websockets.WebSocketState  # type: ignore[assignment]
+        base_url: starlette.datastructures.URL  # type: ignore[assignment]
+        client: starlette.datastructures.Address | None  # type: ignore[assignment]
+        headers: starlette.datastructures.Headers  # type: ignore[assignment]
+        query_params: starlette.datastructures.QueryParams  # type: ignore[assignment]
+        state: Any
+        url: starlette.datastructures.URL  # type: ignore[assignment]
+
+        def url_for(self, name: str, /, **path_params: Any) -> starlette.datastructures.URL: ...  # type: ignore[override]
 else:
 
     class _Both(wsfsm.websockets.WebSocket, starlette.websockets.WebSocket):
