@@ -222,13 +222,16 @@ class WebSocket(Sending[StateT]):
             await self._fail()
         return False
 
-    def _reports_end(self, error: BaseException) -> bool:
-        """Whether an exception only reports that this connection has ended.
+    def _reports_end(self, error: BaseException, *, of_others: bool = False) -> bool:
+        """Whether an exception, or a group of them, only reports that this connection has ended.
 
-        The use of a connection after the application itself has closed it is a mistake.
+        The use of a connection after the application itself has closed it is a mistake, unless other
+        tasks have closed it.
         """
-        if self.closed_by in {None, "application"} and isinstance(error, WebSocketDisconnected):
-            return False
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._reports_end(each, of_others=of_others) for each in error.exceptions)
+        if isinstance(error, WebSocketDisconnected) and not of_others:
+            return self.closed_by not in {None, "application"}
         return self._joint.over and isinstance(error, _ENDS)
 
     async def _fail(self) -> None:
@@ -262,13 +265,15 @@ class WebSocket(Sending[StateT]):
         """
         if type(buffer) is not int or buffer < 1:
             raise ValueError(f"until_disconnect(): 'buffer' must be at least 1, got {buffer!r}")
+        loop, was_over = current_loop(), self._joint.over
         async with self._reading(buffer) as reader:
             try:
-                async with current_loop().interruptible() as block:
+                async with loop.interruptible() as block:
                     with reader.interrupts(block):
                         yield
-            except _ENDS as error:
-                if not self._reports_end(error):
+            except Exception as error:
+                of_others = not was_over and reader.closer is not loop.task()
+                if not self._reports_end(error, of_others=of_others):
                     raise
             if reader.error is not None:
                 raise reader.error
@@ -293,7 +298,7 @@ class WebSocket(Sending[StateT]):
         """Receive ahead of the application during a block."""
         reader = self._reader
         if reader is None:
-            reader = Reader(self, self._receive, current_loop())
+            reader = Reader(self, self._receive, current_loop(), ended=not self._joint.on_receive)
             vars(self)["_reader"] = reader
             set_receive(self, reader.receive)
         reader.start(buffer)
@@ -306,6 +311,8 @@ class WebSocket(Sending[StateT]):
         self._end_by_client(message)
         self._enter(self._joint.on_event[READ_AHEAD])
 
-    def _stop_reading(self) -> None:
-        reader = vars(self).pop("_reader")
-        set_receive(self, reader.server)
+    def _stop_reading(self, reader: Reader) -> None:
+        if self._reader is reader:
+            del vars(self)["_reader"]
+        if self._receive == reader.receive:  # else somebody has wrapped it
+            set_receive(self, reader.server)

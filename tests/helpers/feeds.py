@@ -1,0 +1,125 @@
+"""A server whose messages arrive while the application runs, on asyncio and on trio."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import trio
+import trio.testing
+
+from helpers.asgi import scope
+from helpers.connections import CONNECT
+from wsfsm._loops import Bell, current_loop
+from wsfsm.types import Message
+from wsfsm.websockets import WebSocket
+
+
+def text(data: str) -> Message:
+    return {"type": "websocket.receive", "text": data}
+
+
+def texts(*data: str) -> list[Message]:
+    return [text(each) for each in data]
+
+
+def bye(code: int = 4001, reason: str = "bye") -> Message:
+    return {"type": "websocket.disconnect", "code": code, "reason": reason}
+
+
+class Feed:
+    """The two callables of a server; `receive` waits, and can be cancelled without a loss.
+
+    Attributes:
+        sent: Messages of the application.
+        asked: How often `receive` was called.
+        waiting: How many calls of `receive` wait.
+        most: How many of them have waited at once.
+    """
+
+    def __init__(self, *incoming: Message | BaseException) -> None:
+        self._incoming = deque(incoming)
+        self._bell = Bell(current_loop())
+        self.sent: list[Message] = []
+        self.asked = self.waiting = self.most = 0
+
+    def put(self, *incoming: Message | BaseException) -> None:
+        """Let messages arrive; an exception is raised in place of one."""
+        self._incoming.extend(incoming)
+        self._bell.ring()
+
+    @property
+    def left(self) -> int:
+        """How many messages were not received."""
+        return len(self._incoming)
+
+    async def receive(self) -> Message:
+        self.asked += 1
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        try:
+            await self._bell.until(lambda: bool(self._incoming))
+        finally:
+            self.waiting -= 1
+        item = self._incoming.popleft()
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    async def send(self, message: Message) -> None:
+        await turn()
+        self.sent.append(message)
+
+
+async def opened(
+    *incoming: Message | BaseException, websocket_class: Any = WebSocket
+) -> tuple[Any, Feed]:
+    """An accepted connection whose next messages are given."""
+    feed = Feed(CONNECT, *incoming)
+    websocket = websocket_class(scope(), feed.receive, feed.send)
+    await websocket.accept()
+    return websocket, feed
+
+
+async def turn() -> None:
+    """Let the other tasks run once."""
+    if on_trio():
+        await trio.lowlevel.checkpoint()
+    else:
+        await asyncio.sleep(0)
+
+
+async def settled() -> None:
+    """Let the other tasks run until all of them wait."""
+    if on_trio():
+        await trio.testing.wait_all_tasks_blocked()
+    else:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+async def forever() -> None:
+    """Wait until this is cancelled."""
+    if on_trio():
+        await trio.sleep_forever()
+    else:
+        await asyncio.Event().wait()
+
+
+def on_trio() -> bool:
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
+
+
+def tasks() -> int:
+    """How many tasks there are."""
+    if on_trio():
+        return trio.lowlevel.current_statistics().tasks_living
+    return len(asyncio.all_tasks())
+
+
+Cancelled: tuple[type[BaseException], ...] = (asyncio.CancelledError, trio.Cancelled)
+"""The exceptions of a task that is cancelled."""
+
