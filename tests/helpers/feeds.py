@@ -1,14 +1,11 @@
 """A server whose messages arrive while the application runs, on asyncio and on trio."""
 
-import asyncio
 from collections import deque
 from typing import Any
 
-import trio
-import trio.testing
-
 from helpers.asgi import scope
 from helpers.connections import CONNECT
+from helpers.loops import turn
 from wsfsm._loops import Bell, current_loop
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
@@ -78,48 +75,3 @@ async def opened(
     websocket = websocket_class(scope(), feed.receive, feed.send)
     await websocket.accept()
     return websocket, feed
-
-
-async def turn() -> None:
-    """Let the other tasks run once."""
-    if on_trio():
-        await trio.lowlevel.checkpoint()
-    else:
-        await asyncio.sleep(0)
-
-
-async def settled() -> None:
-    """Let the other tasks run until all of them wait."""
-    if on_trio():
-        await trio.testing.wait_all_tasks_blocked()
-    else:
-        for _ in range(20):
-            await asyncio.sleep(0)
-
-
-async def forever() -> None:
-    """Wait until this is cancelled."""
-    if on_trio():
-        await trio.sleep_forever()
-    else:
-        await asyncio.Event().wait()
-
-
-def on_trio() -> bool:
-    try:
-        trio.lowlevel.current_task()
-    except RuntimeError:
-        return False
-    return True
-
-
-def tasks() -> int:
-    """How many tasks there are."""
-    if on_trio():
-        return trio.lowlevel.current_statistics().tasks_living
-    return len(asyncio.all_tasks())
-
-
-Cancelled: tuple[type[BaseException], ...] = (asyncio.CancelledError, trio.Cancelled)
-"""The exceptions of a task that is cancelled."""
-
