@@ -29,7 +29,6 @@ class Feed:
     Attributes:
         sent: Messages of the application.
         asked: How often `receive` was called.
-        waiting: How many calls of `receive` wait.
         most: How many of them have waited at once.
     """
 
@@ -37,12 +36,18 @@ class Feed:
         self._incoming = deque(incoming)
         self._bell = Bell(current_loop())
         self.sent: list[Message] = []
-        self.asked = self.waiting = self.most = 0
+        self.asked = self.most = 0
+        self._calls: deque[object] = deque()
 
     def put(self, *incoming: Message | BaseException) -> None:
         """Let messages arrive; an exception is raised in place of one."""
         self._incoming.extend(incoming)
         self._bell.ring()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls of `receive` wait."""
+        return len(self._calls)
 
     @property
     def left(self) -> int:
@@ -51,13 +56,16 @@ class Feed:
 
     async def receive(self) -> Message:
         self.asked += 1
-        self.waiting += 1
+        call = object()
+        self._calls.append(call)
         self.most = max(self.most, self.waiting)
         try:
-            await self._bell.until(lambda: bool(self._incoming))
+            # a queue serves those that wait in their order
+            await self._bell.until(lambda: bool(self._incoming) and self._calls[0] is call)
+            item = self._incoming.popleft()
         finally:
-            self.waiting -= 1
-        item = self._incoming.popleft()
+            self._calls.remove(call)
+            self._bell.ring()
         if isinstance(item, BaseException):
             raise item
         return item

@@ -110,11 +110,12 @@ async def group() -> AsyncIterator[Callable[[Callable[[], Awaitable[Any]]], Any]
         async with trio.open_nursery() as nursery:
             yield nursery.start_soon
     else:
-        async with asyncio.TaskGroup() as tasks:
-            yield lambda run: tasks.create_task(_awaited(run))
+        async with asyncio.TaskGroup() as started:
+            yield lambda run: started.create_task(_awaited(run))
 
 
-def _tasks() -> int:
+def tasks() -> int:
+    """How many tasks there are."""
     return (
         trio.lowlevel.current_statistics().tasks_living if on_trio() else len(asyncio.all_tasks())
     )
@@ -126,8 +127,8 @@ async def nothing_left() -> AsyncIterator[None]:
     problems: list[Any] = []
     if not on_trio():
         asyncio.get_running_loop().set_exception_handler(lambda _, what: problems.append(what))
-    before = _tasks()
+    before = tasks()
     yield
-    assert _tasks() == before
+    assert tasks() == before
     gc.collect()  # asyncio reports an error when its task is deleted
     assert problems == []

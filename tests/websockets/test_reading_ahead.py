@@ -406,7 +406,7 @@ class TestReceivers:
 
             async def receive() -> None:
                 async for data in websocket.iter_text():
-                    got.append(data)
+                    got.append(data)  # noqa: PERF401 - at once
 
             async with nothing_left(), group() as start:
                 async with websocket.until_disconnect():
@@ -434,7 +434,7 @@ class TestReceivers:
 
             async def receive() -> None:
                 async for data in websocket.iter_text():
-                    got.append(data)
+                    got.append(data)  # noqa: PERF401 - at once
 
             async with nothing_left(), group() as start:
                 async with websocket.until_disconnect():
