@@ -5,19 +5,21 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import anyio
 import pytest
 import trio
 
 from helpers.loops import on_trio
 
 
-async def cancelled_after(run: Callable[[], Awaitable[Any]], step: int, times: int = 1) -> bool:
+async def cancelled_after(run: Callable[[], Awaitable[Any]], step: int, times: int) -> bool:
     """Run a task, cancel it after so many steps of the event loop, and wait for its end.
 
     Args:
         run: The task.
         step: After how many steps it is cancelled.
-        times: How often it is cancelled, each time one step later.
+        times: How often asyncio cancels it, each time one step later; 0 cancels it by a scope of anyio,
+            which goes on as long as it runs.
 
     Returns:
         Whether it was cancelled, because it did not end before.
@@ -29,14 +31,17 @@ async def cancelled_after(run: Callable[[], Awaitable[Any]], step: int, times: i
 
 async def _on_asyncio(run: Callable[[], Awaitable[Any]], step: int, times: int) -> bool:
     loop = asyncio.get_running_loop()
+    scope = anyio.CancelScope()
 
     async def main() -> None:
-        await run()
+        with scope:
+            await run()
 
     def after(steps: int) -> None:
         if steps <= 0:
-            task.cancel()
-        if steps > 1 - times:
+            cancel = task.cancel if times else scope.cancel
+            cancel()
+        if steps > 1 - max(times, 1):
             loop.call_soon(after, steps - 1)
 
     loop.call_soon(after, step)
@@ -44,7 +49,7 @@ async def _on_asyncio(run: Callable[[], Awaitable[Any]], step: int, times: int) 
     await asyncio.wait([task])
     if not task.cancelled():
         task.result()
-    return task.cancelled()
+    return task.cancelled() or scope.cancelled_caught
 
 
 class _Counting(trio.abc.Instrument):

@@ -9,6 +9,7 @@ from helpers.asgi import scope
 from helpers.connections import CONNECT
 from helpers.feeds import Feed, bye, opened, text, texts
 from helpers.loops import Run, all_wait, forever, group, nothing_left, on_each_loop, turn
+from helpers.uvicorn_server import in_time
 
 from wsfsm import ConnectionClosed, IllegalTransition, WebSocket, WebSocketDisconnect
 from wsfsm._loops import current_loop
@@ -613,7 +614,7 @@ class TestHooks:
                     await forever()
                 assert await rest(websocket) == "ab"
 
-        asyncio.run(asyncio.wait_for(main(), 20))
+        in_time(main)
 
 
 class TestWaitClosed:

@@ -1,13 +1,27 @@
 """A handler that is cancelled from outside, at each step: no message and no task is left behind."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+import anyio
 import pytest
+import trio
 from helpers.cancellations import cancelled_after, choose_order
 from helpers.feeds import Feed, bye, opened, texts
-from helpers.loops import Run, forever, group, nothing_left, on_each_loop, tasks, turn
+from helpers.loops import (
+    Run,
+    all_wait,
+    forever,
+    group,
+    nothing_left,
+    on_each_loop,
+    on_trio,
+    tasks,
+    turn,
+)
+from helpers.uvicorn_server import in_time
 
 from wsfsm import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
@@ -134,7 +148,7 @@ async def session(handler: Handler, step: int, times: int, *, leaves: bool) -> b
 
 
 @on_each_loop
-@pytest.mark.parametrize("times", [1, 2, 3], ids=["once", "twice", "three times"])
+@pytest.mark.parametrize("times", [1, 2, 3, 0], ids=["once", "twice", "three times", "by anyio"])
 @pytest.mark.parametrize("leaves", [False, True], ids=["client stays", "client leaves"])
 @pytest.mark.parametrize("name", HANDLERS)
 def test_handler_that_is_cancelled_at_any_step_loses_nothing(
@@ -150,3 +164,102 @@ def test_handler_that_is_cancelled_at_any_step_loses_nothing(
         return step
 
     assert run(main) > 5
+
+
+@on_each_loop
+@pytest.mark.parametrize("library", ["its own", "anyio"])
+def test_timeout_around_a_block_ends_it_as_any_other(run: Run, library: str) -> None:
+    async def main() -> None:
+        websocket, feed = await opened(*texts("a"))
+
+        async def block() -> None:
+            async with websocket.until_disconnect():
+                await forever()
+
+        async with nothing_left():
+            if library == "anyio":
+                with anyio.move_on_after(0.001) as scope:
+                    await block()
+                assert scope.cancelled_caught
+            else:
+                with pytest.raises((TimeoutError, trio.TooSlowError)):
+                    await timeout(block)
+            assert feed.waiting == 0
+            assert websocket.is_open
+            assert await websocket.receive_text() == "a"
+
+    run(main)
+
+
+async def timeout(block: Callable[[], Awaitable[None]]) -> None:
+    if on_trio():
+        with trio.fail_after(0.001):
+            await block()
+    async with asyncio.timeout(0.001):
+        await block()
+
+
+@on_each_loop
+def test_timeout_inside_a_block_ends_only_its_own_part(run: Run) -> None:
+    async def main() -> None:
+        websocket, feed = await opened()
+        async with nothing_left():
+            async with websocket.until_disconnect():
+                for _ in range(3):
+                    with anyio.move_on_after(0.001) as scope:
+                        await forever()
+                    assert scope.cancelled_caught
+                    with pytest.raises(TimeoutError, match="receive_text"):
+                        await websocket.receive_text(timeout=0.001)
+                feed.put(bye())
+                with anyio.fail_after(15):
+                    await forever()
+        assert websocket.close_code == 4001
+
+    run(main)
+
+
+def test_block_ends_if_all_tasks_are_cancelled() -> None:
+    async def main() -> None:
+        websocket, feed = await opened()
+        ended: list[str] = []
+
+        async def handler() -> None:
+            try:
+                async with websocket.until_disconnect():
+                    await forever()
+            finally:
+                ended.append("handler")
+
+        async with nothing_left():
+            task = asyncio.create_task(handler())
+            await all_wait()
+            for each in asyncio.all_tasks() - {asyncio.current_task()}:
+                each.cancel()
+            await asyncio.wait([task])
+        assert task.cancelled()
+        assert ended == ["handler"]
+        assert feed.waiting == 0
+
+    in_time(main)
+
+
+def test_block_ends_if_only_its_reader_is_cancelled() -> None:
+    async def main() -> None:
+        websocket, _ = await opened(*texts("a", "b"))
+
+        async def handler() -> None:
+            async with websocket.until_disconnect(buffer=1):
+                await forever()
+
+        async with nothing_left():
+            before = asyncio.all_tasks()
+            task = asyncio.create_task(handler())
+            await all_wait()
+            (reader,) = asyncio.all_tasks() - before - {task}
+            reader.cancel()  # while it waits for room
+            await asyncio.wait([task])
+        assert task.cancelled()
+        assert await websocket.receive_text() == "a"
+
+    in_time(main)

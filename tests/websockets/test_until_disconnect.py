@@ -10,6 +10,7 @@ from helpers.asgi import scope
 from helpers.connections import CONNECT, accepted, left
 from helpers.feeds import Feed, bye, opened, texts
 from helpers.loops import Run, all_wait, forever, group, nothing_left, on_each_loop, turn
+from helpers.uvicorn_server import in_time
 
 from wsfsm import (
     ConnectionClosed,
@@ -497,7 +498,7 @@ class TestServerFails:
                     raise ZeroDivisionError
             assert caught.group_contains(ZeroDivisionError)
 
-        asyncio.run(asyncio.wait_for(main(), 20))
+        in_time(main)
 
 
 class TestArguments:
