@@ -6,6 +6,7 @@ it runs the caller, it has been imported already.
 
 import asyncio
 import contextlib
+import contextvars
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -27,12 +28,8 @@ class Event(Protocol):
 class Interruption(Protocol):
     """A block that can be ended from outside."""
 
-    @property
-    def happened(self) -> bool:
-        """Whether `interrupt` was called."""
-
     def interrupt(self) -> None:
-        """Cancel the block, which then ends without an error."""
+        """Cancel the block, which then ends without an error; it may be called again."""
 
 
 class Loop(Protocol):
@@ -54,11 +51,17 @@ class Loop(Protocol):
         """Run a block that can be ended from outside."""
 
     def spawn(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-        """Start a task without a parent; `run` must not raise.
+        """Start a task without a parent, with the context variables of the caller.
+
+        Args:
+            run: The task; it must not raise, except that it is cancelled.
 
         Returns:
             A function that cancels the task and waits for its end, even in a block that is cancelled.
         """
+
+    def task(self) -> object:
+        """Return the calling task, to compare it with others by identity."""
 
     def task_name(self) -> str:
         """Return the name of the calling task."""
@@ -96,11 +99,12 @@ class _Asyncio:
     async def interruptible(self) -> AsyncIterator[Interruption]:
         interruption = _AsyncioInterruption()
         try:
-            async with interruption.timeout:
-                yield interruption
-        except TimeoutError:
-            if not interruption.timeout.expired():
+            yield interruption
+        except asyncio.CancelledError:
+            if not interruption.is_the_only_one():
                 raise
+        finally:
+            interruption.end()
 
     def spawn(self, run: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def main() -> None:
@@ -110,9 +114,19 @@ class _Asyncio:
 
         async def stop() -> None:
             task.cancel()
-            await asyncio.wait([task])
+            cancelled: asyncio.CancelledError | None = None
+            while not task.done():
+                try:
+                    await asyncio.wait([task])
+                except asyncio.CancelledError as error:
+                    cancelled = error
+            if cancelled is not None:
+                raise cancelled
 
         return stop
+
+    def task(self) -> object:
+        return asyncio.current_task()
 
     def task_name(self) -> str:
         task = asyncio.current_task()
@@ -120,14 +134,36 @@ class _Asyncio:
 
 
 class _AsyncioInterruption:
+    """Cancels a block as `asyncio.timeout` does, but takes no exception of the block for its own."""
+
     def __init__(self) -> None:
-        self.timeout = asyncio.timeout(None)
-        self.happened = False
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("wsfsm needs a running task of asyncio or trio for this")
+        self._task = task
+        self._before = task.cancelling()
+        self._handle: asyncio.Handle | None = None
+        self._has_cancelled = False
 
     def interrupt(self) -> None:
-        if not self.happened:
-            self.happened = True
-            self.timeout.reschedule(0)  # a time that has passed
+        if self._handle is None:
+            # a task that cancels itself would be cancelled after the block, if that waits for nothing
+            self._handle = self._task.get_loop().call_soon(self._cancel)
+
+    def _cancel(self) -> None:
+        self._has_cancelled = True
+        self._task.cancel()
+
+    def is_the_only_one(self) -> bool:
+        """Whether no other party has cancelled the task since the beginning of the block."""
+        return self._has_cancelled and self._task.cancelling() - 1 <= self._before
+
+    def end(self) -> None:
+        """Take back the request to cancel, whether the block has followed it or not."""
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._has_cancelled:
+            self._task.uncancel()
 
 
 class _Trio:
@@ -167,12 +203,14 @@ class _Trio:
         scope, ended = self._trio.CancelScope(), self._trio.Event()
 
         async def main() -> None:
-            with scope:
-                await run()
-            ended.set()
+            try:
+                with scope:
+                    await run()
+            finally:
+                ended.set()
 
         # the task of a nursery would wrap the errors of the block in a group
-        self._trio.lowlevel.spawn_system_task(main)
+        self._trio.lowlevel.spawn_system_task(main, context=contextvars.copy_context())
 
         async def stop() -> None:
             scope.cancel()
@@ -180,6 +218,10 @@ class _Trio:
                 await ended.wait()
 
         return stop
+
+    def task(self) -> object:
+        task: object = self._trio.lowlevel.current_task()
+        return task
 
     def task_name(self) -> str:
         name: str = self._trio.lowlevel.current_task().name
@@ -189,10 +231,6 @@ class _Trio:
 class _TrioInterruption:
     def __init__(self, scope: Any) -> None:
         self._scope = scope
-
-    @property
-    def happened(self) -> bool:
-        return bool(self._scope.cancel_called)
 
     def interrupt(self) -> None:
         self._scope.cancel()

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from wsfsm._loops import Bell, Interruption, Loop
 from wsfsm.tables import AFTER_DISCONNECT
 from wsfsm.types import Message, Receive
+from wsfsm.websockets._turns import refuse
 
 __all__ = ["BUFFER", "Reader", "Watched"]
 
@@ -26,8 +27,8 @@ class Watched(Protocol):
     def _read_ahead(self, message: Message) -> None:
         """Take note of the disconnect `message`, which the application has not received yet."""
 
-    def _stop_reading(self) -> None:
-        """Let the application receive from the server again."""
+    def _stop_reading(self, reader: "Reader") -> None:
+        """Let the application receive from the server again, and not from `reader`."""
 
 
 class Reader:
@@ -37,31 +38,44 @@ class Reader:
         websocket: The connection.
         receive: The server's callable.
         loop: The event loop.
+        ended: Whether the application has received the disconnect already.
 
     Attributes:
         server: The server's callable.
-        ended: Whether no message follows those that are kept: the disconnect is one of them, or the
-            server's callable has failed.
+        ended: Whether no message follows those that are kept: the disconnect is one of them or was
+            received, or the server's callable has failed.
         error: The exception that the server's callable raised.
+        closer: The task that has ended the connection during a block; None before.
     """
 
-    def __init__(self, websocket: Watched, receive: Receive, loop: Loop) -> None:
+    def __init__(self, websocket: Watched, receive: Receive, loop: Loop, *, ended: bool) -> None:
         self.server = receive
-        self.ended = False
-        self.error: Exception | None = None
+        self.ended = ended
+        self.error: BaseException | None = None
+        self.closer: object = None
         self._websocket = websocket
         self._loop = loop
         self._buffer = 0
-        self._kept: deque[Message | Exception] = deque()
+        self._kept: deque[Message | BaseException] = deque()
         self._bell = Bell(loop)
         self._users = 0
         self._blocks: set[Interruption] = set()
         self._taker: str | None = None
+        self._asking = self._stopping = False
         self._stop: Callable[[], Awaitable[None]] | None = None
 
-    def wake(self) -> None:
-        """Let all tasks that wait for this reader check their conditions."""
-        self._bell.ring()
+    def connection_over(self, *, last: bool) -> None:
+        """Take note of the end of the connection, from whichever task.
+
+        Args:
+            last: Whether no message follows.
+        """
+        if self.closer is None:
+            self.closer = self._loop.task()
+        if last:
+            self._end()
+        else:
+            self._bell.ring()
 
     async def until(self, met: Callable[[], bool]) -> None:
         """Wait until a condition is met, or the last message has been received."""
@@ -82,23 +96,32 @@ class Reader:
         """Receive, and keep up to `buffer` messages, until `stop` is called as often as this."""
         self._users += 1
         self._buffer = max(self._buffer, buffer)
-        self._go_on()
+        self._settle()
+        self._bell.ring()  # there may be more room
 
     async def stop(self) -> None:
         """Stop receiving, unless another block needs it."""
         self._users -= 1
-        if self._users or self._stop is None:
+        if self._users:
             return
+        stop, self._stopping = self._stop, True
         try:
-            await self._stop()
+            if stop is not None:
+                await stop()
         finally:
-            self._stop = None
-            self._go_on()  # a block may have begun in the meantime
-            self._bell.ring()  # the application goes on with the server's callable
-            self._release()
+            if self._stop is stop:  # else another block has begun, ended, and stopped it already
+                self._stop, self._stopping = None, False
+                self._settle()
+                self._bell.ring()  # the application goes on with the server's callable
 
-    def _go_on(self) -> None:
-        if self._users and self._stop is None and not self.ended:
+    def _settle(self) -> None:
+        """Receive if a block needs it, or else let the application go on without the reader."""
+        if self._stop is not None or self._asking:
+            return
+        if not self._users:
+            if not self._kept and self._taker is None:
+                self._websocket._stop_reading(self)  # noqa: SLF001 - the reader is a part of it
+        elif not self.ended:
             self._stop = self._loop.spawn(self._run)
 
     async def receive(self) -> Message:
@@ -108,43 +131,61 @@ class Reader:
             RuntimeError: Another task waits for the next message.
         """
         if self._taker is not None:
-            raise RuntimeError(
+            error = RuntimeError(
                 f"The task {self._loop.task_name()!r} cannot receive, because the task {self._taker!r} "
                 "waits for the next message already.\nLet one task receive, and pass the messages on."
             )
+            await refuse(error)
         self._taker = self._loop.task_name()
         try:
-            await self._bell.until(lambda: bool(self._kept) or self._stop is None)
+            await self._bell.until(lambda: bool(self._kept) or self._stop is None or self.ended)
+            kept = self._kept.popleft() if self._kept else await self._ask()
         finally:
             self._taker = None
-        if not self._kept:
-            return await self.server()
-        kept = self._kept.popleft()
+            self._settle()
         self._bell.ring()  # there is room
-        self._release()
-        if isinstance(kept, Exception):
+        if isinstance(kept, BaseException):
             raise kept
         return kept
 
-    def _release(self) -> None:
-        if self._stop is None and not self._kept:
-            self._websocket._stop_reading()  # noqa: SLF001 - the reader is a part of it
+    async def _ask(self) -> Message:
+        """Receive from the server, because the reader does not; it does not begin meanwhile."""
+        self._asking = True
+        try:
+            message = await self.server()
+        finally:
+            self._asking = False
+        if _is_disconnect(message):
+            self._end()
+        return message
 
     async def _run(self) -> None:
-        while not self.ended:
-            await self._bell.until(lambda: len(self._kept) < self._buffer)
-            try:
-                message = await self.server()
-            except Exception as error:  # noqa: BLE001 - the application gets it
-                self.error = error
-                self.ended = True
-                self._kept.append(error)
-            else:
-                self._kept.append(message)
-                self.ended = _is_disconnect(message)
-                if self.ended:
-                    self._websocket._read_ahead(message)  # noqa: SLF001 - as above
-            self._bell.ring()
+        try:
+            while not self.ended:
+                await self._bell.until(lambda: len(self._kept) < self._buffer)
+                self._keep(await self.server())
+        except Exception as error:  # noqa: BLE001 - the application gets it
+            self._fail(error)
+        except BaseException as error:
+            if not self._stopping:  # for example, all tasks are cancelled
+                self._fail(error)
+            raise
+
+    def _keep(self, message: Message) -> None:
+        self._kept.append(message)
+        if _is_disconnect(message):
+            self._websocket._read_ahead(message)  # noqa: SLF001 - the reader is a part of it
+            self._end()
+        self._bell.ring()
+
+    def _fail(self, error: BaseException) -> None:
+        self._kept.append(error)
+        self.error = error
+        self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        self._bell.ring()
         for block in self._blocks:
             block.interrupt()
 

@@ -158,7 +158,7 @@ class StateAttributes(HTTPConnection[StateT]):
             joint = OPEN_HOOKED
         set_joint(self, joint)
         if joint.over and self._reader is not None:
-            self._reader.wake()
+            self._reader.connection_over(last=not joint.on_receive)
 
     def _now(self) -> JointState:
         # a test double may set its states without the __init__ of this class

@@ -293,13 +293,15 @@ class WebSocket(Sending[StateT]):
         """
         if type(buffer) is not int or buffer < 1:
             raise ValueError(f"until_disconnect(): 'buffer' must be at least 1, got {buffer!r}")
+        loop, was_over = current_loop(), self._joint.over
         async with self._reading(buffer) as reader:
             try:
-                async with current_loop().interruptible() as block:
+                async with loop.interruptible() as block:
                     with reader.interrupts(block):
                         yield
-            except _ENDS as error:
-                if not self._reports_end(error):
+            except Exception as error:
+                of_others = not was_over and reader.closer is not loop.task()
+                if not self._reports_end(error, of_others=of_others):
                     raise
             if reader.error is not None:
                 raise reader.error
@@ -324,7 +326,7 @@ class WebSocket(Sending[StateT]):
         """Receive ahead of the application during a block."""
         reader = self._reader
         if reader is None:
-            reader = Reader(self, self._receive, current_loop())
+            reader = Reader(self, self._receive, current_loop(), ended=not self._joint.on_receive)
             vars(self)["_reader"] = reader
             set_receive(self, reader.receive)
         reader.start(buffer)
@@ -337,6 +339,8 @@ class WebSocket(Sending[StateT]):
         self._end_by_client(message)
         self._enter(self._joint.on_event[READ_AHEAD])
 
-    def _stop_reading(self) -> None:
-        reader = vars(self).pop("_reader")
-        set_receive(self, reader.server)
+    def _stop_reading(self, reader: Reader) -> None:
+        if self._reader is reader:
+            del vars(self)["_reader"]
+        if self._receive == reader.receive:  # else somebody has wrapped it
+            set_receive(self, reader.server)
