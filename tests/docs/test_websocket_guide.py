@@ -1,4 +1,4 @@
-"""The guide to the WebSocket: its state, its end, asgi() and rejecting."""
+"""The guide to the WebSocket."""
 
 import inspect
 import re
@@ -10,7 +10,7 @@ from helpers.guides import Guide
 import wsfsm
 from wsfsm import ReadyState
 
-GUIDE = Guide(ROOT / "docs" / "_websocket_b.md")
+GUIDE = Guide(ROOT / "docs" / "websocket.md")
 
 
 def test_its_code_prints_what_it_says(caplog: pytest.LogCaptureFixture) -> None:
