@@ -12,6 +12,7 @@ from typing import Any, Final
 import attrs
 import pytest
 import websockets
+from helpers import known_servers
 from helpers.asgi import ROOT
 from helpers.known_servers import INSTALLED, command
 
@@ -59,9 +60,7 @@ def reset(client: websockets.ClientConnection) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(name: str, module: str) -> AsyncIterator[Room]:
-    target = command(name)
-    words = tuple(word.replace("{app}", f"{module}:app") for word in target.command)
-    async with attrs.evolve(target, command=words).running("", "") as server:
+    async with known_servers.serving(command(name), f"{module}:app") as server:
         room = Room(server)
         try:
             yield room

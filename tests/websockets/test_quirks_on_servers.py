@@ -2,16 +2,13 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
 import pytest
 from helpers import quirks_app
-from helpers.asgi import ROOT
-from helpers.known_servers import INSTALLED, command
+from helpers.known_servers import INSTALLED, command, serving
 from helpers.wire import BINARY, CLOSE, TEXT, close_payload, frame, request
 
 from wsfsm.conformance.server._client import RawClient
@@ -211,10 +208,9 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("quirks")
     scenarios = expected(name)
     target = command(name)
-    words = [word.replace("{app}", "helpers.quirks_app:app") for word in target.command]
 
     async def main() -> list[tuple[Seen, Frames]]:
-        async with attrs.evolve(target, command=tuple(words)).running("", "") as server:
+        async with serving(target, "helpers.quirks_app:app") as server:
             return await asyncio.gather(
                 *(
                     play(server, f"/{handler}/{number}", script, folder / str(number))
@@ -224,7 +220,6 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(quirks_app.FOLDER, str(folder))
-        patch.setenv("PYTHONPATH", str(ROOT / "tests"), prepend=os.pathsep)
         return name, dict(zip(scenarios, asyncio.run(main()), strict=True))
 
 

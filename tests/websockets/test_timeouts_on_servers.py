@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import os
 from typing import Final
 
 import attrs
 import pytest
 import websockets
-from helpers.asgi import ROOT
-from helpers.known_servers import INSTALLED, command
+from helpers.known_servers import INSTALLED, command, serving
 from helpers.timeouts_app import END
 from helpers.uvicorn_server import in_time
 
@@ -28,14 +26,11 @@ def _on_trio(target: CommandTarget) -> CommandTarget:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_timeouts_lose_no_message(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeouts_lose_no_message(name: str) -> None:
     target = TARGETS[name]()
-    words = (word.replace("{app}", "helpers.timeouts_app:app") for word in target.command)
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    monkeypatch.setenv("PYTHONPATH", path)
 
     async def main() -> None:
-        async with attrs.evolve(target, command=tuple(words)).running("", "") as server:
+        async with serving(target, "helpers.timeouts_app:app") as server:
             async with websockets.connect(f"ws://{server.host}:{server.port}/") as client:
                 for number in range(MESSAGES):
                     await client.send(str(number))
