@@ -8,14 +8,25 @@ from helpers.asgi import Cells, spec, spec_cells
 
 from wsfsm.exceptions import MalformedMessage
 from wsfsm.fsm import AnyEvent, Coupling, Machine, Row
-from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, event_of
-from wsfsm.tables.events import BODY_LAST, BODY_MORE, LOST
+from wsfsm.tables import (
+    AFTER_DISCONNECT,
+    AFTER_READ_AHEAD,
+    AFTER_TRANSPORT_LOSS,
+    APPLICATION,
+    CLIENT,
+    event_of,
+)
+from wsfsm.tables.events import BODY_LAST, BODY_MORE, LOST, READ_AHEAD
 from wsfsm.tables.states import WebSocketState
 
 pytestmark = pytest.mark.unmeasured
 
 MACHINES = {machine.name: machine for machine in (CLIENT, APPLICATION)}
-COUPLINGS = {"after_disconnect": AFTER_DISCONNECT, "after_transport_loss": AFTER_TRANSPORT_LOSS}
+COUPLINGS = {
+    "after_disconnect": AFTER_DISCONNECT,
+    "after_transport_loss": AFTER_TRANSPORT_LOSS,
+    "after_read_ahead": AFTER_READ_AHEAD,
+}
 SECTIONS = {
     "Connect",
     "Accept",
@@ -178,7 +189,13 @@ class TestCouplings:
     def test_event_of_the_coupling_is_in_its_machine(self, name: str) -> None:
         coupling = COUPLINGS[name]
 
-        assert coupling.event in MACHINES[coupling.machine].table.events
+        if coupling.event is READ_AHEAD:  # of the reader, which is not a machine
+            assert coupling.machine not in MACHINES
+        else:
+            assert coupling.event in MACHINES[coupling.machine].table.events
+
+    def test_specification_has_no_other_coupling(self, name: str) -> None:
+        assert name in spec("couplings").keys() == COUPLINGS.keys()
 
     def test_coupling_allows_nothing_that_its_machine_refuses(self, name: str) -> None:
         coupling, _, swap = self.bound(name)

@@ -303,8 +303,8 @@ class WebSocket(Sending[StateT]):
                 of_others = not was_over and reader.closer is not loop.task()
                 if not self._reports_end(error, of_others=of_others):
                     raise
-            if reader.error is not None:
-                raise reader.error
+        if reader.error is not None:
+            raise reader.error
 
     async def wait_closed(self) -> None:
         """Wait until the connection has ended, by either side; messages are kept for the application.
@@ -318,8 +318,8 @@ class WebSocket(Sending[StateT]):
             return
         async with self._reading(BUFFER) as reader:
             await reader.until(lambda: self._joint.over)
-            if reader.error is not None:
-                raise reader.error
+        if reader.error is not None:
+            raise reader.error
 
     @contextlib.asynccontextmanager
     async def _reading(self, buffer: int) -> AsyncIterator[Reader]:
