@@ -9,32 +9,19 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
+from wsfsm.websockets import WebSocket
+from wsfsm.websockets._receiving import Receiving
+from wsfsm.websockets._sending import Sending
+from wsfsm.websockets._states import StateAttributes
+
 __all__ = ["follow", "leader"]
 
 _LEADER: Final = "_wsfsm_leader"
 _PASSED_ON: Final = frozenset(
-    {
-        "_raise_on_disconnect",
-        "_receive",
-        "_send",
-        "accept",
-        "allowed",
-        "application_state",
-        "client_state",
-        "close",
-        "iter_bytes",
-        "iter_json",
-        "iter_text",
-        "receive",
-        "receive_bytes",
-        "receive_json",
-        "receive_text",
-        "send",
-        "send_bytes",
-        "send_denial_response",
-        "send_json",
-        "send_text",
-    }
+    name
+    for kind in (StateAttributes, Receiving, Sending, WebSocket)
+    for name in vars(kind)
+    if not name.startswith("__")
 )
 
 
