@@ -17,6 +17,7 @@ from wsfsm.exceptions import (
     UnreachableState,
 )
 from wsfsm.fsm import SAME, Coupling, Event, Machine, Node, Row, Table, in_state
+from wsfsm.origins import AllowedOrigins
 from wsfsm.requests import HTTPConnection
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 from wsfsm.websockets import (
@@ -38,6 +39,7 @@ __all__ = [
     "SERVER",
     "URL",
     "Address",
+    "AllowedOrigins",
     "BadCoupling",
     "ClientDisconnected",
     "ConnectionClosed",

@@ -24,12 +24,22 @@ from wsfsm._urls import header_list
 from wsfsm.messages import Close, Connect, ResponseBody, ResponseStart
 from wsfsm.types import ASGIAppLike, ReceiveLike, ScopeLike, SendLike
 
-__all__ = ["AllowedOrigins", "Origin", "OriginMiddleware", "OriginPattern", "log_refusal"]
+__all__ = [
+    "DENIAL",
+    "NOT_ALLOWED",
+    "AllowedOrigins",
+    "Origin",
+    "OriginMiddleware",
+    "OriginPattern",
+    "log_refusal",
+]
 
 _log: Final = logging.getLogger(__name__)
 
-_DENIAL: Final = "websocket.http.response"
-_BODY: Final = b"This origin is not allowed to open a WebSocket here.\n"
+DENIAL: Final = "websocket.http.response"
+"""The ASGI extension "Websocket Denial Response"."""
+NOT_ALLOWED: Final = "This origin is not allowed to open a WebSocket here.\n"
+"""Body of the response to a page of an origin that is not allowed."""
 _PORTS: Final = {"http": 80, "https": 443}
 _PAGES: Final = {"ws": "http", "wss": "https"}
 """The scheme of a page that has the same origin as a WebSocket, by the scheme of the WebSocket."""
@@ -313,9 +323,11 @@ async def _reject(scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> Non
     if message["type"] != Connect.type:  # the client has left
         return
     with contextlib.suppress(OSError):  # the client leaves now
-        if _DENIAL in (scope.get("extensions") or ()):
+        if DENIAL in (scope.get("extensions") or ()):
             headers = [(b"content-type", b"text/plain; charset=utf-8")]
             await send({"type": ResponseStart.type, "status": 403, "headers": headers})
-            await send({"type": ResponseBody.type, "body": _BODY, "more_body": False})
+            await send(
+                {"type": ResponseBody.type, "body": NOT_ALLOWED.encode(), "more_body": False}
+            )
         else:
             await send({"type": Close.type, "code": Close().code, "reason": ""})

@@ -16,6 +16,7 @@ from wsfsm.testing._server import Accepted, Closed, Denied, InMemoryServer
 from wsfsm.testing._trace import Trace
 from wsfsm.types import ASGIAppLike, Scope
 from wsfsm.websockets._errors import wrong_type
+from wsfsm.websockets._exclusive import ExclusiveReceive
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -56,8 +57,9 @@ def connect(  # noqa: PLR0913 - the parts of a request, and the choices of a tes
         scope: Keys to add to the scope, or to replace in it.
         server: The server to imitate, by its name in `SERVERS` or by its profile.
         timeout: Seconds that each wait may take.
-        strict: Whether a message that the application machine does not allow is refused. Otherwise only
-            a message that the server cannot send is refused.
+        strict: Whether a message that the application machine does not allow is refused, and a task that
+            receives while another one waits for the next message. Otherwise only a message that the
+            server cannot send is refused.
 
     Raises:
         ValueError: The server is unknown.
@@ -132,7 +134,8 @@ class Client:
 
     async def _call(self, server: InMemoryServer) -> None:
         try:
-            self._result = await self._application(self.scope, server.receive, server.send)
+            receive = ExclusiveReceive(server.receive) if self._strict else server.receive
+            self._result = await self._application(self.scope, receive, server.send)
         except Exception as error:  # noqa: BLE001 - any exception of the application
             self._error = error
             self._trace.note("application", f"raises {type(error).__name__}: {error}")

@@ -13,6 +13,7 @@ import attrs
 from wsfsm._loops import Bell, Loop
 from wsfsm.exceptions import ClientDisconnected, IllegalTransition
 from wsfsm.messages import Accept, Close, Disconnect, Receive, ResponseStart
+from wsfsm.origins import DENIAL
 from wsfsm.server import Policies, ServerConnection, commands
 from wsfsm.tables import APPLICATION, event_of
 from wsfsm.tables.states import ServerState, WebSocketState
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Accepted", "Closed", "Denied", "InMemoryServer"]
 
-_DENIAL: Final = "websocket.http.response"
 _NO_CLOSE: Final = 1006  # RFC 6455 7.1.5
 _NORMAL: Final = Close().code
 _RAISED: Final = 1011  # RFC 6455 7.4.1
@@ -229,7 +229,7 @@ class InMemoryServer:
 
     def _refuse_denial(self) -> NoReturn:
         raise IllegalTransition(
-            f"Expected no denial response, because the extensions in the scope do not list {_DENIAL!r}. "
+            f"Expected no denial response, because the extensions in the scope do not list {DENIAL!r}. "
             "Send websocket.close, which rejects with HTTP 403.",
             machine=APPLICATION.name,
             state=self._node.state,

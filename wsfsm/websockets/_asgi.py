@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar, overload
 import attrs
 
 from wsfsm._text import describe
-from wsfsm.origins import AllowedOrigins, log_refusal
+from wsfsm.origins import NOT_ALLOWED, AllowedOrigins, log_refusal
 from wsfsm.types import ASGIApplication, ReceiveLike, ScopeLike, SendLike
-from wsfsm.websockets._denial import NOT_ALLOWED, Origins
+from wsfsm.websockets._denial import Origins
 from wsfsm.websockets._websocket import WebSocket
 
 __all__ = ["asgi"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from wsfsm.messages import ResponseBody, ResponseStart
-from wsfsm.origins import AllowedOrigins, OriginPattern, log_refusal
+from wsfsm.origins import DENIAL, NOT_ALLOWED, AllowedOrigins, OriginPattern, log_refusal
 from wsfsm.types import Message
 from wsfsm.websockets import _errors
 from wsfsm.websockets._turns import refuse
@@ -12,15 +12,11 @@ from wsfsm.websockets._turns import refuse
 if TYPE_CHECKING:
     from wsfsm.websockets._sending import Sending
 
-__all__ = ["DENIAL", "NOT_ALLOWED", "HeadersLike", "Origins", "check_origin", "deny"]
+__all__ = ["HeadersLike", "Origins", "check_origin", "deny"]
 
-DENIAL: Final = "websocket.http.response"
-"""The ASGI extension "Websocket Denial Response"."""
 
 _STATUSES: Final = range(200, 600)
 _WITHOUT_BODY: Final = (204, 304)  # RFC 9110 15.3.5, 15.4.5
-NOT_ALLOWED: Final = "This origin is not allowed to open a WebSocket here.\n"
-"""Body of the response to a page of another origin."""
 
 HeadersLike = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
 Origins = AllowedOrigins | Iterable[str | OriginPattern]

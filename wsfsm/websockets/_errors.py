@@ -113,17 +113,19 @@ def unexpected(expected: str, message: Message) -> UnexpectedFrame:
     )
 
 
-def unsendable(joint: JointState, code: object, reason: object) -> Exception | None:
+def unsendable(
+    joint: JointState, code: object, reason: object, *, call: str = "close"
+) -> Exception | None:
     """Make the error for closing with a code or a reason that no Close frame can have, if so."""
     error: Exception
     if code is not None and (type(code) is bool or not isinstance(code, int)):
-        error = wrong_type("close", "code", code, "int")
+        error = wrong_type(call, "code", code, "int")
     elif reason is not None and not isinstance(reason, str):
-        error = wrong_type("close", "reason", reason, "str or None")
+        error = wrong_type(call, "reason", reason, "str or None")
     elif code is not None and (fault := code_fault(code)):
-        error = ValueError(f"close(): 'code' {fault}; nothing was sent")
+        error = ValueError(f"{call}(): 'code' {fault}; nothing was sent")
     elif reason and (fault := reason_fault(reason)):
-        error = ValueError(f"close(): 'reason' {fault}; nothing was sent")
+        error = ValueError(f"{call}(): 'reason' {fault}; nothing was sent")
     else:
         return None
     return type(error)(f"{error}\n{states(joint)}.")

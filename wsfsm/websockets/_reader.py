@@ -6,16 +6,22 @@ asks. No message is lost: those that are left when the reader stops are still gi
 """
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, Protocol
 
 from wsfsm._loops import Bell, Interruption, Loop
+from wsfsm.messages import Receive as ReceiveMessage
 from wsfsm.tables import AFTER_DISCONNECT
 from wsfsm.types import Message, Receive
+from wsfsm.websockets._exclusive import second_receiver, task_name
 from wsfsm.websockets._turns import refuse
 
 __all__ = ["BUFFER", "Reader", "Watched"]
+
+_log: Final = logging.getLogger("wsfsm.websockets")
+_DATA: Final = ReceiveMessage.type
 
 BUFFER: Final = 64
 """Messages that a reader keeps; with so many, it waits until the application has taken one."""
@@ -62,6 +68,7 @@ class Reader:
         self._blocks: set[Interruption] = set()
         self._taker: str | None = None
         self._asking = self._stopping = False
+        self._taken = self._warned = False
         self._stop: Callable[[], Awaitable[None]] | None = None
 
     def connection_over(self, *, last: bool) -> None:
@@ -93,7 +100,10 @@ class Reader:
             self._blocks.discard(block)
 
     def start(self, buffer: int) -> None:
-        """Receive, and keep up to `buffer` messages, until `stop` is called as often as this."""
+        """Receive, and keep up to `buffer` messages, until `stop` is called as often as this.
+
+        If all blocks that need the reader want to keep none, data is thrown away.
+        """
         self._users += 1
         self._buffer = max(self._buffer, buffer)
         self._settle()
@@ -131,18 +141,15 @@ class Reader:
             RuntimeError: Another task waits for the next message.
         """
         if self._taker is not None:
-            error = RuntimeError(
-                f"The task {self._loop.task_name()!r} cannot receive, because the task {self._taker!r} "
-                "waits for the next message already.\nLet one task receive, and pass the messages on."
-            )
-            await refuse(error)
-        self._taker = self._loop.task_name()
+            await refuse(second_receiver(self._taker))
+        self._taker = task_name()
         try:
             await self._bell.until(lambda: bool(self._kept) or self._stop is None or self.ended)
             kept = self._kept.popleft() if self._kept else await self._ask()
         finally:
             self._taker = None
             self._settle()
+        self._taken = True
         self._bell.ring()  # there is room
         if isinstance(kept, BaseException):
             raise kept
@@ -162,14 +169,27 @@ class Reader:
     async def _run(self) -> None:
         try:
             while not self.ended:
-                await self._bell.until(lambda: len(self._kept) < self._buffer)
-                self._keep(await self.server())
+                if len(self._kept) >= self._buffer > 0:
+                    self._warn()
+                    await self._bell.until(lambda: len(self._kept) < self._buffer)
+                message = await self.server()
+                if self._buffer or self._taker is not None or _type(message) != _DATA:
+                    self._keep(message)
         except Exception as error:  # noqa: BLE001 - the application gets it
             self._fail(error)
         except BaseException as error:
             if not self._stopping:  # for example, all tasks are cancelled
                 self._fail(error)
             raise
+
+    def _warn(self) -> None:
+        if not self._taken and not self._warned:
+            self._warned = True
+            _log.warning(
+                "until_disconnect() keeps %d messages that the application has not received, and waits, so it "
+                "does not see the client leave. Receive them, or pass buffer=0 to throw them away.",
+                self._buffer,
+            )
 
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
@@ -190,8 +210,12 @@ class Reader:
             block.interrupt()
 
 
-def _is_disconnect(message: Message) -> bool:
+def _type(message: Message) -> object:
     try:
-        return bool(message["type"] == AFTER_DISCONNECT.event)
+        return message["type"]
     except (KeyError, TypeError):  # the application gets the malformed message
-        return False
+        return None
+
+
+def _is_disconnect(message: Message) -> bool:
+    return _type(message) == AFTER_DISCONNECT.event

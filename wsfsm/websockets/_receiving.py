@@ -19,6 +19,7 @@ from wsfsm.tables import AFTER_DISCONNECT, event_of
 from wsfsm.tables.states import WebSocketState
 from wsfsm.types import Message, Receive, ReceiveLike, ScopeLike, Send, SendLike
 from wsfsm.websockets import _errors
+from wsfsm.websockets._exclusive import CHECKED, ExclusiveReceive
 from wsfsm.websockets._futures import COMPILED, KeptFutures
 from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._joint import OPEN, PRODUCT
@@ -59,7 +60,9 @@ class Receiving(StateAttributes[StateT]):
             raise ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}")
         # assignments would go through __setattr__, and cost several times as much
         _set_scope(self, scope)
-        set_receive(self, receive if type(receive) is not COMPILED else KeptFutures(receive))
+        if type(receive) is COMPILED:
+            receive = KeptFutures(receive)
+        set_receive(self, receive if not CHECKED else ExclusiveReceive(receive))
         _set_send(self, send)
         set_joint(self, PRODUCT.initial)
 

@@ -12,13 +12,14 @@ from functools import cache
 from typing import Any, Final
 
 from wsfsm.exceptions import MalformedMessage, WebSocketDisconnect
+from wsfsm.origins import DENIAL
 from wsfsm.requests import StateT
 from wsfsm.tables import APPLICATION, event_of
 from wsfsm.tables.events import LOST
 from wsfsm.tables.states import ReadyState, WebSocketState
 from wsfsm.types import ASGIAppLike
 from wsfsm.websockets import _errors
-from wsfsm.websockets._denial import DENIAL, Origins, check_origin
+from wsfsm.websockets._denial import Origins, check_origin
 from wsfsm.websockets._joint import OPEN, PRODUCT, End
 from wsfsm.websockets._quirks import is_loss
 from wsfsm.websockets._receiving import RECEIVE, Receiving

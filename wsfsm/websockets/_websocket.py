@@ -29,6 +29,7 @@ T = TypeVar("T")
 _log: Final = logging.getLogger("wsfsm.websockets")
 
 _ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
+_NEVER_SENT: Final = frozenset({1005, 1006, 1015})  # RFC 6455 7.4.1
 _FAILED: Final = 1011  # RFC 6455 7.4.1
 
 
@@ -205,22 +206,24 @@ class WebSocket(Sending[StateT]):
         is completed. An error of the server is logged.
 
         Args:
-            code: Close code, as in `close`.
+            code: Close code, as in `close`. The codes 1005, 1006 and 1015, which are received and never sent,
+                are sent as 1000, so that you can pass on the code of another connection.
             reason: Close reason; one that is too long is cut.
             timeout: Seconds that it may take; None waits as long as the server does, for example until a
                 slow client has taken earlier messages. After a timeout, end the handler.
 
         Raises:
-            ValueError, TypeError: No Close frame can have this code or reason.
+            ValueError, TypeError: The connection is open, and no Close frame can have this code or reason.
         """
         if timeout is not None:
             with contextlib.suppress(TimeoutError):
                 await self._within(timeout, WebSocket.aclose, self, code, reason)
             return
-        reason = truncate_reason(reason) if isinstance(reason, str) else reason
-        if (error := _errors.unsendable(self._joint, code, reason)) is not None:
-            await refuse(error)
         if Close.type in self._joint.on_send:
+            code = Close().code if code in _NEVER_SENT else code
+            reason = truncate_reason(reason) if isinstance(reason, str) else reason
+            if (error := _errors.unsendable(self._joint, code, reason, call="aclose")) is not None:
+                await refuse(error)
             closed = await _succeeds(self.close(code, reason))
             if not closed and code != Close().code:  # daphne refuses most of the standard codes
                 with contextlib.suppress(Exception):
@@ -285,14 +288,15 @@ class WebSocket(Sending[StateT]):
 
         Args:
             buffer: Messages that are received ahead at most. If the application does not take them, the
-                server waits, and the disconnect after them is not seen.
+                server waits, and the disconnect after them is not seen; a warning is logged then. With 0, data
+                that arrives while the application does not wait for it is thrown away.
 
         Raises:
-            ValueError: `buffer` is not a positive number.
+            ValueError: `buffer` is not an int, or negative.
             RuntimeError: Neither asyncio nor trio runs the task.
         """
-        if type(buffer) is not int or buffer < 1:
-            raise ValueError(f"until_disconnect(): 'buffer' must be at least 1, got {buffer!r}")
+        if type(buffer) is not int or buffer < 0:
+            raise ValueError(f"until_disconnect(): 'buffer' must be at least 0, got {buffer!r}")
         loop, was_over = current_loop(), self._joint.over
         async with self._reading(buffer) as reader:
             try:

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import starlette.datastructures
+import starlette.exceptions
 import starlette.requests
 import starlette.websockets
 
@@ -12,6 +13,7 @@ from wsfsm._closing import truncate_reason
 from wsfsm._text import describe
 from wsfsm.integrations.starlette._exceptions import BOTH
 from wsfsm.integrations.starlette._follower import follow, leader
+from wsfsm.messages import ResponseStart
 from wsfsm.tables.states import WebSocketState
 from wsfsm.websockets._errors import ErrorFamily
 from wsfsm.websockets._states import StateAttributes
@@ -81,6 +83,11 @@ class WebSocket(_Both):
         handlers, _ = self.scope.get(
             "starlette.exception_handlers", ({}, {})
         )  # by class, by status
+        if (
+            isinstance(error, starlette.exceptions.HTTPException)
+            and ResponseStart.type not in self.allowed
+        ):
+            return False  # its handler would send an HTTP response after the accept
         return any(kind in handlers for kind in type(error).__mro__)
 
     @classmethod
