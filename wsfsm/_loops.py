@@ -60,6 +60,9 @@ class Loop(Protocol):
             A function that cancels the task and waits for its end, even in a block that is cancelled.
         """
 
+    def is_cancellation(self, error: BaseException) -> bool:
+        """Whether an exception is the cancellation of a task."""
+
     def task(self) -> object:
         """Return the calling task, to compare it with others by identity."""
 
@@ -124,6 +127,9 @@ class _Asyncio:
                 raise cancelled
 
         return stop
+
+    def is_cancellation(self, error: BaseException) -> bool:
+        return isinstance(error, asyncio.CancelledError)
 
     def task(self) -> object:
         return asyncio.current_task()
@@ -218,6 +224,9 @@ class _Trio:
                 await ended.wait()
 
         return stop
+
+    def is_cancellation(self, error: BaseException) -> bool:
+        return isinstance(error, self._trio.Cancelled)
 
     def task(self) -> object:
         task: object = self._trio.lowlevel.current_task()

@@ -157,12 +157,16 @@ class OriginPattern:
 
 
 def _patterns(origins: Iterable[str | OriginPattern]) -> tuple[OriginPattern, ...]:
-    if isinstance(origins, str):
+    if isinstance(origins, (str, bytes)) or not isinstance(origins, Iterable):
         raise TypeError(f"the allowed origins must be a list of str, got {describe(origins)}")
-    return tuple(
-        origin if isinstance(origin, OriginPattern) else OriginPattern.parse(origin)
-        for origin in origins
-    )
+    patterns = []
+    for origin in origins:
+        if not isinstance(origin, (str, OriginPattern)):
+            raise TypeError(f"an allowed origin must be a str, got {describe(origin)}")
+        patterns.append(
+            origin if isinstance(origin, OriginPattern) else OriginPattern.parse(origin)
+        )
+    return tuple(patterns)
 
 
 @attrs.frozen
@@ -198,7 +202,10 @@ class AllowedOrigins:
         Returns:
             A sentence for a log, in printable characters; None if the handshake is allowed.
         """
-        sent = _values(scope, b"origin")
+        try:
+            sent = _values(scope, "origin")
+        except AttributeError:  # of a str; whatever the header is, it was not checked
+            return "The headers are not bytes, as ASGI says."
         if not sent:
             return None if self.allow_missing else "The header Origin is missing."
         if len(sent) > 1:
@@ -214,7 +221,7 @@ class AllowedOrigins:
         return f"The origin {readable(str(origin))} is not allowed."
 
     def _own(self, scope: ScopeLike) -> Origin | None:
-        hosts = _values(scope, b"host")
+        hosts = _values(scope, "host")
         scheme = scope.get("scheme") or "ws"
         if len(hosts) != 1:
             return None
@@ -223,11 +230,11 @@ class AllowedOrigins:
         return None
 
 
-def _values(scope: ScopeLike, wanted: bytes) -> list[str]:
+def _values(scope: ScopeLike, wanted: str) -> list[str]:
     return [
         value.strip(b" \t").decode("latin-1")
         for name, value in header_list(scope)
-        if name.lower() == wanted
+        if name.decode("latin-1").lower() == wanted
     ]
 
 
@@ -284,27 +291,31 @@ class OriginMiddleware:
 
     Args:
         app: The application.
-        allowed_origins: Origins that are allowed, as for `AllowedOrigins`.
+        allowed_origins: Origins that are allowed, as for `AllowedOrigins`; or an `AllowedOrigins`, which
+            decides alone.
         same_origin: Whether pages of the server's own origin are allowed.
         allow_missing: Whether clients that send no Origin are allowed.
 
     Raises:
         ValueError: An origin is malformed, or can never be that of a page.
-        TypeError: The origins are one str.
+        TypeError: The origins are not a list of str.
     """
 
     def __init__(
         self,
         app: ASGIAppLike,
-        allowed_origins: Iterable[str | OriginPattern] = (),
+        allowed_origins: AllowedOrigins | Iterable[str | OriginPattern] = (),
         *,
         same_origin: bool = True,
         allow_missing: bool = True,
     ) -> None:
         self.app = app
-        self.allowed = AllowedOrigins(
-            allowed_origins, same_origin=same_origin, allow_missing=allow_missing
-        )
+        if isinstance(allowed_origins, AllowedOrigins):
+            self.allowed = allowed_origins
+        else:
+            self.allowed = AllowedOrigins(
+                allowed_origins, same_origin=same_origin, allow_missing=allow_missing
+            )
         self._log = _Limited()
 
     async def __call__(self, scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
@@ -322,12 +333,16 @@ async def _reject(scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> Non
     message = await receive()
     if message["type"] != Connect.type:  # the client has left
         return
-    with contextlib.suppress(OSError):  # the client leaves now
+    body = NOT_ALLOWED.encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    try:
         if DENIAL in (scope.get("extensions") or ()):
-            headers = [(b"content-type", b"text/plain; charset=utf-8")]
             await send({"type": ResponseStart.type, "status": 403, "headers": headers})
-            await send(
-                {"type": ResponseBody.type, "body": NOT_ALLOWED.encode(), "more_body": False}
-            )
+            await send({"type": ResponseBody.type, "body": body, "more_body": False})
         else:
             await send({"type": Close.type, "code": Close().code, "reason": ""})
+    except Exception:  # noqa: BLE001 - the client leaves now, which servers report by several classes
+        _log.debug("The server failed to refuse a WebSocket.", exc_info=True)

@@ -52,8 +52,8 @@ class TestAcloseWithATimeout:
     def test_it_checks_its_arguments(self, run: Run) -> None:
         websocket, server = accepted()
 
-        with pytest.raises(ValueError, match="1006"):
-            run(lambda: websocket.aclose(1006, timeout=10))
+        with pytest.raises(ValueError, match="5000"):
+            run(lambda: websocket.aclose(5000, timeout=10))
 
         assert server.sent == []
         assert websocket.is_open

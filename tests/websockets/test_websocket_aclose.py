@@ -148,7 +148,7 @@ class TestAclose:
         async def send(message: Message) -> None:
             offered.append(message["code"])
             if message["code"] not in takes:
-                raise ValueError("the code must be 1000, or from 3000 to 4999")
+                raise Exception("invalid close code 1011 (must be 1000 or from [3000, 4999])")  # noqa: TRY002 - as daphne
             await server.send(message)
 
         websocket._send = send

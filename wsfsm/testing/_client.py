@@ -115,6 +115,10 @@ class Client:
         return str(self._trace)
 
     async def __aenter__(self) -> Self:
+        if hasattr(self, "_server"):
+            raise RuntimeError(
+                "a client connects once; call connect() again for another connection"
+            )
         self._loop = current_loop()
         self._server = InMemoryServer(self._loop, self._profile, self._trace, strict=self._strict)
         self._trace.note("client", f"requests {self.scope['path']}")

@@ -74,7 +74,7 @@ async def _require_upgrade(scope: ScopeLike, send: SendLike) -> None:
         (b"content-length", b"%d" % len(_UPGRADE)),
     ]
     status = 400  # HTTP/2 has no upgrade, and forbids its headers (RFC 9113 8.2.2, 8.6)
-    if scope.get("http_version", "1.1").startswith("1."):
+    if str(scope.get("http_version") or "1.1").startswith("1."):
         status = 426  # RFC 9110 15.5.22
         headers += [(b"connection", b"upgrade"), (b"upgrade", b"websocket")]
     await send({"type": "http.response.start", "status": status, "headers": headers})

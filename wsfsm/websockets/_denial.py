@@ -1,5 +1,6 @@
 """Rejecting a connection before it is accepted: denial responses, and the check of the origin."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,9 @@ __all__ = ["HeadersLike", "Origins", "check_origin", "deny"]
 
 _STATUSES: Final = range(200, 600)
 _WITHOUT_BODY: Final = (204, 304)  # RFC 9110 15.3.5, 15.4.5
+
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(rb"[^\0\r\n]*")
 
 HeadersLike = Mapping[str, str] | Iterable[tuple[bytes, bytes]]
 Origins = AllowedOrigins | Iterable[str | OriginPattern]
@@ -36,6 +40,7 @@ async def deny(
     if DENIAL not in (websocket.scope.get("extensions") or ()):
         await websocket.close()
         return
+    vars(websocket)["_unsent_body"] = payload  # for aclose(), if this call is given up in between
     await websocket.send(start)
     await websocket.send({"type": ResponseBody.type, "body": payload, "more_body": False})
 
@@ -54,6 +59,11 @@ def _response(status: object, headers: HeadersLike, body: object) -> tuple[Messa
         raise ValueError(f"deny(): a response with status {status} has no body; nothing was sent")
     payload = body.encode("utf-8") if isinstance(body, str) else body
     pairs = _pairs(headers)
+    for name, value in pairs:
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError(
+                f"deny(): no header can be {name!r}: {value!r} (RFC 9110 5.1, 5.5); nothing was sent"
+            )
     names = {name.lower() for name, _ in pairs}
     if isinstance(body, str) and body and b"content-type" not in names:
         pairs.append((b"content-type", b"text/plain; charset=utf-8"))
@@ -92,4 +102,7 @@ async def check_origin(websocket: "Sending[Any]", allowed: Origins) -> None:
     await deny(websocket, 403, (), NOT_ALLOWED)
     error = websocket._family.disconnect(1006)  # noqa: SLF001 - it is a part of it
     error.add_note(f"{refusal} The connection was denied with HTTP 403.")
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # it has this frame in its traceback

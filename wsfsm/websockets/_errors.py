@@ -47,11 +47,13 @@ class ErrorFamily:
         disconnect: The end of the connection.
         disconnected: A use of a WebSocket that is not connected.
         closed: A use of the connection after its end.
+        ends: All that may report the end, also the classes of the framework.
     """
 
     disconnect: type[WebSocketDisconnect]
     disconnected: type[WebSocketDisconnected]
     closed: type[ConnectionClosed]
+    ends: tuple[type[Exception], ...] = (WebSocketDisconnect, WebSocketDisconnected)
 
     def no_more(self, joint: JointState, end: End | None) -> WebSocketDisconnected:
         """Make the error for asking for another message after the disconnect."""

@@ -1,15 +1,13 @@
 """Iterating over messages."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from wsfsm.exceptions import WebSocketDisconnect, WebSocketDisconnected
 
 __all__ = ["Iteration"]
 
 T = TypeVar("T")
-
-_ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
 
 
 class Iteration(AsyncGenerator[T, None]):
@@ -20,11 +18,15 @@ class Iteration(AsyncGenerator[T, None]):
 
     Args:
         receive: Returns the next message.
+        ends: The exceptions that report the end of the connection.
     """
 
-    __slots__ = ("_begun", "_over", "_receive")
+    __slots__ = ("_begun", "_ends", "_over", "_receive")
 
-    def __init__(self, receive: Callable[[], Awaitable[T]]) -> None:
+    def __init__(
+        self, receive: Callable[[], Awaitable[T]], ends: tuple[type[Exception], ...]
+    ) -> None:
+        self._ends = ends
         self._receive = receive
         self._begun = False
         self._over = False
@@ -34,13 +36,17 @@ class Iteration(AsyncGenerator[T, None]):
             raise StopAsyncIteration
         try:
             message = await self._receive()
-        except _ENDS as error:
+        except self._ends as error:
             # without a message, it is an error that the connection is not accepted yet, or was over before;
             # once begun, the body of the loop may have closed it
-            if not (self._begun or isinstance(error, WebSocketDisconnect)):
+            if isinstance(error, WebSocketDisconnected) and not (
+                self._begun or isinstance(error, WebSocketDisconnect)
+            ):
                 raise
             self._over = True
             raise StopAsyncIteration from None
+        except StopAsyncIteration as error:  # it would look like the end of the iteration
+            raise RuntimeError("the server's receive raised StopAsyncIteration") from error
         self._begun = True
         return message
 

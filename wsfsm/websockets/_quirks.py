@@ -15,7 +15,7 @@ import attrs
 
 from wsfsm.messages import Close, ResponseBody, Send
 
-__all__ = ["QUIRKS", "LossError", "Quirk", "is_loss"]
+__all__ = ["QUIRKS", "LossError", "Quirk", "is_loss", "refuses_code"]
 
 _SANSIO: Final = "uvicorn-sansio"
 _WSPROTO: Final = "uvicorn-wsproto"
@@ -74,11 +74,16 @@ def is_loss(error: Exception, sending: str) -> bool:
     """
     if isinstance(error, OSError):  # ASGI WebSocket 2.5, Disconnected Client
         return True
-    kind, text = type(error).__name__, str(error)
+    kind = type(error).__name__
     return any(
-        kind in known.kinds and sending in known.sending and known.text.fullmatch(text)
+        kind in known.kinds and sending in known.sending and known.text.fullmatch(str(error))
         for known in _LOSS_ERRORS
     )
+
+
+def refuses_code(error: Exception) -> bool:
+    """Whether the server's send has raised because it does not take the code of a close, as daphne does."""
+    return type(error) is Exception and str(error).startswith("invalid close code")
 
 
 _LOST: Final = "`WebSocketDisconnect` with code 1006, as after an `OSError`; its cause is the error"
@@ -189,7 +194,7 @@ QUIRKS: Final = (
         facade=f"{_LOST}.",
         versions="0.26 and earlier",
         kinds=("ConnectionClosedOK", "ConnectionClosedError"),
-        text=re.compile(".*"),
+        text=re.compile(".*", re.DOTALL),
         sending=(Send.type, Close.type),
     ),
     LossError(

@@ -7,6 +7,7 @@ asks. No message is lost: those that are left when the reader stops are still gi
 
 import contextlib
 import logging
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, Protocol
@@ -59,7 +60,7 @@ class Reader:
         self.ended = ended
         self.error: BaseException | None = None
         self.closer: object = None
-        self._websocket = websocket
+        self._websocket = weakref.ref(websocket)  # which refers to this reader
         self._loop = loop
         self._buffer = 0
         self._kept: deque[Message | BaseException] = deque()
@@ -130,7 +131,9 @@ class Reader:
             return
         if not self._users:
             if not self._kept and self._taker is None:
-                self._websocket._stop_reading(self)  # noqa: SLF001 - the reader is a part of it
+                websocket = self._websocket()
+                if websocket is not None:  # else nobody can use it any more
+                    websocket._stop_reading(self)  # noqa: SLF001 - the reader is a part of it
         elif not self.ended:
             self._stop = self._loop.spawn(self._run)
 
@@ -168,7 +171,7 @@ class Reader:
 
     async def _run(self) -> None:
         try:
-            while not self.ended:
+            while not (self.ended or self._stopping):
                 if len(self._kept) >= self._buffer > 0:
                     self._warn()
                     await self._bell.until(lambda: len(self._kept) < self._buffer)
@@ -180,7 +183,10 @@ class Reader:
         except BaseException as error:
             if not self._stopping:  # for example, all tasks are cancelled
                 self._fail(error)
-            raise
+            if self._loop.is_cancellation(
+                error
+            ):  # anything else is the application's, not the loop's
+                raise
 
     def _warn(self) -> None:
         if not self._taken and not self._warned:
@@ -194,7 +200,9 @@ class Reader:
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
         if _is_disconnect(message):
-            self._websocket._read_ahead(message)  # noqa: SLF001 - the reader is a part of it
+            websocket = self._websocket()
+            if websocket is not None:
+                websocket._read_ahead(message)  # noqa: SLF001 - as above
             self._end()
         self._bell.ring()
 

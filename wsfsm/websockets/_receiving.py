@@ -225,15 +225,15 @@ class Receiving(StateAttributes[StateT]):
             WebSocketDisconnected: The connection was not accepted yet, or was over before.
             UnexpectedFrame: as `receive_text`.
         """
-        return Iteration(self.receive_text)
+        return Iteration(self.receive_text, self._family.ends)
 
     def iter_bytes(self) -> AsyncGenerator[bytes, None]:
         """Iterate over binary messages until the connection ends; else as `iter_text`."""
-        return Iteration(self.receive_bytes)
+        return Iteration(self.receive_bytes, self._family.ends)
 
     def iter_json(self) -> AsyncGenerator[Any, None]:
         """Iterate over JSON text messages until the connection ends; else as `iter_text`."""
-        return Iteration(self.receive_json)
+        return Iteration(self.receive_json, self._family.ends)
 
 
 def decoded(decode: Callable[[Data], T], data: Data) -> T:
@@ -241,8 +241,8 @@ def decoded(decode: Callable[[Data], T], data: Data) -> T:
     try:
         return decode(data)
     except Exception as error:
-        if not hasattr(error, "doc"):
-            with contextlib.suppress(AttributeError):  # an exception that is frozen
+        with contextlib.suppress(Exception):  # of an exception that is frozen
+            if not hasattr(error, "doc"):
                 error.doc = data  # type: ignore[attr-defined]  # it is there from now on
         raise
 

@@ -25,8 +25,11 @@ async def refuse(error: Exception) -> NoReturn:
 
     Without it, an application that makes the same mistake for ever would stop all other tasks.
     """
-    await give_turn()
-    raise error from None
+    try:
+        await give_turn()
+        raise error from None
+    finally:
+        del error  # it has this frame in its traceback
 
 
 def _has_task(library: Any) -> bool:

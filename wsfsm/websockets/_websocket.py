@@ -17,6 +17,7 @@ from wsfsm.types import Message
 from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import HeadersLike, deny
 from wsfsm.websockets._iteration import Iteration
+from wsfsm.websockets._quirks import refuses_code
 from wsfsm.websockets._reader import BUFFER, Reader
 from wsfsm.websockets._receiving import decoded, set_receive
 from wsfsm.websockets._sending import Sending
@@ -28,21 +29,20 @@ T = TypeVar("T")
 
 _log: Final = logging.getLogger("wsfsm.websockets")
 
-_ENDS: Final = (WebSocketDisconnect, WebSocketDisconnected)
 _NEVER_SENT: Final = frozenset({1005, 1006, 1015})  # RFC 6455 7.4.1
 _FAILED: Final = 1011  # RFC 6455 7.4.1
 
 
-async def _succeeds(ending: Awaitable[None]) -> bool:
-    """End a connection, and return whether the server has not failed; that is logged."""
+async def _attempt(ending: Awaitable[None]) -> Exception | None:
+    """End a connection, and return the error if the server has failed; that is logged."""
     try:
         await ending
     except (WebSocketDisconnect, IllegalTransition):
         pass  # it has ended in the meantime
-    except Exception:  # noqa: BLE001 - for example of a server that does not take the code
+    except Exception as error:  # noqa: BLE001 - for example of a server that does not take the code
         _log.warning("The server failed to close a WebSocket.", exc_info=True)
-        return False
-    return True
+        return error
+    return None
 
 
 class WebSocket(Sending[StateT]):
@@ -66,6 +66,7 @@ class WebSocket(Sending[StateT]):
     """
 
     __slots__ = ()
+    _unsent_body: bytes = b""  # of a denial response that was given up after its head
 
     # Receiving
 
@@ -111,7 +112,7 @@ class WebSocket(Sending[StateT]):
 
     def __aiter__(self) -> AsyncGenerator[str | bytes, None]:  # noqa: PYI058 - can be closed
         """Iterate over messages of either kind until the connection ends; else as `iter_text`."""
-        return Iteration(self.receive_data)
+        return Iteration(self.receive_data, self._family.ends)
 
     # Sending
 
@@ -158,11 +159,13 @@ class WebSocket(Sending[StateT]):
         Raises:
             TypeError: `subprotocols` is one str.
         """
-        if isinstance(subprotocols, str):
+        if isinstance(subprotocols, (str, bytes)):
             raise TypeError(
                 f"negotiate() takes a list of subprotocols, got {describe(subprotocols)}"
             )
         offered = self.scope.get("subprotocols") or ()
+        if not isinstance(offered, (list, tuple)):
+            offered = self.scope["subprotocols"] = [*offered]  # an iterator runs out
         return next((name for name in subprotocols if name in offered), None)
 
     async def deny(
@@ -224,12 +227,13 @@ class WebSocket(Sending[StateT]):
             reason = truncate_reason(reason) if isinstance(reason, str) else reason
             if (error := _errors.unsendable(self._joint, code, reason, call="aclose")) is not None:
                 await refuse(error)
-            closed = await _succeeds(self.close(code, reason))
-            if not closed and code != Close().code:  # daphne refuses most of the standard codes
+            error = await _attempt(self.close(code, reason))
+            if error is not None and refuses_code(error):
                 with contextlib.suppress(Exception):
                     await self._send({**Close().to_message()})
         elif BODY_LAST in self._joint.on_event:
-            await _succeeds(self.send({"type": ResponseBody.type, "body": b"", "more_body": False}))
+            body = self._unsent_body
+            await _attempt(self.send({"type": ResponseBody.type, "body": body, "more_body": False}))
 
     async def __aenter__(self) -> Self:
         return self
@@ -260,16 +264,16 @@ class WebSocket(Sending[StateT]):
             return all(self._reports_end(each, of_others=of_others) for each in error.exceptions)
         if isinstance(error, WebSocketDisconnected) and not of_others:
             return self.closed_by not in {None, "application"}
-        return self._joint.over and isinstance(error, _ENDS)
+        return self._joint.over and isinstance(error, self._family.ends)
 
     async def _fail(self) -> None:
         """End the connection because of an exception of the application."""
         if ResponseStart.type in self._joint.on_send:
-            await _succeeds(self.deny(500, body="Internal Server Error"))
+            await _attempt(self.deny(500, body="Internal Server Error"))
         # a part of a response must not look complete; and an exception must not look like a normal
         # end, which aclose() makes of a code that the server refuses
         elif Close.type in self._joint.on_send:
-            await _succeeds(self.close(_FAILED))
+            await _attempt(self.close(_FAILED))
 
     def _is_handled(self, error: Exception) -> bool:  # noqa: ARG002 - subclasses need it
         """Whether a framework ends the connection because of an exception."""

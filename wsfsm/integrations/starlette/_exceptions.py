@@ -32,5 +32,14 @@ class ConnectionClosed(
     """The connection is used after its end. You can catch it as any of its bases."""
 
 
-BOTH: Final = ErrorFamily(WebSocketDisconnect, WebSocketDisconnected, ConnectionClosed)
+BOTH: Final = ErrorFamily(
+    WebSocketDisconnect,
+    WebSocketDisconnected,
+    ConnectionClosed,
+    ends=(
+        starlette.websockets.WebSocketDisconnect,
+        wsfsm.exceptions.WebSocketDisconnect,
+        wsfsm.exceptions.WebSocketDisconnected,
+    ),
+)
 """The classes that the WebSocket of this package raises."""
