@@ -5,7 +5,7 @@ from typing import Any
 
 from helpers.asgi import scope
 from helpers.connections import CONNECT
-from helpers.loops import turn
+from helpers.loops import all_wait, forever, group, turn
 from wsfsm._loops import Bell, current_loop
 from wsfsm.types import Message
 from wsfsm.websockets import WebSocket
@@ -83,3 +83,26 @@ async def opened(
     websocket = websocket_class(scope(), feed.receive, feed.send)
     await websocket.accept()
     return websocket, feed
+
+
+async def rest(websocket: WebSocket) -> str:
+    """Everything that is still to be received, up to the end of the connection."""
+    return "".join([data async for data in websocket.iter_text()])
+
+
+def is_direct(websocket: WebSocket, feed: Feed) -> bool:
+    """Whether the application receives from the server again."""
+    return websocket._receive == feed.receive and "_reader" not in vars(websocket)
+
+
+async def end_body(websocket: WebSocket, feed: Feed, *messages: Message | BaseException) -> None:
+    """Let messages arrive while the body of a block waits; the last of them ends it."""
+    async with group() as start:
+
+        async def arrive() -> None:
+            await all_wait()
+            feed.put(*messages)
+
+        start(arrive)
+        async with websocket.until_disconnect():
+            await forever()

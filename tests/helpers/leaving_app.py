@@ -87,6 +87,15 @@ async def closes(websocket: wsfsm.WebSocket, got: list[str]) -> None:
     await kicking
 
 
+async def closes_after_a_block(websocket: wsfsm.WebSocket, got: list[str]) -> None:
+    """Close the connection when no block reads ahead any more."""
+    await websocket.accept()
+    await websocket.send_text("tick")
+    async with websocket.until_disconnect():
+        await asyncio.sleep(0.05)
+    await websocket.close(4003, "done")
+
+
 async def run(websocket: wsfsm.WebSocket) -> None:
     """Run the handler that the path names."""
     _, name, number = websocket.scope["path"].split("/")

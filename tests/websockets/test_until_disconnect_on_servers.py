@@ -93,13 +93,13 @@ async def lose_nothing(client: Client, name: str) -> None:
     assert report["got"] == ALL, name
 
 
-async def be_kicked(client: Client) -> None:
-    async with client.connected("closes") as connection:
+async def be_closed(client: Client, name: str, reason: str) -> None:
+    async with client.connected(name) as connection:
         with pytest.raises(websockets.ConnectionClosed):
             await connection.recv()
         assert connection.close_code == 4003  # daphne sends no reason
-    report = await client.report("closes")
-    assert report == {"code": 4003, "reason": "kicked", "closed_by": "application", "got": []}
+    report = await client.report(name)
+    assert report == {"code": 4003, "reason": reason, "closed_by": "application", "got": []}
 
 
 async def leave_before_the_accept(client: Client, host: str, port: int) -> None:
@@ -123,7 +123,8 @@ def test_handlers_end_when_the_client_leaves_and_lose_no_message(server: str) ->
             await leave_in_every_way(server, client)
             await lose_nothing(client, "receives_in_blocks")
             await lose_nothing(client, "receives_with_timeouts")
-            await be_kicked(client)
+            await be_closed(client, "closes", "kicked")
+            await be_closed(client, "closes_after_a_block", "done")
             if SERVERS[server].reports_early_loss:
                 await leave_before_the_accept(client, running.host, running.port)
             await asyncio.sleep(0.2)

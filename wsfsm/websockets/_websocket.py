@@ -285,7 +285,8 @@ class WebSocket(Sending[StateT]):
 
         The disconnect is noticed even if the block only sends or waits: it is cancelled then, and
         execution goes on after it. Afterwards `close_code`, `close_reason` and `closed_by` give the reason.
-        The exceptions that report the end of the connection by the client do not leave the block.
+        The exceptions that report the end of the connection by the client, or by another task, do not
+        leave the block, and neither do groups of them.
 
         Meanwhile messages are received ahead of the application, which gets all of them, in their order.
         Enter the block in the task that receives, or while no task receives.
@@ -298,6 +299,7 @@ class WebSocket(Sending[StateT]):
         Raises:
             ValueError: `buffer` is not an int, or negative.
             RuntimeError: Neither asyncio nor trio runs the task.
+            Exception: One that the server's callable raised, which ends the block.
         """
         if type(buffer) is not int or buffer < 0:
             raise ValueError(f"until_disconnect(): 'buffer' must be at least 0, got {buffer!r}")
