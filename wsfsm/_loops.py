@@ -113,10 +113,13 @@ class _Asyncio:
         async def main() -> None:
             await run()
 
-        task = asyncio.create_task(main())
+        task, stopped = asyncio.create_task(main()), False
 
         async def stop() -> None:
-            task.cancel()
+            nonlocal stopped
+            if not stopped:  # else its cleanup would be cancelled
+                task.cancel()
+            stopped = True
             cancelled: asyncio.CancelledError | None = None
             while not task.done():
                 try:

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import anyio
 import pytest
-from helpers.feeds import bye, is_direct, opened, rest, text, texts
+from helpers.asgi import scope
+from helpers.connections import CONNECT
+from helpers.feeds import Feed, bye, is_direct, opened, rest, text, texts
 from helpers.loops import Run, all_wait, forever, group, nothing_left, on_each_loop, turn
 
-from wsfsm import WebSocketDisconnect
+from wsfsm import WebSocket, WebSocketDisconnect
 from wsfsm._loops import current_loop
 from wsfsm.types import Message
 
@@ -101,6 +104,58 @@ class TestManyBlocks:
                 assert feed.waiting == 0
             assert feed.most == 1
             assert got == "012345"
+
+        run(main)
+
+    @on_each_loop
+    def test_blocks_that_begin_and_end_while_the_reader_is_stopped_leave_one_reader(
+        self, run: Run
+    ) -> None:
+        class Slow(Feed):
+            """A server that needs some time to cancel a receive."""
+
+            async def receive(self) -> Message:
+                try:
+                    return await super().receive()
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        for _ in range(20):
+                            await turn()
+
+        async def main() -> None:
+            feed = Slow(CONNECT)
+            websocket = WebSocket(scope(), feed.receive, feed.send)
+            await websocket.accept()
+            done: list[str] = []
+
+            async def short() -> None:
+                async with websocket.until_disconnect():
+                    for _ in range(3):
+                        await turn()
+                done.append("short")
+
+            async def long() -> None:
+                async with websocket.until_disconnect():
+                    await forever()
+                done.append("long")
+
+            async with nothing_left(), group() as start:
+                start(short)
+                for _ in range(8):
+                    await turn()
+                start(short)  # while the reader of the first one is stopped
+                for _ in range(8):
+                    await turn()
+                start(long)
+                while len(done) < 2:
+                    await turn()
+                await all_wait()
+                assert feed.waiting == 1
+                feed.put(text("a"), bye())
+            assert feed.most == 1
+            assert sorted(done) == ["long", "short", "short"]
+            assert await rest(websocket) == "a"
+            assert is_direct(websocket, feed)
 
         run(main)
 
@@ -225,13 +280,45 @@ class TestReceivers:
                 async with websocket.until_disconnect():
                     await all_wait()
                     assert feed.waiting == 1
-                    feed.put(message)
+                    feed.put(message, *([bye(1005, "")] if message == bye() else []))
                     await all_wait()
                     feed.put(text("b"), bye())
                     await forever()
                 assert websocket.close_code == 4001
             assert got == ["a", "b"][: 2 * (message == text("a"))]
             assert feed.most == 1
+
+        run(main)
+
+    @on_each_loop
+    def test_receiver_goes_on_after_an_error_of_the_server_although_the_body_has_not_ended(
+        self, run: Run
+    ) -> None:
+        async def main() -> None:
+            websocket, feed = await opened()
+            got: list[str] = []
+
+            async def receive() -> None:
+                with pytest.raises(OSError, match="the server is broken"):
+                    await websocket.receive_text()
+                got.append(await websocket.receive_text())
+
+            async def body() -> None:
+                try:
+                    await forever()
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        while not got:
+                            await turn()
+
+            async with nothing_left(), group() as start:
+                with pytest.raises(OSError, match="the server is broken"):  # noqa: PT012 - the block raises
+                    async with websocket.until_disconnect():
+                        start(receive)
+                        await all_wait()
+                        feed.put(OSError("the server is broken"), text("a"))
+                        await body()
+            assert got == ["a"]
 
         run(main)
 
