@@ -28,6 +28,26 @@ def test_every_option_of_asgi_is_there() -> None:
     assert (handler, GUIDE.first_cells("An application from a handler")) == ("handler", options)
 
 
+def test_the_methods_without_a_timeout_are_named() -> None:
+    paragraph = GUIDE.section("Timeouts").split("\n\n")[0]
+    methods = {
+        name
+        for name, value in inspect.getmembers(wsfsm.WebSocket, inspect.isfunction)
+        if re.match("accept|a?close|deny|iter_|receive|send", name)
+    }
+    having = {
+        name
+        for name in methods
+        if "timeout" in inspect.signature(getattr(wsfsm.WebSocket, name)).parameters
+    }
+    with_, without = (
+        {*re.findall(r"`(\w+)\(\)`", part)} for part in paragraph.split("Without one")
+    )
+
+    assert with_ == {name for name in having if not re.match("receive|send", name)}
+    assert without == methods - having
+
+
 def test_what_it_links_to_exists() -> None:
     links = re.findall(r"\]\(([^)]+)\)", GUIDE.text)
     assert links

@@ -7,23 +7,13 @@ from typing import Annotated, Any
 
 import fastapi
 import fastapi.websockets
-import pydantic
 import pytest
 import starlette.websockets as starlette_
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocketException
-from fastapi.exceptions import WebSocketRequestValidationError
 from helpers.frameworks import LEFT, FailingServer, installed, play, text
-from starlette.authentication import (
-    AuthCredentials,
-    AuthenticationBackend,
-    SimpleUser,
-    requires,
-)
 from starlette.endpoints import WebSocketEndpoint
-from starlette.middleware.authentication import AuthenticationMiddleware
 
 import wsfsm
-import wsfsm.integrations.fastapi
 import wsfsm.integrations.starlette as ours
 from wsfsm.integrations.fastapi import WebSocket, WebSocketDisconnect, WebSocketState
 from wsfsm.types import Message
@@ -327,80 +317,3 @@ class TestTheEnd:
         assert end.code == 1006
         assert isinstance(end.__cause__, OSError)
         assert states == ("DISCONNECTED", "DISCONNECTED")
-
-
-class TestAnnotations:
-    def test_wsfsms_own_class_is_an_error_that_says_what_to_write(self) -> None:
-        app = FastAPI()
-
-        async def handler(websocket: wsfsm.WebSocket) -> None:
-            raise AssertionError("it is not called")
-
-        with pytest.raises(
-            TypeError, match=r"`from wsfsm\.integrations\.fastapi import WebSocket`"
-        ):
-            app.websocket("/")(handler)
-
-    def test_wsfsms_own_class_can_be_a_field_of_a_model(self) -> None:
-        model = pydantic.create_model(
-            "Room",
-            websocket=(wsfsm.WebSocket, ...),
-            __config__=pydantic.ConfigDict(arbitrary_types_allowed=True),
-        )
-
-        with pytest.raises(pydantic.ValidationError, match="instance of WebSocket"):
-            model(websocket=5)
-
-    def test_starlettes_decorator_that_requires_a_scope(self) -> None:
-        class Backend(AuthenticationBackend):
-            async def authenticate(self, conn: Any) -> Any:
-                return AuthCredentials(["authenticated"]), SimpleUser("u")
-
-        app = FastAPI()
-        app.add_middleware(AuthenticationMiddleware, backend=Backend())
-
-        @app.websocket("/")
-        @requires("authenticated")
-        async def handler(websocket: WebSocket) -> None:
-            await websocket.accept()
-            await websocket.send_text(websocket.user.display_name)
-
-        assert play(app)[1]["text"] == "u"
-
-    def test_a_dependency_of_your_own_takes_precedence(self) -> None:
-        app, got = FastAPI(), list[Any]()
-
-        async def mine(websocket: fastapi.WebSocket) -> str:
-            return "mine"
-
-        @app.websocket("/")
-        async def handler(websocket: Annotated[WebSocket, Depends(mine)]) -> None:
-            got.append(websocket)
-
-        play(app)
-        assert got == ["mine"]
-
-    def test_overrides_and_validation_errors_are_as_ever(self) -> None:
-        app, got = FastAPI(), list[Any]()
-
-        async def dependency() -> str:
-            raise AssertionError("it is overridden")
-
-        @app.websocket("/{n}")
-        async def handler(
-            websocket: WebSocket, n: int, value: Annotated[str, Depends(dependency)]
-        ) -> None:
-            got.append(value)
-
-        @app.exception_handler(WebSocketRequestValidationError)
-        async def invalid(websocket: WebSocket, error: Any) -> None:
-            await websocket.close(4000, error.errors()[0]["type"])
-
-        app.dependency_overrides[dependency] = lambda: "other"
-        play(app, "/7")
-        assert got == ["other"]
-        assert play(app, "/x")[0]["reason"] == "int_parsing"
-
-    def test_the_names_are_those_of_the_package_for_starlette(self) -> None:
-        for name in ("WebSocketDisconnect", "WebSocketState", "install", "uninstall"):
-            assert getattr(wsfsm.integrations.fastapi, name) is getattr(ours, name)

@@ -360,6 +360,32 @@ class TestPerApplication:
 
         assert type(starlette_.WebSocket) is before
 
+    def test_the_collection_of_the_last_one_takes_the_patch_back(self) -> None:
+        before = type(starlette_.WebSocket)
+        apps = [Starlette(), Starlette(), Starlette()]
+        for app in (*apps, apps[0]):
+            install(app)
+        uninstall(apps.pop())
+        patched = type(starlette_.WebSocket)
+        del app, apps[0]
+        gc.collect()
+        assert type(starlette_.WebSocket) is patched is not before
+        apps.clear()
+        gc.collect()
+
+        assert type(starlette_.WebSocket) is before
+
+    def test_the_collection_of_one_that_is_uninstalled_leaves_the_others(self) -> None:
+        app, other = Starlette(), Starlette()
+        install(app)
+        uninstall(app)
+        with installed(other):
+            patched = type(starlette_.WebSocket)
+            del app
+            gc.collect()
+            assert type(starlette_.WebSocket) is patched
+            assert patched.__module__ == "wsfsm.integrations.starlette._install"
+
     def test_importing_patches_nothing(self) -> None:
         assert type(starlette_.WebSocket).__module__ == "abc"
         assert "__new__" not in vars(starlette_.WebSocket)

@@ -4,6 +4,7 @@ If one of these tests fails, a new version of the framework has changed the name
 is named in the text of the failure.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import starlette.websockets
@@ -62,5 +63,7 @@ def test_an_application_puts_its_exception_handlers_into_the_scope_and_makes_an_
     app = Starlette(routes=[WebSocketRoute("/", handler)])
     run(app(scope(), Server().receive, Server().send))
 
-    assert seen[0] is not None, REPAIR.format("'starlette.exception_handlers'", "_install.py")
+    handlers = REPAIR.format("'starlette.exception_handlers'", "_websocket.py and _install.py")
+    assert isinstance(seen[0], tuple), handlers
+    assert [isinstance(each, Mapping) for each in seen[0]] == [True, True], handlers
     assert seen[1] is app, REPAIR.format("scope['app']", "_install.py")

@@ -78,6 +78,32 @@ class TestIteration:
         with pytest.raises(WebSocketDisconnected, match=NEED_ACCEPT):
             run(first(websocket.iter_text()))
 
+    def test_iteration_after_a_failed_send_is_refused_and_ends_if_it_has_begun(self) -> None:
+        websocket, server = accepted(TEXT)
+
+        async def replies() -> None:
+            async for _ in websocket:
+                server.failing = OSError("gone")
+                with pytest.raises(WebSocketDisconnect):
+                    await websocket.send_text("x")
+
+        run(replies())
+        with pytest.raises(WebSocketDisconnected) as caught:
+            run(replies())
+        assert not isinstance(caught.value, WebSocketDisconnect)
+
+    @on_both
+    def test_iteration_after_a_block_that_has_read_the_disconnect_ahead_ends(
+        self, run: Run
+    ) -> None:
+        async def handler() -> list[Any]:
+            websocket, _ = await on_a_line(BYE)
+            async with websocket.until_disconnect():
+                await anyio.sleep(LONG)
+            return [item async for item in websocket]
+
+        assert run(handler) == []
+
     def test_iteration_goes_on_after_a_message_that_is_refused(self) -> None:
         websocket, _ = accepted(BINARY, {**TEXT, "text": "{"}, {**TEXT, "text": "1"}, BYE)
         iterator = websocket.iter_json()

@@ -51,9 +51,11 @@ class StateAttributes(HTTPConnection[StateT]):
         try:
             return handler(source)
         except Exception as error:
+            module = cls.__module__.removesuffix("._websocket")  # where it is public
             raise TypeError(
-                f"FastAPI does not know {cls.__module__}.{cls.__name__}, so it takes the parameter for data. "
-                "Annotate it with the class that `from wsfsm.integrations.fastapi import WebSocket` imports."
+                f"FastAPI takes the parameter for data, because its annotation is, or contains, {module}.{cls.__name__}. "
+                "Annotate it with the name that `from wsfsm.integrations.fastapi import WebSocket` imports, "
+                "and with nothing else; the annotation must not be optional or a union."
             ) from error
 
     @property

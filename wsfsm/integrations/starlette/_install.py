@@ -26,7 +26,10 @@ _CONNECTION: Final = "wsfsm.connection"
 _HANDLERS: Final = "starlette.exception_handlers"
 _StarletteWebSocket: Final = starlette.websockets.WebSocket
 _METACLASS: Final = type(_StarletteWebSocket)
-_installed: Final = weakref.WeakSet[starlette.applications.Starlette]()
+_installed: Final = weakref.WeakKeyDictionary[
+    starlette.applications.Starlette, "weakref.finalize[[], Any]"
+]()
+"""The installed applications, with the call that is made when one is collected."""
 
 
 def install(app: starlette.applications.Starlette) -> None:
@@ -36,7 +39,8 @@ def install(app: starlette.applications.Starlette) -> None:
     middleware, for connections that are opened from now on, whichever library a name is imported from.
     Other applications in the same process keep Starlette's class.
 
-    The patch is the metaclass of ``starlette.websockets.WebSocket``; `uninstall` takes it back.
+    The patch is the metaclass of ``starlette.websockets.WebSocket``; `uninstall` takes it back, and so does
+    the collection of the application as garbage.
 
     Args:
         app: An application of Starlette or FastAPI; you can call this before or after adding routes.
@@ -45,7 +49,9 @@ def install(app: starlette.applications.Starlette) -> None:
         TypeError: `app` is something else, for example a middleware around an application.
     """
     _check("install", app)
-    _installed.add(app)
+    if app not in _installed:
+        _installed[app] = weakref.finalize(app, _restore_if_last)
+        _installed[app].atexit = False
     _set_metaclass(_Choosing)
 
 
@@ -61,8 +67,13 @@ def uninstall(app: starlette.applications.Starlette) -> None:
         raise ValueError(
             "uninstall() takes an application that is installed; call install(app) first"
         )
-    _installed.remove(app)
-    if not _installed:
+    _installed.pop(app).detach()
+    _restore_if_last()
+
+
+def _restore_if_last() -> None:
+    # an application that is being collected may still be counted, but is not listed
+    if not list(_installed):
         _set_metaclass(_METACLASS)
 
 
