@@ -12,8 +12,8 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 
 from wsfsm import WebSocket
-from wsfsm.origins import OriginMiddleware, _Limited
-from wsfsm.testing import SERVERS, Accepted, Denied, connect
+from wsfsm.origins import AllowedOrigins, OriginMiddleware, _Limited
+from wsfsm.testing import SERVERS, Accepted, Denied, connect, make_scope
 from wsfsm.types import Message, Receive, Scope, Send
 
 EVIL = {"origin": "https://evil.example"}
@@ -56,7 +56,7 @@ class TestHandshake:
 
         assert denied == Denied(
             403,
-            ((b"content-type", b"text/plain; charset=utf-8"),),
+            ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"53")),
             b"This origin is not allowed to open a WebSocket here.\n",
         )
         assert application.scopes == []
@@ -116,6 +116,30 @@ def test_other_connections_are_passed_on(kind: str) -> None:
     run_alone(OriginMiddleware(application)(scope, never, never))  # type: ignore[arg-type]
 
     assert application.scopes == [scope]
+
+
+def test_allowed_origins_may_be_made_before() -> None:
+    allowed = AllowedOrigins(["https://example.org"])
+
+    assert OriginMiddleware(Application(), allowed).allowed is allowed
+
+
+def test_error_of_a_server_whose_client_leaves_is_no_error_of_the_refusal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    incoming = [{"type": "websocket.connect"}]
+
+    async def receive() -> Message:
+        return incoming.pop()
+
+    async def send(message: Message) -> None:
+        raise RuntimeError("ASGI flow error: Connection already upgraded")
+
+    scope = make_scope(headers={"origin": "https://evil.example"})
+    run_alone(OriginMiddleware(Application())(scope, receive, send))
+
+    assert "The server failed to refuse a WebSocket." in caplog.messages
 
 
 def test_a_wrong_origin_is_refused_at_once() -> None:

@@ -250,6 +250,18 @@ class TestAllowedOrigins:
         with pytest.raises(TypeError, match=r"must be a list of str, got str 'https://a.example'"):
             AllowedOrigins("https://a.example")
 
+    @pytest.mark.parametrize(
+        "origins", [b"https://a.example", 5, True, None, [None], [b"https://a.example"]], ids=repr
+    )
+    def test_only_str_are_origins(self, origins: Any) -> None:
+        with pytest.raises(TypeError, match=r"allowed origins? must be a (list of )?str, got"):
+            AllowedOrigins(origins)
+
+    def test_headers_that_are_not_bytes_are_refused(self) -> None:
+        request = {**of("http://evil.example"), "headers": [("origin", "http://evil.example")]}
+
+        assert AllowedOrigins().refusal(request) == "The headers are not bytes, as ASGI says."
+
     @given(ORIGIN, st.lists(ORIGIN, max_size=3), ORIGIN)
     def test_only_listed_ones_and_the_own_are_allowed(
         self, origin: Origin, listed: list[Origin], own: Origin

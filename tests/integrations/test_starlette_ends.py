@@ -101,6 +101,17 @@ class TestHandledExceptions:
 
         run(main)
 
+    def test_an_http_exception_after_the_accept_closes_as_any_other(
+        self, run: Run, make: Any
+    ) -> None:
+        async def main() -> None:
+            async with connect(make(fastapi.HTTPException(404), True)) as client:
+                assert (await client.receive_close()).code == 1011
+                with pytest.raises(RuntimeError):  # the handler of Starlette sends a response
+                    await client.result()
+
+        run(main)
+
     def test_a_websocket_exception_before_the_accept_rejects(self, run: Run, make: Any) -> None:
         async def main() -> None:
             error = starlette.exceptions.WebSocketException(1008)

@@ -1,5 +1,6 @@
 """The client of wsfsm.testing: what an application does reaches it, and the reverse."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -221,3 +222,14 @@ class TestHandshake:
                     await client.handshake()
 
         run(main)
+
+
+def test_a_client_connects_only_once() -> None:
+    async def main() -> None:
+        client = connect(raw_echo)
+        async with client:
+            await client.accepted()
+        with pytest.raises(RuntimeError, match=r"connects once; call connect\(\) again"):
+            await client.__aenter__()
+
+    asyncio.run(main())

@@ -307,7 +307,55 @@ class TestDeny:
         run(main)
 
 
+class TestHeadersOfADenial:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"x-a": "1\r\nset-cookie: a=b"},
+            {"x a": "1"},
+            {"": "1"},
+            [(b"x-a", b"1\n")],
+            [(b"x-a", b"\0")],
+            [(b"x-a:", b"1")],
+        ],
+        ids=repr,
+    )
+    def test_headers_that_no_response_can_have_are_refused(self, headers: Any) -> None:
+        websocket, server = connection(extensions={"websocket.http.response": {}})
+
+        with pytest.raises(ValueError, match=r"deny\(\): no header can be .*; nothing was sent"):
+            run(websocket.deny(headers=headers))
+
+        assert (server.sent, websocket.ready_state) == ([], "connecting")
+
+
+def test_denial_that_was_given_up_after_its_head_gets_its_own_body() -> None:
+    websocket, server = connection(extensions={"websocket.http.response": {}})
+
+    class GivenUp(Exception):
+        pass
+
+    async def send(message: Message) -> None:
+        await server.send(message)
+        if message["type"].endswith("start"):
+            raise GivenUp
+
+    websocket._send = send
+    with pytest.raises(GivenUp):
+        run(websocket.deny(401, body="log in"))
+    run(websocket.aclose())
+
+    assert [message.get("body") for message in server.sent] == [None, b"log in"]
+    assert (b"content-length", b"6") in server.sent[0]["headers"]
+
+
 class TestNegotiate:
+    def test_subprotocols_that_can_be_iterated_once_are_kept(self) -> None:
+        websocket, _ = connection(subprotocols=iter(["v1"]))
+
+        assert websocket.negotiate(["v2", "v1"]) == "v1"
+        assert websocket.scope["subprotocols"] == ["v1"]
+
     @pytest.mark.parametrize(
         ("offered", "spoken", "chosen"),
         [

@@ -20,6 +20,22 @@ from wsfsm.types import Message
 
 
 class TestIteration:
+    def test_stop_async_iteration_of_the_server_is_not_the_end(self) -> None:
+        websocket, _ = accepted()
+
+        async def receive() -> Message:
+            raise StopAsyncIteration
+
+        websocket._receive = receive
+
+        async def iterate() -> None:
+            async for _ in websocket:
+                raise AssertionError("there is no message")
+
+        with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
+            run(iterate())
+        assert websocket.is_open
+
     @pytest.mark.parametrize(
         ("method", "incoming", "data"),
         [

@@ -10,7 +10,7 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from wsfsm._loops import Bell, Interruption, Loop
 from wsfsm.messages import Receive as ReceiveMessage
@@ -200,9 +200,8 @@ class Reader:
     def _keep(self, message: Message) -> None:
         self._kept.append(message)
         if _is_disconnect(message):
-            websocket = self._websocket()
-            if websocket is not None:
-                websocket._read_ahead(message)  # noqa: SLF001 - as above
+            # it is there, because the block that needs the reader holds it
+            cast("Watched", self._websocket())._read_ahead(message)  # noqa: SLF001 - as above
             self._end()
         self._bell.ring()
 
