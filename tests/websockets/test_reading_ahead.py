@@ -213,3 +213,17 @@ class TestBackPressure:
             assert await rest(websocket) == "ab"
 
         run(main)
+
+    @on_each_loop
+    def test_inner_block_with_a_smaller_buffer_leaves_the_room_as_it_is(self, run: Run) -> None:
+        async def main() -> None:
+            websocket, feed = await opened(*texts("a", "b"))
+            async with nothing_left(), websocket.until_disconnect(buffer=3):
+                async with websocket.until_disconnect(buffer=1):
+                    await all_wait()
+                    assert feed.left == 0
+                    feed.put(bye())
+                    await forever()
+            assert await rest(websocket) == "ab"
+
+        run(main)

@@ -9,7 +9,7 @@ import trio
 from helpers.asgi import scope
 from helpers.connections import CONNECT, left
 from helpers.feeds import Feed, bye, end_body, opened, texts
-from helpers.loops import Run, all_wait, forever, group, nothing_left, on_each_loop, turn
+from helpers.loops import Run, all_wait, forever, group, nothing_left, on_each_loop, tasks, turn
 
 from wsfsm import (
     ConnectionClosed,
@@ -116,8 +116,9 @@ class TestClientLeaves:
             websocket, feed = await opened(bye())
             with pytest.raises(WebSocketDisconnect):
                 await websocket.receive_text()
-            asked, done = feed.asked, []
+            asked, before, done = feed.asked, tasks(), []
             async with nothing_left(), websocket.until_disconnect():
+                assert tasks() == before  # nothing is to be received
                 done.append("begins")
                 await turn()
                 await turn()
