@@ -71,6 +71,19 @@ def test_message_is_not_lost_by_a_timeout(monkeypatch: pytest.MonkeyPatch) -> No
     in_time(main)
 
 
+def test_message_that_arrived_after_a_timeout_is_received_within_no_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        websocket, server = await opened(monkeypatch)
+        with pytest.raises(TimeoutError):
+            await websocket.receive_text(timeout=0)
+        server.deliver(text("a"))
+        assert await websocket.receive_text(timeout=0) == "a"
+
+    in_time(main)
+
+
 def test_message_is_not_lost_by_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         websocket, server = await opened(monkeypatch)

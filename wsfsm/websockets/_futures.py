@@ -36,7 +36,10 @@ class KeptFutures:
             message: Message = await future
             return message
         try:
-            await asyncio.wait([future])  # which does not cancel it
+            if (
+                not future.done()
+            ):  # else a timeout of 0 seconds would be over before its message is received
+                await asyncio.wait([future])  # which does not cancel it
         except asyncio.CancelledError:
             self._kept.append(future)
             raise
