@@ -11,6 +11,8 @@ from wsfsm import WebSocket, WebSocketDisconnect
 from wsfsm.testing import SERVERS, ClientTimeout, Closed, ServerProfile, connect
 from wsfsm.types import Message, Receive, Scope, Send
 
+pytestmark = pytest.mark.one_python
+
 SOON = 0.02
 ACCEPT: Message = {"type": "websocket.accept"}
 CLOSE: Message = {"type": "websocket.close", "code": 4000, "reason": "bye"}

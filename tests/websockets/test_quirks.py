@@ -19,6 +19,8 @@ from wsfsm.testing import SERVERS, ServerProfile, connect
 from wsfsm.types import Message, Receive, Scope, Send
 from wsfsm.websockets._quirks import QUIRKS, LossError, Quirk, is_loss
 
+pytestmark = pytest.mark.one_python
+
 GUIDE: Final = Guide(ROOT / "docs" / "quirks.md")
 CLOSED: Final = (
     "Unexpected ASGI message '{}', after sending 'websocket.close' or response already completed."
@@ -134,6 +136,16 @@ class TestErrors:
             assert caught.value.__cause__ is server.failing
 
         assert states(websocket) == ("DISCONNECTED", "DISCONNECTED")
+
+    @pytest.mark.parametrize(("method", "data"), [("send_text", "a"), ("send_bytes", b"a")])
+    def test_error_about_data_is_raised_as_it_is(self, method: str, data: Any) -> None:
+        websocket, server = accepted()
+        server.failing = RuntimeError("the payload is too large for this server")
+
+        with pytest.raises(RuntimeError, match="too large"):
+            run(getattr(websocket, method)(data))
+
+        assert websocket.is_open
 
     @pytest.mark.parametrize(("kind", "text", "sending"), OTHERS)
     def test_another_error_is_raised_as_it_is(self, kind: str, text: str, sending: str) -> None:

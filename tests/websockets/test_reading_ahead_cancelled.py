@@ -27,6 +27,8 @@ from wsfsm import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 Handler: TypeAlias = Callable[[WebSocket, list[str]], Awaitable[None]]
 
+pytestmark = pytest.mark.unmeasured
+
 LETTERS = "abcdef"
 STEPS = 80
 
@@ -148,7 +150,16 @@ async def session(handler: Handler, step: int, times: int, *, leaves: bool) -> b
 
 
 @on_each_loop
-@pytest.mark.parametrize("times", [1, 2, 3, 0], ids=["once", "twice", "three times", "by anyio"])
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(1, id="once"),
+        *(
+            pytest.param(times, id=name, marks=pytest.mark.long)
+            for times, name in ((2, "twice"), (3, "three times"), (0, "by anyio"))
+        ),
+    ],
+)
 @pytest.mark.parametrize("leaves", [False, True], ids=["client stays", "client leaves"])
 @pytest.mark.parametrize("name", HANDLERS)
 def test_handler_that_is_cancelled_at_any_step_loses_nothing(

@@ -13,6 +13,8 @@ from wsfsm import IllegalTransition, ReadyState, WebSocket, WebSocketDisconnect,
 from wsfsm.types import Message
 from wsfsm.websockets._joint import PRODUCT, JointState
 
+pytestmark = pytest.mark.one_python
+
 SENT: Final[dict[str, Message]] = {
     "websocket.accept": {"type": "websocket.accept"},
     "websocket.close": {"type": "websocket.close", "code": 4000, "reason": "done"},
