@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from wsfsm.diagrams import Diagram, Kind, dot, markdown, mermaid, png, svg
 from wsfsm.fsm import Coupling, Event, Row, Table
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 PLAIN = [
     # Graphviz: escape sequences of labels (escString), entities, markup, the end of a string

@@ -48,8 +48,8 @@ async def chat(
     name: Annotated[str, Depends(user)],
     rows: Annotated[list[str], Depends(database)],
 ) -> None:
+    room.add(websocket)  # before the client can know
     await websocket.accept()
-    room.add(websocket)
     try:
         while True:
             text = await websocket.receive_text()

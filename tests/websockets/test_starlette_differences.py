@@ -25,7 +25,7 @@ import wsfsm.datastructures
 import wsfsm.requests
 from wsfsm.types import Message
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 SPEC = spec("starlette")
 DIFFERENCES = SPEC["difference"]

@@ -14,6 +14,8 @@ from helpers.wire import CLOSE, TEXT, close_payload, connected, frame
 from wsfsm.integrations.uvicorn import CompatWebSocketProtocol, WebSocketProtocol
 from wsfsm.types import Message, Receive, Scope, Send
 
+pytestmark = pytest.mark.one_python
+
 ACCEPT = message("accept")
 CLOSED = message("close")
 DATA = message("send", text="x")

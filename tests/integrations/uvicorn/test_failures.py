@@ -13,6 +13,8 @@ from wsfsm.integrations.uvicorn import WebSocketProtocol, _protocol
 from wsfsm.server import commands
 from wsfsm.tables.states import ServerState
 
+pytestmark = pytest.mark.one_python
+
 Fails: TypeAlias = Callable[[int, type[Any]], bool]
 
 

@@ -26,6 +26,8 @@ from wsfsm.integrations.uvicorn import _inbound as inbound
 from wsfsm.server import ServerConnection
 from wsfsm.server import _outputs as effects
 
+pytestmark = pytest.mark.one_python
+
 
 @pytest.fixture(autouse=True)
 def known_pings(monkeypatch: pytest.MonkeyPatch) -> None:

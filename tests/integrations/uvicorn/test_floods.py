@@ -17,7 +17,7 @@ from wsfsm.integrations.uvicorn import WebSocketProtocol
 from wsfsm.server import Policies
 from wsfsm.types import Receive, Scope, Send
 
-pytestmark = pytest.mark.unmeasured
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 ACCEPT = message("accept")
 OFFER = (b"sec-websocket-extensions", b"permessage-deflate")

@@ -283,7 +283,7 @@ def test_endless_application_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None
 
     async def main() -> None:
         async with listening() as address:
-            task = asyncio.create_task(playing.play(endless, address, asyncio.Event().wait, 1.0))
+            task = asyncio.create_task(playing.play(endless, address, asyncio.Event().wait, 3.0))
             report: dict[str, Any] = {}
             while not report:
                 report = await ask(address, "/report", name=endless.name)
