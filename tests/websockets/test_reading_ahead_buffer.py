@@ -81,7 +81,7 @@ class TestWithoutBuffer:
 
 @on_both
 class TestObjects:
-    @pytest.mark.one_python  # contextlib of CPython 3.12 leaves one of its own
+    @pytest.mark.one_python  # contextlib of CPython 3.12 and 3.13 leaves one
     def test_connection_leaves_no_cycle_behind(self, run: Run) -> None:
         async def main() -> "weakref.ref[object]":
             websocket, _feed = await opened(text("a"), bye())
