@@ -129,13 +129,12 @@ class QueryParams(ImmutableMultiDict[str, str]):
     ) -> None:
         if isinstance(params, bytes):
             params = params.decode("latin-1")
-        if isinstance(params, str) and not more:
-            self._list = parse_qsl(params, keep_blank_values=True)
-            self._dict = dict(self._list)
-            return
         if isinstance(params, str):
-            params = parse_qsl(params, keep_blank_values=True)
-        super().__init__(_as_text(_pairs(params) + _pairs(more)))
+            pairs = parse_qsl(params, keep_blank_values=True)
+        else:
+            pairs = _as_text(_pairs(params))
+        self._list = pairs + _as_text(more.items())
+        self._dict = dict(self._list)
 
     def __str__(self) -> str:
         return urlencode(self._list)
@@ -170,9 +169,8 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
         raw: Iterable[tuple[bytes, bytes]] | None = None,
         scope: ScopeLike | None = None,
     ) -> None:
-        if scope is not None and headers is None and raw is None:
-            known = scope.get("headers")  # as header_list, without a call
-            self._list = known if isinstance(known, list) else header_list(scope)
+        if scope is not None and headers is None and raw is None:  # nearly always
+            self._list = header_list(scope)
             return
         if (headers is not None) + (raw is not None) + (scope is not None) > 1:
             raise TypeError("Headers takes only one of headers, raw and scope")
@@ -199,11 +197,16 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
     def get(self, key: str, default: str | T, /) -> str | T: ...
     def get(self, key: str, default: Any = None, /) -> Any:
         """Return the first value of a name, or `default` for an unknown name."""
-        wanted = key.lower().encode("latin-1", "namereplace")
+        value = self._find(key)
+        return default if value is None else value.decode("latin-1")
+
+    def _find(self, key: str) -> bytes | None:
+        """Return the first value of a name."""
+        wanted = key.lower().encode("latin-1", "namereplace")  # _header_name, without a call
         for name, value in self._list:
             if name == wanted or (not name.islower() and name.lower() == wanted):
-                return value.decode("latin-1")
-        return default
+                return value
+        return None
 
     def values(self) -> list[str]:  # type: ignore[override]
         """Return the value of each header, in order."""
@@ -216,29 +219,20 @@ class Headers(Mapping[str, str]):  # noqa: PLW1641 - unhashable, as Starlette's 
     def getlist(self, key: str) -> list[str]:
         """Return all values of a name, in order; an empty list for an unknown name."""
         wanted = _header_name(key)
-        return [
-            value.decode("latin-1")
-            for name, value in self._list
-            if name == wanted or (not name.islower() and name.lower() == wanted)
-        ]
+        return [value.decode("latin-1") for name, value in self._list if name.lower() == wanted]
 
     def mutablecopy(self) -> "MutableHeaders":
         """Return a copy that can be changed."""
         return MutableHeaders(raw=self._list)
 
     def __getitem__(self, key: str) -> str:
-        wanted = key.lower().encode("latin-1", "namereplace")  # as _header_name
-        for name, value in self._list:
-            if name == wanted or (not name.islower() and name.lower() == wanted):
-                return value.decode("latin-1")
-        raise KeyError(key)
+        value = self._find(key)
+        if value is None:
+            raise KeyError(key)
+        return value.decode("latin-1")
 
     def __contains__(self, key: Any) -> bool:
-        wanted = key.lower().encode("latin-1", "namereplace")
-        for name, _ in self._list:
-            if name == wanted or (not name.islower() and name.lower() == wanted):
-                return True
-        return False
+        return self._find(key) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
