@@ -116,7 +116,8 @@ def reach(way: str, kind: type[WebSocket] = WebSocket) -> tuple[WebSocket, Serve
                 server.incoming.append(CONNECT if event == "connect" else BYE)
                 run(websocket.receive())
             case "lost":
-                websocket._lost()
+                with pytest.raises(WebSocketDisconnect):
+                    websocket._takes_loss(OSError(), "websocket.send")
             case "ahead":
                 websocket._read_ahead(BYE)
             case "start":

@@ -7,9 +7,9 @@ from typing import Any, Final, TypeVar, overload
 import attrs
 
 from wsfsm._text import describe
-from wsfsm.origins import NOT_ALLOWED, AllowedOrigins, log_refusal
+from wsfsm.origins import AllowedOrigins
 from wsfsm.types import ASGIApplication, ReceiveLike, ScopeLike, SendLike
-from wsfsm.websockets._denial import Origins
+from wsfsm.websockets._denial import Origins, check_origin
 from wsfsm.websockets._websocket import WebSocket
 
 __all__ = ["asgi"]
@@ -54,11 +54,7 @@ class _Application:
     async def _serve(self, websocket: WebSocket[Any]) -> None:
         async with websocket:
             if self.allowed_origins is not None:
-                refusal = self.allowed_origins.refusal(websocket.scope)
-                if refusal is not None:
-                    log_refusal(websocket.scope, refusal)
-                    await websocket.deny(403, body=NOT_ALLOWED)
-                    return
+                await check_origin(websocket, self.allowed_origins)
             running = self.handler(websocket)
             if not inspect.isawaitable(running):
                 raise TypeError(

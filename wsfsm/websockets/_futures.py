@@ -36,9 +36,8 @@ class KeptFutures:
             message: Message = await future
             return message
         try:
-            if (
-                not future.done()
-            ):  # else a timeout of 0 seconds would be over before its message is received
+            # a timeout of 0 seconds would be over before a message that is there is received
+            if not future.done():
                 await asyncio.wait([future])  # which does not cancel it
         except asyncio.CancelledError:
             self._kept.append(future)

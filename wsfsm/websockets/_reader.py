@@ -183,9 +183,8 @@ class Reader:
         except BaseException as error:
             if not self._stopping:  # for example, all tasks are cancelled
                 self._fail(error)
-            if self._loop.is_cancellation(
-                error
-            ):  # anything else is the application's, not the loop's
+            # anything else is for the application, and not for the loop
+            if self._loop.is_cancellation(error):
                 raise
 
     def _warn(self) -> None:

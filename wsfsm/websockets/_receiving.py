@@ -10,10 +10,10 @@ and how.
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import partial
 from inspect import getattr_static, signature
 from typing import Any, Final, ParamSpec, TypeVar
 
+from wsfsm._loops import current_loop
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT, event_of
 from wsfsm.tables.states import WebSocketState
@@ -24,7 +24,6 @@ from wsfsm.websockets._futures import COMPILED, KeptFutures
 from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._joint import OPEN, PRODUCT
 from wsfsm.websockets._states import StateAttributes, set_joint
-from wsfsm.websockets._timeouts import within
 from wsfsm.websockets._turns import refuse
 
 __all__ = ["RECEIVE", "Receiving", "decoded", "set_receive"]
@@ -76,9 +75,24 @@ class Receiving(StateAttributes[StateT]):
     async def _within(
         self, seconds: float, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        # the functions of this class: an override may call them with a timeout
-        bound = partial(call, *args, **kwargs)
-        return await within(seconds, bound, call.__name__, lambda: _errors.states(self._joint))
+        """Call a function of this class, and cancel it when the time is over.
+
+        It is not looked up on the object, because an override may call it with a timeout.
+
+        Raises:
+            TimeoutError: It took longer.
+        """
+        results: list[T] = []
+
+        async def run() -> None:
+            results.append(await call(*args, **kwargs))
+
+        if not await current_loop().finishes(run, seconds):
+            raise TimeoutError(
+                f"{call.__name__}() took longer than its timeout of {seconds:g} seconds\n"
+                f"{_errors.states(self._joint)}."
+            )
+        return results[0]
 
     async def receive(self) -> Message:
         """Receive the next ASGI message, whatever it is.

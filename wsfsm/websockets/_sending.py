@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
-from wsfsm.exceptions import MalformedMessage, WebSocketDisconnect
+from wsfsm.exceptions import MalformedMessage
 from wsfsm.origins import DENIAL
 from wsfsm.requests import StateT
 from wsfsm.tables import APPLICATION, event_of
@@ -83,19 +83,27 @@ class Sending(Receiving[StateT]):
             try:
                 await self._send(message)
             except Exception as error:
-                if not is_loss(error, message["type"]):
+                if not self._takes_loss(error, message["type"]):
                     raise
-                lost = self._lost()
-                if message["type"] != "websocket.close":  # nothing is left to close
-                    raise lost from error
 
-    def _lost(self) -> WebSocketDisconnect:
-        """Take the loss of the transport, which the server's send reports by an exception."""
+    def _takes_loss(self, error: Exception, sending: str) -> bool:
+        """Take the loss of the transport, if the server's send reports it by this exception.
+
+        Returns:
+            Whether the exception is done with: a close that meets the loss has nothing left to close.
+
+        Raises:
+            WebSocketDisconnect: It is the loss, and another message was sent.
+        """
+        if not is_loss(error, sending):
+            return False
         joint = self._joint
         if not joint.over:
             set_end(self, End.without_frame("transport"))
         self._enter(joint.on_event[LOST])
-        return self._family.disconnect(1006)
+        if sending != "websocket.close":
+            raise self._family.disconnect(1006) from error
+        return True
 
     async def accept(
         self,
@@ -168,9 +176,8 @@ class Sending(Receiving[StateT]):
             try:
                 await send({"type": "websocket.send", "text": data})
             except Exception as error:
-                if not is_loss(error, "websocket.send"):
+                if not self._takes_loss(error, "websocket.send"):
                     raise
-                raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "text": data})
 
@@ -201,9 +208,8 @@ class Sending(Receiving[StateT]):
             try:
                 await send({"type": "websocket.send", "bytes": data})
             except Exception as error:
-                if not is_loss(error, "websocket.send"):
+                if not self._takes_loss(error, "websocket.send"):
                     raise
-                raise self._lost() from error
         else:
             await self.send({"type": "websocket.send", "bytes": data})
 
@@ -282,7 +288,6 @@ class Sending(Receiving[StateT]):
 
         Raises:
             RuntimeError: The server does not offer the extension.
-            TimeoutError: as `send_text`.
             WebSocketDisconnect, ConnectionClosed, IllegalTransition: as `send`.
         """
         if DENIAL not in (self.scope.get("extensions") or ()):

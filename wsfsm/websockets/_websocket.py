@@ -313,8 +313,6 @@ class WebSocket(Sending[StateT]):
                 of_others = not was_over and reader.closer is not loop.task()
                 if not self._reports_end(error, of_others=of_others):
                     raise
-        if reader.error is not None:
-            raise reader.error
 
     async def wait_closed(self) -> None:
         """Wait until the connection has ended, by either side; messages are kept for the application.
@@ -323,17 +321,16 @@ class WebSocket(Sending[StateT]):
 
         Raises:
             RuntimeError: Neither asyncio nor trio runs the task.
+            Exception: One that the server's callable raised.
         """
         if self._joint.over:
             return
         async with self._reading(BUFFER) as reader:
             await reader.until(lambda: self._joint.over)
-        if reader.error is not None:
-            raise reader.error
 
     @contextlib.asynccontextmanager
     async def _reading(self, buffer: int) -> AsyncIterator[Reader]:
-        """Receive ahead of the application during a block."""
+        """Receive ahead of the application during a block; an error of the server ends it."""
         reader = self._reader
         if reader is None:
             reader = Reader(self, self._receive, current_loop(), ended=not self._joint.on_receive)
@@ -344,6 +341,8 @@ class WebSocket(Sending[StateT]):
             yield reader
         finally:
             await reader.stop()
+        if reader.error is not None:
+            raise reader.error
 
     def _read_ahead(self, message: Message) -> None:
         self._end_by_client(message)

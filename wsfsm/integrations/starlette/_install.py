@@ -17,13 +17,12 @@ import starlette.websockets
 
 from wsfsm._text import describe
 from wsfsm.integrations.starlette._follower import follow
-from wsfsm.integrations.starlette._websocket import WebSocket
+from wsfsm.integrations.starlette._websocket import HANDLERS, WebSocket
 from wsfsm.websockets._joint import PRODUCT
 
 __all__ = ["install", "uninstall"]
 
 _CONNECTION: Final = "wsfsm.connection"
-_HANDLERS: Final = "starlette.exception_handlers"
 _StarletteWebSocket: Final = starlette.websockets.WebSocket
 _METACLASS: Final = type(_StarletteWebSocket)
 _installed: Final = weakref.WeakKeyDictionary[
@@ -122,7 +121,7 @@ class _Connection:
     def create(self, scope: Any, receive: Any, send: Any) -> WebSocket:
         """Create an object."""
         created = WebSocket(scope, receive, send)
-        handlers = scope.get(_HANDLERS)
+        handlers = scope.get(HANDLERS)
         if handlers is self.handlers:
             self.objects = [ref for ref in self.objects if ref() is not None]
             self.objects.append(weakref.ref(created))

@@ -18,7 +18,10 @@ from wsfsm.tables.states import WebSocketState
 from wsfsm.websockets._errors import ErrorFamily
 from wsfsm.websockets._states import StateAttributes
 
-__all__ = ["WebSocket"]
+__all__ = ["HANDLERS", "WebSocket"]
+
+HANDLERS: Final = "starlette.exception_handlers"
+"""Key of the scope that has the exception handlers of the application, by class and by status."""
 
 _MEMBERS: Final = {
     state: starlette.websockets.WebSocketState[state.name] for state in WebSocketState
@@ -80,15 +83,13 @@ class WebSocket(_Both):
 
     def _is_handled(self, error: Exception) -> bool:
         """Whether the application has an exception handler, which closes or denies the connection."""
-        handlers, _ = self.scope.get(
-            "starlette.exception_handlers", ({}, {})
-        )  # by class, by status
+        by_class, _by_status = self.scope.get(HANDLERS, ({}, {}))
         if (
             isinstance(error, starlette.exceptions.HTTPException)
             and ResponseStart.type not in self.allowed
         ):
             return False  # its handler would send an HTTP response after the accept
-        return any(kind in handlers for kind in type(error).__mro__)
+        return any(kind in by_class for kind in type(error).__mro__)
 
     @classmethod
     def over(cls, other: starlette.websockets.WebSocket | wsfsm.websockets.WebSocket) -> Self:
