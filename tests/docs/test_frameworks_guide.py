@@ -45,7 +45,7 @@ def test_the_versions_are_those_of_the_extras() -> None:
     extras = project["optional-dependencies"]
     starlette_, fastapi = re.search(
         r"are Starlette (\S+) and FastAPI ([\d.]+);", GUIDE.section("Versions")
-    ).groups()  # type: ignore[union-attr]
+    ).groups()  # type: ignore[union-attr]  # the cell has this form
 
     assert extras["starlette"] == [f"starlette>={starlette_}"]
     assert extras["fastapi"] == [f"fastapi>={fastapi}", "wsfsm[starlette]"]

@@ -1,5 +1,6 @@
 """WebSockets in the states that tests begin with, and the messages that bring them there."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from helpers.asgi import Server, run, scope
@@ -15,6 +16,10 @@ START = {"type": "websocket.http.response.start", "status": 401, "headers": []}
 BODY = {"type": "websocket.http.response.body", "body": b"no"}
 MORE = {**BODY, "more_body": True}
 CLOSE: Message = {"type": "websocket.close", "code": 1000, "reason": ""}
+
+LAST = {"type": "websocket.http.response.body", "body": b"", "more_body": False}
+FAILED = {**CLOSE, "code": 1011}
+PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 
 NEED_ACCEPT = 'WebSocket is not connected. Need to call "accept" first.'
 AFTER_DISCONNECT = 'Cannot call "receive" once a disconnect message has been received.'
@@ -47,6 +52,15 @@ def left(*, code: int = 4001, reason: str = "bye") -> tuple[WebSocket, Server]:
     websocket, server = accepted({"type": "websocket.disconnect", "code": code, "reason": reason})
     run(websocket.receive())
     return websocket, server
+
+
+def length(size: int) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % size
+
+
+def denial(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> list[Message]:
+    """The messages of a denial response."""
+    return [{**START, "status": status, "headers": [*headers]}, {**LAST, "body": body}]
 
 
 def states(websocket: WebSocket) -> tuple[str, str]:

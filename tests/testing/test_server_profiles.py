@@ -303,7 +303,7 @@ class TestScope:
                 await websocket.receive_text()
             except WebSocketDisconnect as end:
                 return end.code
-            raise AssertionError("there is no second message")
+            raise AssertionError("a second message is asked for")
 
         async def main() -> None:
             async with connect(handler, server=server) as client:

@@ -180,7 +180,7 @@ def text(saw: Mapping[str, Any]) -> str:
 
 
 def code(saw: Mapping[str, Any]) -> Any:
-    """The code of a disconnect; None if there is no disconnect, or none in it."""
+    """The code of a disconnect; None without a disconnect, or without a code in it."""
     return None if saw.get("waits") else saw["message"]["code"]
 
 

@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from helpers.echo import answer
+from helpers.echo import echo as echo_app
 from helpers.loops import Run, on_both
 
 from wsfsm import (
@@ -19,25 +21,11 @@ from wsfsm.testing import (
 from wsfsm.types import Message, Receive, Scope, Send
 
 
-async def echo(websocket: WebSocket) -> str:
-    await websocket.accept()
-    async for text in websocket.iter_text():
-        await websocket.send_text(f"you said {text}")
-    return "done"
-
-
-async def raw_echo(scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()
-    await send({"type": "websocket.accept"})
-    while (message := await receive())["type"] == "websocket.receive":
-        await send({**message, "type": "websocket.send"})
-
-
 @on_both
 class TestMessages:
     def test_a_handler_answers(self, run: Run) -> None:
         async def main() -> None:
-            async with connect(echo) as client:
+            async with connect(answer) as client:
                 await client.send_text("hello")
 
                 assert await client.receive_text() == "you said hello"
@@ -46,7 +34,7 @@ class TestMessages:
 
     def test_an_asgi_application_answers_with_each_kind(self, run: Run) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 await client.send_text("text")
                 await client.send_bytes(b"bytes")
                 await client.send_bytes(bytearray(b"array"))
@@ -66,7 +54,7 @@ class TestMessages:
     @pytest.mark.parametrize(("method", "data"), [("send_text", b"x"), ("send_bytes", "x")])
     def test_data_of_the_other_type_is_not_sent(self, run: Run, method: str, data: Any) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 with pytest.raises(TypeError, match=f"{method}.*'data' must be .*, got"):
                     await getattr(client, method)(data)
 
@@ -74,7 +62,7 @@ class TestMessages:
 
     def test_json_is_decoded(self, run: Run) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 await client.send_json({"a": [1, None]})
 
                 assert await client.receive_json() == {"a": [1, None]}
@@ -84,7 +72,7 @@ class TestMessages:
     @pytest.mark.parametrize("method", ["send_json", "receive_json"])
     def test_json_has_two_modes(self, run: Run, method: str) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 keys = {"mode": "xml"} | ({"data": 1} if method == "send_json" else {})
                 with pytest.raises(ValueError, match="mode must be 'text' or 'binary', got str"):
                     await getattr(client, method)(**keys)
@@ -102,7 +90,7 @@ class TestMessages:
         self, run: Run, method: str, sent: Any, text: str
     ) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 await (client.send_text if isinstance(sent, str) else client.send_bytes)(sent)
                 with pytest.raises(ClientFailure, match=text):
                     await getattr(client, method)()
@@ -226,7 +214,7 @@ class TestHandshake:
 
 def test_a_client_connects_only_once() -> None:
     async def main() -> None:
-        client = connect(raw_echo)
+        client = connect(echo_app)
         async with client:
             await client.accepted()
         with pytest.raises(RuntimeError, match=r"connects once; call connect\(\) again"):

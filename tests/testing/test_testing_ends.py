@@ -1,6 +1,7 @@
 """The ends of a connection in wsfsm.testing, and a client that reads slowly."""
 
 import pytest
+from helpers.echo import echo as echo_app
 from helpers.loops import Run, on_both
 
 from wsfsm import (
@@ -14,7 +15,7 @@ from wsfsm.testing import (
     ConnectionEnded,
     connect,
 )
-from wsfsm.types import Message, Receive, Scope, Send
+from wsfsm.types import Message
 
 SOON = 0.02
 
@@ -22,13 +23,6 @@ SOON = 0.02
 async def accepts(websocket: WebSocket) -> None:
     await websocket.accept()
     await websocket.receive()
-
-
-async def raw_echo(scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()
-    await send({"type": "websocket.accept"})
-    while (message := await receive())["type"] == "websocket.receive":
-        await send({**message, "type": "websocket.send"})
 
 
 @on_both
@@ -157,7 +151,7 @@ class TestEnd:
 
     def test_nothing_is_received_for_a_while(self, run: Run) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 await client.receive_nothing(SOON)
                 await client.send_text("x")
                 with pytest.raises(ClientFailure, match=r"Expected nothing .*got str 'x'"):
@@ -174,7 +168,7 @@ class TestEnd:
 class TestSlowClient:
     def test_the_application_waits_until_it_reads(self, run: Run) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 await client.accepted()
                 client.pause_reading()
                 await client.send_text("x")

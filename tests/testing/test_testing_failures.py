@@ -4,6 +4,8 @@ import asyncio
 
 import anyio
 import pytest
+from helpers.echo import answer
+from helpers.echo import echo as echo_app
 from helpers.loops import Run, on_both
 
 from wsfsm import (
@@ -22,20 +24,6 @@ from wsfsm.types import Message, Receive, Scope, Send
 from wsfsm.websockets._turns import give_turn
 
 SOON = 0.02
-
-
-async def echo(websocket: WebSocket) -> str:
-    await websocket.accept()
-    async for text in websocket.iter_text():
-        await websocket.send_text(f"you said {text}")
-    return "done"
-
-
-async def raw_echo(scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()
-    await send({"type": "websocket.accept"})
-    while (message := await receive())["type"] == "websocket.receive":
-        await send({**message, "type": "websocket.send"})
 
 
 @on_both
@@ -142,7 +130,7 @@ class TestStrictness:
 class TestTime:
     def test_a_wait_has_a_timeout_and_shows_the_trace(self, run: Run) -> None:
         async def main() -> None:
-            async with connect(raw_echo, timeout=SOON) as client:
+            async with connect(echo_app, timeout=SOON) as client:
                 with pytest.raises(ClientTimeout) as caught:
                     await client.receive_text()
                 assert isinstance(caught.value, TimeoutError)
@@ -158,7 +146,7 @@ class TestTime:
 
     def test_each_wait_can_have_its_own(self, run: Run) -> None:
         async def main() -> None:
-            async with connect(raw_echo) as client:
+            async with connect(echo_app) as client:
                 for wait in (client.receive, client.receive_close, client.result):
                     with pytest.raises(ClientTimeout, match=r"Waited 0\.02 seconds"):
                         await wait(timeout=SOON)
@@ -330,7 +318,7 @@ class TestBlock:
 
 def test_without_a_loop_it_says_what_it_needs() -> None:
     async def main() -> None:
-        async with connect(echo):
+        async with connect(answer):
             pass
 
     with pytest.raises(RuntimeError, match="needs a running event loop of asyncio or trio"):

@@ -369,7 +369,7 @@ class TestTestClient:
             waiting = threading.Thread(target=lambda: received.append(session.receive_text()))
             waiting.start()
             waiting.join(0.1)
-            assert waiting.is_alive()  # there is no timeout to pass
+            assert waiting.is_alive()  # it takes no timeout
             session.send_text("go")
             waiting.join(20)
         assert received == ["at last"]

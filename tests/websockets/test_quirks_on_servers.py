@@ -192,10 +192,10 @@ async def play(server: Any, path: str, script: Script, result: Path) -> tuple[Se
     try:
         async with asyncio.timeout(ENDS):
             frames = await script(client)
-            while not result.exists():  # noqa: ASYNC110, ASYNC240 - there is no event for it
+            while not result.exists():  # noqa: ASYNC110, ASYNC240 - a file has no event
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        return [f"there is no result of {path}"], []
+        return [f"the result of {path} is missing"], []
     finally:
         client.abort()
     return json.loads(result.read_text(encoding="utf-8")), frames  # noqa: ASYNC240 - it is small

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import trio
@@ -14,6 +14,7 @@ from helpers.connections import (
     BYE,
     CLOSE,
     CONNECT,
+    LAST,
     MORE,
     START,
     accepted,
@@ -33,20 +34,6 @@ from wsfsm import (
 from wsfsm.types import Message
 from wsfsm.websockets._sending import warn_unseen_code
 from wsfsm.websockets._turns import give_turn
-
-FAILED: Final = {**CLOSE, "code": 1011}
-LAST: Final = {"type": "websocket.http.response.body", "body": b"", "more_body": False}
-DENIED: Final = [
-    {
-        "type": "websocket.http.response.start",
-        "status": 500,
-        "headers": [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"21"),
-        ],
-    },
-    {"type": "websocket.http.response.body", "body": b"Internal Server Error", "more_body": False},
-]
 
 
 class TestAclose:

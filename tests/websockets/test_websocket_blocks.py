@@ -12,13 +12,18 @@ from helpers.connections import (
     BYE,
     CLOSE,
     CONNECT,
+    FAILED,
+    LAST,
     MORE,
+    PLAIN,
     START,
     TEXT,
     accepted,
     connection,
+    denial,
     having_sent,
     left,
+    length,
 )
 from helpers.loops import Run, on_both
 
@@ -33,19 +38,7 @@ from wsfsm.testing import Client, connect
 from wsfsm.types import Message
 from wsfsm.websockets._turns import give_turn
 
-FAILED: Final = {**CLOSE, "code": 1011}
-LAST: Final = {"type": "websocket.http.response.body", "body": b"", "more_body": False}
-DENIED: Final = [
-    {
-        "type": "websocket.http.response.start",
-        "status": 500,
-        "headers": [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"21"),
-        ],
-    },
-    {"type": "websocket.http.response.body", "body": b"Internal Server Error", "more_body": False},
-]
+DENIED: Final = denial(500, [PLAIN, length(21)], b"Internal Server Error")
 
 
 async def block(websocket: WebSocket, error: BaseException | None = None) -> None:

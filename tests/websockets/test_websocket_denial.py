@@ -12,12 +12,16 @@ from helpers.connections import (
     ACCEPT,
     BODY,
     BYE,
+    CLOSE,
     CONNECT,
     MORE,
+    PLAIN,
     START,
     accepted,
     connection,
+    denial,
     left,
+    length,
     states,
 )
 from helpers.loops import Run, on_both
@@ -27,19 +31,7 @@ from wsfsm.datastructures import Headers
 from wsfsm.testing import Denied, connect
 from wsfsm.types import Message
 
-REJECTED: Final = [{"type": "websocket.close", "code": 1000, "reason": ""}]
-PLAIN: Final = (b"content-type", b"text/plain; charset=utf-8")
-
-
-def length(size: int) -> tuple[bytes, bytes]:
-    return b"content-length", b"%d" % size
-
-
-def denial(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> list[Message]:
-    return [
-        {"type": "websocket.http.response.start", "status": status, "headers": [*headers]},
-        {"type": "websocket.http.response.body", "body": body, "more_body": False},
-    ]
+REJECTED: Final = [CLOSE]
 
 
 class TestDeny:

@@ -30,7 +30,7 @@ class TestIteration:
 
         async def iterate() -> None:
             async for _ in websocket:
-                raise AssertionError("there is no message")
+                raise AssertionError("a message was received")
 
         with pytest.raises(RuntimeError, match="raised StopAsyncIteration"):
             run(iterate())

@@ -1,16 +1,19 @@
 """accept() with allowed origins."""
 
 import logging
-from collections.abc import Iterable
 from typing import Any, Final
 
 import pytest
 from helpers.asgi import Server, run
 from helpers.connections import (
     ACCEPT,
+    CLOSE,
     CONNECT,
+    PLAIN,
     START,
     connection,
+    denial,
+    length,
 )
 from helpers.loops import Run, on_both
 
@@ -19,19 +22,7 @@ from wsfsm.origins import AllowedOrigins, OriginPattern, _Limited
 from wsfsm.testing import connect
 from wsfsm.types import Message
 
-REJECTED: Final = [{"type": "websocket.close", "code": 1000, "reason": ""}]
-PLAIN: Final = (b"content-type", b"text/plain; charset=utf-8")
-
-
-def length(size: int) -> tuple[bytes, bytes]:
-    return b"content-length", b"%d" % size
-
-
-def denial(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> list[Message]:
-    return [
-        {"type": "websocket.http.response.start", "status": status, "headers": [*headers]},
-        {"type": "websocket.http.response.body", "body": body, "more_body": False},
-    ]
+REJECTED: Final = [CLOSE]
 
 
 PAGE: Final = "https://page.example"
