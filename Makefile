@@ -7,6 +7,9 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 SECONDS ?= 60
 
+# Tests start hundreds of processes, which are slow without bytecode
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server diagrams clean
 

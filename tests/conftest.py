@@ -50,6 +50,18 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return None
 
 
+def pytest_collection() -> None:
+    """Collect no garbage while tests are collected, which takes a third less time so."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave the collected tests out of all collections of garbage, which then take milliseconds."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run the tests that are marked so without coverage, which would double their time."""

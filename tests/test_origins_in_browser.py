@@ -10,8 +10,7 @@ import pytest
 from helpers.asgi import ROOT
 from playwright.sync_api import Browser, Page
 
-# one browser, and no second one beside it
-pytestmark = [pytest.mark.one_python, pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.one_python, pytest.mark.browser]
 
 OPEN: Final = """url => new Promise(done => {
     const socket = new WebSocket(url);

@@ -10,8 +10,7 @@ from helpers import pages
 from helpers.pages import contrast
 from playwright.sync_api import Browser, Page, expect
 
-# one browser, and no second one beside it
-pytestmark = [pytest.mark.one_python, pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.one_python, pytest.mark.browser]
 
 
 @pytest.fixture(scope="module")

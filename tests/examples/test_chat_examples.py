@@ -13,7 +13,7 @@ from helpers.uvicorn_server import in_time
 from wsfsm import UnexpectedFrame
 from wsfsm.testing import SERVERS, Client, Closed, connect
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 FOLDER: Final = ROOT / "examples" / "chat"
 SLOW: Final = 0.3  # seconds that the rooms wait here

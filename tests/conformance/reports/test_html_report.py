@@ -107,7 +107,6 @@ def rows(page: Page) -> list[str]:
 
 
 @pytest.mark.browser
-@pytest.mark.xdist_group("browser")
 class TestPage:
     def test_page_shows_the_matrix_first(self, page: Page) -> None:
         expect(page.locator("#about")).to_have_text("3 targets, 7 cases, 2026-01-02")

@@ -34,6 +34,12 @@ OWN = attrs.evolve(
 )
 
 
+@pytest.fixture(autouse=True)
+def no_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the accounts of other tests, because all conversations here have the same name."""
+    monkeypatch.setattr("tools.soak.application._accounts", {})
+
+
 def with_client(**changes: Any) -> Conversation:
     return attrs.evolve(ECHO, client=attrs.evolve(TALK, **changes))
 
@@ -269,9 +275,7 @@ def test_unrequested_account_is_discarded() -> None:
 def test_quiet_application_gives_no_account() -> None:
     async def main() -> None:
         async with listening() as address:
-            # under a name of its own: another test may have left an account of ECHO's
-            quiet = attrs.evolve(with_application(ECHO, quiet=True), number=1)
-            seen, report = await played(quiet, address)
+            seen, report = await played(with_application(ECHO, quiet=True), address)
             assert (len(seen.messages), report) == (6, {})
 
     in_time(main)
