@@ -201,7 +201,6 @@ uvicorn.main()
         with pytest.raises(TargetError, match="No such option"):
             check_server(target, cases("send.text", "frames.limit"))
 
-    @pytest.mark.long
     def test_temporary_deafness_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsfsm.conformance.server.runner._REACHING", 1.5)
         # those that take their time may be late on a busy machine

@@ -188,7 +188,7 @@ class TestUnusualServers:
     @pytest.mark.parametrize(
         ("name", "ids", "verdict"),
         [
-            pytest.param("called_twice", ["connect.first"], "fail", marks=pytest.mark.long),
+            ("called_twice", ["connect.first"], "fail"),
             ("without_asgi", ["scope.type"], "pass"),
             ("odd_extensions", ["denial.status"], "unsupported"),
             ("odd_headers", ["scope.headers-duplicates"], "fail"),

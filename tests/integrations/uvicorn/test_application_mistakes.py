@@ -67,7 +67,6 @@ MOST = 500_000
 ENDLESS = ["never stops sending", "never stops sending nothing", "never ends a denial"]
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("ws", [WebSocketProtocol, CompatWebSocketProtocol])
 @pytest.mark.parametrize("name", LOOPS)
 class TestEndlessApplication:

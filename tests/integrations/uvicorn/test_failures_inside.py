@@ -26,7 +26,7 @@ from wsfsm.integrations.uvicorn import _inbound as inbound
 from wsfsm.server import ServerConnection
 from wsfsm.server import _outputs as effects
 
-pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
+pytestmark = pytest.mark.one_python
 
 
 @pytest.fixture(autouse=True)
