@@ -15,10 +15,14 @@ and write a test that requests a case:
 It becomes one test for each case, for example ``test_server[close.code-4000]``. For the class that a
 framework gives its users, use `wsfsm_facade` and `wsfsm_facade_case`. ``docs/pytest.md`` is the guide.
 
+For the tests of an application, `wsfsm_connect` is the client of `wsfsm.testing`, and
+``docs/testing.md`` is the guide.
+
 pytest loads this module in every project of an environment in which wsfsm is installed. The module is
 outside of the package, so that nothing of wsfsm is imported in a project that does not use it.
 """
 
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,11 +30,15 @@ import pytest
 
 if TYPE_CHECKING:
     from wsfsm.conformance.pytest.collect import PlayedCase
+    from wsfsm.testing import Client
 
 __all__ = [
     "WRONG",
+    "wsfsm_application",
+    "wsfsm_connect",
     "wsfsm_facade",
     "wsfsm_facade_case",
+    "wsfsm_profile",
     "wsfsm_server",
     "wsfsm_server_case",
 ]
@@ -144,3 +152,31 @@ def wsfsm_facade_case(request: pytest.FixtureRequest, wsfsm_facade: Any) -> "Pla
     """A case that was played on the facade. Call its check(), which ends the test by the verdict."""
     played: PlayedCase = _suite().played(request, "facade", wsfsm_facade)
     return played
+
+
+@pytest.fixture
+def wsfsm_application() -> Any:
+    """The application that `wsfsm_connect` connects to. Override it to return yours, or a handler."""
+    pytest.fail(
+        "wsfsm_connect does not know your application; define a fixture wsfsm_application that "
+        "returns it, for example in conftest.py",
+        pytrace=False,
+    )
+
+
+@pytest.fixture
+def wsfsm_profile() -> Any:
+    """The server that `wsfsm_connect` imitates: wsfsm. Override it to return another one.
+
+    With ``@pytest.fixture(params=wsfsm.testing.SERVERS)`` and ``return request.param`` each test runs once
+    for each server.
+    """
+    return "wsfsm"
+
+
+@pytest.fixture
+def wsfsm_connect(wsfsm_application: Any, wsfsm_profile: Any) -> "partial[Client]":
+    """A function that connects a client: `wsfsm.testing.connect`, without its first argument."""
+    from wsfsm.testing import connect  # noqa: PLC0415 - only where it is used
+
+    return partial(connect, wsfsm_application, server=wsfsm_profile)

@@ -1,5 +1,6 @@
 """Pages of several origins in a real browser: the WebSockets of other sites are refused."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any, Final
 import attrs
 import pytest
 from helpers.asgi import ROOT
+from helpers.origins_app import PLACES
 from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.one_python, pytest.mark.browser]
@@ -22,7 +24,7 @@ REFUSED: Final = 1006  # a page is not shown the HTTP response
 
 @attrs.frozen
 class Ports:
-    """The ports of a server with the middleware, of one with it and a list, and of one without."""
+    """The ports of a server that allows its own origin, of one with a list, and of an open one."""
 
     protected: int
     listed: int
@@ -30,14 +32,21 @@ class Ports:
 
 
 @pytest.fixture(scope="module")
-def ports(browser: Browser) -> Iterator[Ports]:
+def servers(browser: Browser) -> Iterator[dict[str, int]]:
     command = [sys.executable, str(ROOT / "tests" / "helpers" / "origins_app.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         try:
             assert process.stdout is not None
-            yield Ports(*map(int, process.stdout.readline().split()))
+            yield json.loads(process.stdout.readline())
         finally:
             process.kill()
+
+
+@pytest.fixture(params=PLACES)
+def ports(servers: dict[str, int], request: pytest.FixtureRequest) -> Ports:
+    """The servers that check in one place."""
+    place = request.param
+    return Ports(servers[f"{place}, own"], servers[f"{place}, listed"], servers["open"])
 
 
 @pytest.fixture
@@ -54,7 +63,7 @@ def answer(page: Page, url: str, socket: str) -> Any:
     return page.evaluate(OPEN, socket)
 
 
-def test_a_page_of_another_origin_acts_as_the_user_without_the_middleware(
+def test_a_page_of_another_origin_acts_as_the_user_on_an_open_server(
     page: Page, ports: Ports
 ) -> None:
     page.goto(f"http://127.0.0.1:{ports.open}")  # the user logs in, and gets a cookie

@@ -34,6 +34,12 @@ class Guide:
         """The text below a heading."""
         return self.text.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
+    def files(self, title: str) -> dict[str, str]:
+        """Return the names and texts of the Python files in a section."""
+        return dict(
+            re.findall(r'```python title="(.*?)"\n(.*?)```', self.section(title), re.DOTALL)
+        )
+
     def first_cells(self, title: str) -> list[str]:
         """Return the first column of a section's table, without its heading."""
         table = re.findall(r"(?:^\|.*\n)+", self.section(title), re.MULTILINE)[0]

@@ -1,27 +1,35 @@
-"""Servers on three ports of this machine, for pages of different origins; prints the ports.
+"""Servers on ports of this machine, for pages of different origins; prints the ports as JSON.
 
-The first one has the middleware, the second one has it with a list, and the third one does not have it.
+Each of the three places that check origins has a server that allows its own origin, and one with a list.
+One more server checks nothing.
 """
 
 import asyncio
+import json
 import socket
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
-from wsfsm import WebSocket
-from wsfsm.origins import OriginMiddleware
-from wsfsm.types import Receive, Scope, Send
+from wsfsm import WebSocket, WebSocketDisconnect, asgi
+from wsfsm.origins import AllowedOrigins, OriginMiddleware
+from wsfsm.types import ASGIApp, Receive, Scope, Send
+
+PLACES: Final = ("middleware", "asgi", "accept")
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a WebSocket with its origin and its cookie, and anything else with a page."""
-    if scope["type"] == "websocket":
-        websocket = WebSocket(scope, receive, send)
-        await websocket.accept()
-        await websocket.send_json([websocket.headers.get("origin"), websocket.cookies.get("who")])
-        await websocket.receive()
+async def talk(websocket: WebSocket, allowed: AllowedOrigins | None = None) -> None:
+    """Send the origin and the cookie."""
+    try:
+        await websocket.accept(allowed_origins=allowed)
+    except WebSocketDisconnect:
         return
+    await websocket.send_json([websocket.headers.get("origin"), websocket.cookies.get("who")])
+    await websocket.receive()
+
+
+async def page(scope: Scope, send: Send) -> None:
+    """Answer with a page, and log the user in."""
     headers = [(b"content-type", b"text/html"), (b"set-cookie", b"who=ann; SameSite=Lax")]
     if scope["path"] == "/sandbox":  # a page without an origin
         headers.append((b"content-security-policy", b"sandbox allow-scripts"))
@@ -29,30 +37,40 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"<!doctype html><title>page</title>"})
 
 
+def application(place: str, allowed: AllowedOrigins) -> Any:
+    """Make an application that checks the origins of WebSockets in one place."""
+    websockets: ASGIApp
+
+    async def accepting(scope: Scope, receive: Receive, send: Send) -> None:
+        await talk(WebSocket(scope, receive, send), allowed if place == "accept" else None)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await websockets(scope, receive, send)
+        else:
+            await page(scope, send)
+
+    websockets = asgi(talk, allowed_origins=allowed) if place == "asgi" else accepting
+    return OriginMiddleware(app, allowed) if place == "middleware" else app
+
+
 async def main() -> None:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    ports = [listener.getsockname()[1] for listener in sockets]
-    listed = [f"http://*.localhost:{ports[2]}"]
-    apps: list[Any] = [
-        OriginMiddleware(application),
-        OriginMiddleware(application, listed, same_origin=False),
-        application,
-    ]
-    servers = [
-        uvicorn.Server(
-            uvicorn.Config(
-                app,
+    names = ["open", *(f"{place}, {kind}" for place in PLACES for kind in ("own", "listed"))]
+    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    ports = {name: listener.getsockname()[1] for name, listener in sockets.items()}
+    own = AllowedOrigins()
+    listed = AllowedOrigins([f"http://*.localhost:{ports['open']}"], same_origin=False)
+    async with asyncio.TaskGroup() as group:
+        for name, listener in sockets.items():
+            place, _, kind = name.partition(", ")
+            config = uvicorn.Config(
+                application(place, listed if kind == "listed" else own),
                 log_level="error",
                 lifespan="off",
                 ws="wsfsm.integrations.uvicorn:WebSocketProtocol",
             )
-        )
-        for app in apps
-    ]
-    print(*ports, flush=True)  # noqa: T201 - for the test
-    async with asyncio.TaskGroup() as group:
-        for server, listener in zip(servers, sockets, strict=True):
-            group.create_task(server.serve(sockets=[listener]))
+            group.create_task(uvicorn.Server(config).serve(sockets=[listener]))
+        print(json.dumps(ports), flush=True)  # noqa: T201 - for the test
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import fastapi
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
+from helpers.asgi import ROOT
+from helpers.guides import Guide
 from helpers.loops import Run, on_both
 from starlette.applications import Starlette
 from starlette.endpoints import WebSocketEndpoint
@@ -15,11 +17,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from wsfsm.testing import Closed, connect, lifespan
+from wsfsm.testing import SERVERS, Closed, connect, lifespan
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it prefers another version of httpx
     from starlette.testclient import TestClient
+
+GUIDE = Guide(ROOT / "docs" / "testing.md")
+QUIET = ("-pno:xdist", "-pno:cacheprovider")
 
 
 async def database(websocket: fastapi.WebSocket) -> Any:
@@ -193,7 +198,7 @@ class TestAgainstTestClient:
 
 
 class TestPytest:
-    """The guide says that no plugin of wsfsm is needed."""
+    """The client in tests of pytest, with and without the fixtures of wsfsm."""
 
     TEST = """
 import asyncio
@@ -230,16 +235,69 @@ def test_without_a_plugin():
     def test_a_test_runs(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(self.TEST)
 
-        result = pytester.runpytest_subprocess("-pno:xdist", "-pno:cacheprovider")
+        result = pytester.runpytest_subprocess(*QUIET)
 
         result.assert_outcomes(passed=5)  # those of anyio run on asyncio and on trio
 
     def test_a_failure_shows_the_trace(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(self.TEST.replace("text() ==", "text(timeout=0.1) != 'x' =="))
 
-        result = pytester.runpytest_subprocess("-pno:xdist", "-pno:cacheprovider", "-k", "without")
+        result = pytester.runpytest_subprocess(*QUIET, "-k", "without")
 
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
             ["*Trace (client machine/application machine):*", "*websocket.send text='hello'*"]
         )
+
+    def test_the_example_of_the_guide_runs_once_for_each_server(
+        self, pytester: pytest.Pytester
+    ) -> None:
+        files = GUIDE.files("Use the fixtures of pytest")
+        assert [*files] == ["conftest.py", "test_chat.py"]
+        pytester.makepyfile(
+            chat="""
+                async def app(scope, receive, send):
+                    await receive()
+                    await send({"type": "websocket.accept"})
+                    text = (await receive())["text"]
+                    await send({"type": "websocket.send", "text": f"you said {text}"})
+            """,
+            **{name.removesuffix(".py"): text for name, text in files.items()},
+        )
+
+        result = pytester.runpytest_subprocess(*QUIET, "-v")
+
+        result.assert_outcomes(passed=2 * len(SERVERS))
+        result.stdout.fnmatch_lines(["*::test_echo[[]asyncio-daphne] PASSED*"])
+
+    def test_the_fixture_imitates_one_server_by_default(self, pytester: pytest.Pytester) -> None:
+        pytester.makepyfile(
+            """
+            import asyncio
+            import pytest
+
+            @pytest.fixture
+            def wsfsm_application():
+                async def handler(websocket):
+                    await websocket.accept("a")
+                return handler
+
+            def test_it(wsfsm_connect):
+                async def main():
+                    async with wsfsm_connect("/x?y=z", subprotocols=["a"]) as client:
+                        assert (await client.accepted()).subprotocol == "a"
+                asyncio.run(main())
+            """
+        )
+
+        pytester.runpytest_subprocess(*QUIET).assert_outcomes(passed=1)
+
+    def test_a_missing_application_is_an_error_that_says_what_to_write(
+        self, pytester: pytest.Pytester
+    ) -> None:
+        pytester.makepyfile("def test_it(wsfsm_connect): pass")
+
+        result = pytester.runpytest_subprocess(*QUIET)
+
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["wsfsm_connect does not know your application; define *"])
