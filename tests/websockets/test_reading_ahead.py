@@ -8,7 +8,7 @@ from helpers.loops import Run, all_wait, forever, group, nothing_left, on_each_l
 
 from wsfsm import ConnectionClosed, IllegalTransition, WebSocket, WebSocketDisconnect
 from wsfsm.types import Message
-from wsfsm.websockets._reader import BUFFER
+from wsfsm.websockets._read_ahead import BUFFER
 
 LETTERS = "abcdefgh"
 

@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 
 from wsfsm.integrations._deflate import negotiate
 from wsfsm.integrations._events import Close, Failure, FrameEvent, Ping, Pong
-from wsfsm.integrations._reader import FrameReader
+from wsfsm.integrations._frame_reader import FrameReader
 from wsfsm.server.commands import SendClose, SendPing, SendPong
 
 __all__ = [

@@ -18,7 +18,7 @@ from wsfsm.websockets._errors import WSFSM, ErrorFamily, states
 from wsfsm.websockets._joint import OPEN, OPEN_HOOKED, PRODUCT, End, JointState
 
 if TYPE_CHECKING:
-    from wsfsm.websockets._reader import Reader
+    from wsfsm.websockets._read_ahead import Reader
 
 __all__ = ["StateAttributes", "set_end", "set_joint"]
 

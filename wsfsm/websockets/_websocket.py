@@ -18,7 +18,7 @@ from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import HeadersLike, deny
 from wsfsm.websockets._iteration import Iteration
 from wsfsm.websockets._quirks import refuses_code
-from wsfsm.websockets._reader import BUFFER, Reader
+from wsfsm.websockets._read_ahead import BUFFER, Reader
 from wsfsm.websockets._receiving import decoded, set_receive
 from wsfsm.websockets._sending import Sending
 from wsfsm.websockets._turns import give_turn, refuse
