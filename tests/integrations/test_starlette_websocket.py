@@ -23,6 +23,7 @@ from wsfsm.integrations.starlette import (
     WebSocketDisconnected,
     WebSocketState,
 )
+from wsfsm.websockets._joint import OPEN
 
 STATES = list(wsfsm.WebSocketState)
 
@@ -55,7 +56,7 @@ class TestTheClass:
         run(websocket.send_text(run(websocket.receive_text())))
 
         assert server.sent[-1] == {"type": "websocket.send", "text": "a"}
-        assert not websocket._hooked
+        assert websocket._joint is OPEN
 
     @pytest.mark.parametrize(
         ("name", "kind"),

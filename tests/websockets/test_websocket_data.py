@@ -123,6 +123,36 @@ class TestAccept:
             gate.give(accepting, TEXT)
         assert server.sent == []
 
+    def test_accept_refuses_a_second_connect(self) -> None:
+        websocket, server = connection(CONNECT)
+        accepting = websocket.accept()
+        gate = Gate()
+        websocket._receive = gate.receive
+        accepting.send(None)  # it waits for the connect
+        websocket._receive = server.receive
+        run(websocket.receive())
+
+        with pytest.raises(IllegalTransition, match=r"but got 'websocket\.connect'"):
+            gate.give(accepting, CONNECT)
+        assert server.sent == []
+
+    @pytest.mark.parametrize("more", [{}, {"extra": 1}])
+    def test_connect_may_have_more_keys(self, more: Message) -> None:
+        websocket, server = connection({**CONNECT, **more})
+
+        run(websocket.accept())
+
+        assert server.sent == [ACCEPT]
+        assert states(websocket) == ("CONNECTED", "CONNECTED")
+
+    @pytest.mark.parametrize("method", ["accept", "close"])
+    def test_error_of_the_server_that_is_not_a_loss_is_raised(self, method: str) -> None:
+        websocket, server = connection(CONNECT) if method == "accept" else accepted()
+        server.failing = KeyError("a fault of the server")
+
+        with pytest.raises(KeyError, match="a fault of the server"):
+            run(getattr(websocket, method)())
+
     @pytest.mark.parametrize(
         "arguments",
         [

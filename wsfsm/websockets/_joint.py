@@ -28,6 +28,7 @@ __all__ = [
     "OPEN",
     "OPEN_HOOKED",
     "PRODUCT",
+    "START",
     "End",
     "JointState",
     "ProductMachine",
@@ -208,6 +209,9 @@ PRODUCT: Final = ProductMachine("PRODUCT")
 
 HOOKED: Final = ProductMachine("HOOKED")
 """The same joint states, for connections whose data goes through hooks."""
+
+START: Final = PRODUCT.initial
+"""The joint state in which a connection starts."""
 
 _DATA: Final = (WebSocketState.CONNECTED, WebSocketState.CONNECTED)
 OPEN: Final = PRODUCT.at(*_DATA)

@@ -22,7 +22,7 @@ from wsfsm.websockets import _errors
 from wsfsm.websockets._exclusive import CHECKED, ExclusiveReceive
 from wsfsm.websockets._futures import COMPILED, KeptFutures
 from wsfsm.websockets._iteration import Iteration
-from wsfsm.websockets._joint import OPEN, PRODUCT
+from wsfsm.websockets._joint import OPEN
 from wsfsm.websockets._states import StateAttributes, set_joint
 from wsfsm.websockets._turns import refuse
 
@@ -63,7 +63,7 @@ class Receiving(StateAttributes[StateT]):
             receive = KeptFutures(receive)
         set_receive(self, receive if not CHECKED else ExclusiveReceive(receive))
         _set_send(self, send)
-        set_joint(self, PRODUCT.initial)
+        set_joint(self, self._first)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -115,7 +115,7 @@ class Receiving(StateAttributes[StateT]):
         except (KeyError, TypeError):
             raise self._family.not_received(joint, self._ended(), event_of(message)) from None
         if after is not joint:
-            if message["type"] == AFTER_DISCONNECT.event:
+            if after.over and message["type"] == AFTER_DISCONNECT.event:
                 self._end_by_client(message)
             self._enter(after)
 

@@ -17,10 +17,10 @@ from wsfsm.requests import StateT
 from wsfsm.tables import APPLICATION, event_of
 from wsfsm.tables.events import LOST
 from wsfsm.tables.states import ReadyState, WebSocketState
-from wsfsm.types import ASGIAppLike
+from wsfsm.types import ASGIAppLike, Message
 from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import Origins, check_origin
-from wsfsm.websockets._joint import OPEN, PRODUCT, End
+from wsfsm.websockets._joint import OPEN, START, End
 from wsfsm.websockets._quirks import is_loss
 from wsfsm.websockets._receiving import RECEIVE, Receiving
 from wsfsm.websockets._states import set_end
@@ -32,6 +32,10 @@ _log: Final = logging.getLogger("wsfsm.websockets")
 
 _NORMAL: Final = 1000  # RFC 6455 7.4.1
 _PRIVATE: Final = range(4000, 5000)  # codes of applications (RFC 6455 7.4.2)
+_CONNECT: Final[Message] = {"type": "websocket.connect"}
+# A handler that only accepts or closes takes a short way, as data does: it saves two coroutines
+_ACCEPTED: Final = START.on_receive["websocket.connect"].on_send["websocket.accept"]
+_CLOSED: Final = OPEN.on_send["websocket.close"]
 _CONNECTED: Final = APPLICATION.nodes[WebSocketState.CONNECTED]
 
 
@@ -134,23 +138,46 @@ class Sending(Receiving[StateT]):
             return
         pairs: list[tuple[bytes, bytes]] = []
         if subprotocol is not None or headers is not None:
-            try:
-                pairs = _errors.accept_headers(subprotocol, headers)
-            except TypeError as error:
-                await refuse(error)
-        if "websocket.accept" not in self._joint.on_send:
+            pairs = await self._accept_headers(subprotocol, headers)
+        accept = {"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs}
+        if self._joint is not START and "websocket.accept" not in self._joint.on_send:
             await refuse(self._family.not_sent(self._joint, self._ended(), "websocket.accept"))
         if allowed_origins is not None:
             await check_origin(self, allowed_origins)
+        if (
+            self._joint is START
+            and self.__class__.receive is RECEIVE
+            and self.__class__.send is _SEND
+        ):
+            message = await self._receive()
+            if message == _CONNECT and self._joint is START:
+                self._enter(_ACCEPTED)
+                try:
+                    await self._send(accept)
+                except Exception as error:
+                    if not self._takes_loss(error, "websocket.accept"):
+                        raise
+                return
+            self._take(message)
+        else:
+            message = await self._receive_connect()
+        if message["type"] != "websocket.connect":  # another task received the connect
+            raise self._family.not_received(START, None, event_of(message))
+        await self.send(accept)
+
+    async def _accept_headers(
+        self, subprotocol: str | None, headers: Iterable[tuple[bytes, bytes]] | None
+    ) -> list[tuple[bytes, bytes]]:
+        try:
+            return _errors.accept_headers(subprotocol, headers)
+        except TypeError as error:
+            await refuse(error)
+
+    async def _receive_connect(self) -> Message:
+        """Receive the connect through the hooks; if the application has received it, return one."""
         if "websocket.connect" in self._joint.on_receive:
-            if self.__class__.receive is RECEIVE and not self._hooked:
-                message = await self._receive()
-                self._take(message)
-            else:
-                message = await self.receive()
-            if message["type"] != "websocket.connect":  # another task received the connect
-                raise self._family.not_received(PRODUCT.initial, None, event_of(message))
-        await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": pairs})
+            return await self.receive()
+        return _CONNECT
 
     async def send_text(self, data: str, timeout: float | None = None) -> None:
         """Send a text message.
@@ -281,7 +308,17 @@ class Sending(Receiving[StateT]):
                     await refuse(error)
             elif self.ready_state is ReadyState.CONNECTING and code in _PRIVATE:
                 warn_unseen_code(code)
-        await self.send({"type": "websocket.close", "code": code, "reason": reason or ""})
+        close = {"type": "websocket.close", "code": code, "reason": reason or ""}
+        if self._joint is OPEN and self.__class__.send is _SEND:
+            set_end(self, close.copy())
+            self._enter(_CLOSED)
+            try:
+                await self._send(close)
+            except Exception as error:
+                if not self._takes_loss(error, "websocket.close"):
+                    raise
+        else:
+            await self.send(close)
 
     async def send_denial_response(self, response: ASGIAppLike) -> None:
         """Reject the connection with an HTTP response of its own.

@@ -4,7 +4,8 @@ As in Starlette's class, the methods go through `self.send`, `self.receive` and
 `self._raise_on_disconnect`, and so through the hooks that an application puts in their place, on
 a class or on an instance. Where there is none, data goes past the three: calling them would
 cost as much again as all the rest. The class is asked for `send` and `receive` at each message. To ask
-about the other hooks costs too much: they are marked by a joint state of their own, `OPEN_HOOKED`.
+about the other hooks costs too much: with one of them, a connection goes on in the joint states of
+`HOOKED`, which are the same and yet others.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -15,7 +16,7 @@ from wsfsm.tables import AFTER_DISCONNECT
 from wsfsm.tables.states import ReadyState, WebSocketState
 from wsfsm.types import Message
 from wsfsm.websockets._errors import WSFSM, ErrorFamily, states
-from wsfsm.websockets._joint import OPEN, OPEN_HOOKED, PRODUCT, End, JointState
+from wsfsm.websockets._joint import HOOKED, OPEN, OPEN_HOOKED, START, End, JointState
 
 if TYPE_CHECKING:
     from wsfsm.websockets._read_ahead import Reader
@@ -32,7 +33,7 @@ class StateAttributes(HTTPConnection[StateT]):
     _joint: JointState
     _end: End | Message  # set when the connection ends; the application's close stands for its end
     _family: ClassVar[ErrorFamily] = WSFSM
-    _hooked: bool = False  # whether a hook has been set on this instance
+    _first: JointState = START  # another one if a hook was set before __init__
     _reader: "Reader | None" = None  # if it receives ahead of the application
 
     if TYPE_CHECKING:
@@ -42,8 +43,9 @@ class StateAttributes(HTTPConnection[StateT]):
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
             if name in _HOOKS:
-                self.__dict__["_hooked"] = True
-                self._enter(self._now())
+                self.__dict__["_first"] = HOOKED.initial
+                joint = self._now()
+                self._enter(HOOKED.joint(joint.client, joint.application))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: Any) -> Any:
@@ -154,9 +156,7 @@ class StateAttributes(HTTPConnection[StateT]):
             raise self._family.disconnect(end.code, end.reason)
 
     def _enter(self, joint: JointState) -> None:
-        if joint is OPEN and (
-            self._hooked or self.__class__._raise_on_disconnect is not _RAISE  # noqa: SLF001 - its own
-        ):
+        if joint is OPEN and self.__class__._raise_on_disconnect is not _RAISE:  # noqa: SLF001 - its own
             joint = OPEN_HOOKED
         set_joint(self, joint)
         if joint.over and self._reader is not None:
@@ -164,7 +164,7 @@ class StateAttributes(HTTPConnection[StateT]):
 
     def _now(self) -> JointState:
         # a test double may set its states without the __init__ of this class
-        return getattr(self, "_joint", PRODUCT.initial)
+        return getattr(self, "_joint", START)
 
     def _ended(self) -> End | None:
         if not self._now().over:
@@ -190,7 +190,7 @@ class StateAttributes(HTTPConnection[StateT]):
 
     def _start(self, client: WebSocketState, application: WebSocketState) -> None:
         """Go on from states that were reached without this object."""
-        joint = PRODUCT.at(client, application)
+        joint = self._now().product.at(client, application)
         if joint.over:
             set_end(self, End.without_frame("client" if joint.client.final else "application"))
         self._enter(joint)
