@@ -314,9 +314,15 @@ class TestScope:
         run(main)
 
 
+@pytest.mark.parametrize("server", [None, 5, {}])
+def test_a_server_of_the_wrong_type_is_refused(server: Any) -> None:
+    with pytest.raises(ValueError, match=r"'server' must be one of wsfsm, .*, or a ServerProfile"):
+        connect(Recorder(), server=server)
+
+
 def test_an_unknown_server_is_refused() -> None:
     with pytest.raises(
-        ValueError, match=r"server must be one of wsfsm, .*granian, got str 'apache'"
+        ValueError, match=r"'server' must be one of wsfsm, .*granian, or a .*, got str 'apache'"
     ):
         connect(Recorder(), server="apache")
 

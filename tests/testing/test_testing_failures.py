@@ -10,12 +10,15 @@ from helpers.loops import Run, on_both
 
 from wsfsm import (
     ClientDisconnected,
+    ConnectionClosed,
     IllegalTransition,
     MalformedMessage,
     WebSocket,
     WebSocketDisconnect,
+    asgi,
 )
 from wsfsm.testing import (
+    ClientDenied,
     ClientTimeout,
     ConnectionEnded,
     connect,
@@ -284,6 +287,50 @@ class TestBlock:
 
         run(main)
 
+    @pytest.mark.parametrize("accepts", [True, False])
+    def test_an_exception_after_the_close_that_it_causes_is_the_cause_too(
+        self, run: Run, accepts: bool
+    ) -> None:
+        async def handler(websocket: WebSocket) -> None:
+            if accepts:
+                await websocket.accept()
+            raise ZeroDivisionError
+
+        async def main() -> None:
+            with pytest.raises(ConnectionEnded if accepts else ClientDenied) as caught:
+                async with connect(asgi(handler)) as client:
+                    await client.receive_text()
+            assert isinstance(caught.value.__cause__, ZeroDivisionError)
+            assert "application raises ZeroDivisionError" in str(caught.value)
+
+        run(main)
+
+    def test_a_use_of_the_connection_after_the_own_close_is_an_exception(self, run: Run) -> None:
+        async def handler(websocket: WebSocket) -> None:
+            await websocket.accept()
+            await websocket.close(4000)
+            await websocket.send_text("too late")
+
+        async def main() -> None:
+            for application in (handler, asgi(handler)):
+                with pytest.raises(ConnectionClosed, match="ended by the application"):
+                    async with connect(application) as client:
+                        await client.handshake()
+
+        run(main)
+
+    def test_a_send_to_a_client_that_has_left_is_not_one(self, run: Run) -> None:
+        async def handler(websocket: WebSocket) -> None:
+            await websocket.accept()
+            await websocket.receive()
+            await websocket.send_text("too late")
+
+        async def main() -> None:
+            async with connect(handler) as client:
+                await client.close(4000)
+
+        run(main)
+
     def test_a_paused_client_leaves_too(self, run: Run) -> None:
         async def handler(websocket: WebSocket) -> None:
             await websocket.accept()
@@ -314,6 +361,13 @@ class TestBlock:
                 assert await ann.receive_text() == await bob.receive_text() == "hi"
 
         run(main)
+
+
+def test_a_client_outside_of_its_block_says_so() -> None:
+    client = connect(echo_app)
+
+    with pytest.raises(RuntimeError, match=r"use it in a block, `async with connect\(\.\.\.\) as"):
+        client.receive_text().send(None)
 
 
 def test_without_a_loop_it_says_what_it_needs() -> None:

@@ -135,6 +135,33 @@ def test_a_callable_without_a_signature_is_an_application(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "options", "text"),
+    [
+        ((None,), {}, "'application' must be an ASGI application or a handler, got NoneType None"),
+        (
+            ("/x", handler),
+            {},
+            "'application' must be an ASGI application or a handler, got str '/x'",
+        ),
+        ((handler, 5), {}, "'url' must be str, got int 5"),
+        ((handler,), {"cookies": "a=b"}, "'cookies' must be a mapping, got str 'a=b'"),
+        ((handler,), {"query": "a=b"}, "'query' must be a mapping, got str 'a=b'"),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_refused(
+    arguments: tuple[Any, ...], options: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^connect\(\): {text}$"):
+        connect(*arguments, **options)
+
+
+@pytest.mark.parametrize("url", ["nope", "a/b?c=d", "ws:nope"])
+def test_a_path_without_a_slash_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"'url' must be a path that begins with a slash, or "):
+        connect(handler, url)
+
+
 @on_both
 def test_the_scope_can_have_other_keys(run: Run) -> None:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

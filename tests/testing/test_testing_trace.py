@@ -55,5 +55,17 @@ def test_a_lost_message_ends_the_connection() -> None:
     assert trace.states == "DISCONNECTED/DISCONNECTED"
 
 
+def test_further_lines_of_an_exception_are_indented() -> None:
+    trace = Trace()
+    trace.note("application", "raises RuntimeError: no\nThe client is CONNECTED.")
+    trace.received({"type": "websocket.connect"})
+
+    assert str(trace).splitlines()[1:] == [
+        "  application raises RuntimeError: no",
+        "    The client is CONNECTED.",
+        "  application receives websocket.connect  CONNECTED/CONNECTING",
+    ]
+
+
 def test_an_empty_one() -> None:
     assert str(Trace()) == "Trace (client machine/application machine):"

@@ -191,6 +191,18 @@ class TestHandlers:
         with pytest.raises(TypeError, match=r"asgi\(\) takes an async function, got "):
             asgi(handler)
 
+    @pytest.mark.parametrize("handler", [lambda: None, lambda websocket, user: None])
+    def test_a_function_that_does_not_take_one_argument_is_refused_at_once(
+        self, handler: Any
+    ) -> None:
+        with pytest.raises(TypeError, match=r"of one argument, the WebSocket, got <function"):
+            asgi(handler)
+
+    def test_a_callable_without_a_signature_can_be_the_handler(self) -> None:
+        handler: Any = dict.fromkeys
+
+        assert "fromkeys" in repr(asgi(handler))
+
     def test_a_plain_function_is_an_error_when_a_client_connects(self) -> None:
         def handler(websocket: WebSocket) -> str:
             return "done"

@@ -7,7 +7,8 @@
 ``docs/testing.md`` is the guide.
 """
 
-from wsfsm.testing._client import Client, connect
+from wsfsm.testing._client import Client
+from wsfsm.testing._connect import connect
 from wsfsm.testing._failures import ClientDenied, ClientFailure, ClientTimeout, ConnectionEnded
 from wsfsm.testing._lifespan import lifespan
 from wsfsm.testing._profiles import SERVERS, ServerProfile

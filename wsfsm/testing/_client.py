@@ -1,82 +1,34 @@
-"""The client: it opens one connection to an application, in the event loop of the test."""
+"""The client: it has one connection to an application, in the event loop of the test."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from wsfsm._closing import code_fault, reason_fault
 from wsfsm._loops import current_loop
 from wsfsm._text import describe
-from wsfsm.exceptions import ClientDisconnected
-from wsfsm.testing._failures import ClientDenied, ClientFailure, ClientTimeout, ConnectionEnded
-from wsfsm.testing._profiles import SERVERS, ServerProfile
-from wsfsm.testing._request import Handler, HeaderTypes, as_asgi, make_scope
+from wsfsm.testing._failures import (
+    ClientDenied,
+    ClientFailure,
+    ClientTimeout,
+    ConnectionEnded,
+    reports_end,
+)
+from wsfsm.testing._profiles import ServerProfile
 from wsfsm.testing._server import Accepted, Closed, Denied, InMemoryServer
 from wsfsm.testing._trace import Trace
-from wsfsm.types import ASGIAppLike, Scope
+from wsfsm.types import Scope
 from wsfsm.websockets._errors import wrong_type
 from wsfsm.websockets._exclusive import ExclusiveReceive
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-__all__ = ["Client", "connect"]
+__all__ = ["Client"]
 
-_TIMEOUT: Final = 5.0
+_RAISING: Final = 0.2  # seconds until the application has raised, after it has closed or denied
 _NO_CODE: Final = 1005  # RFC 6455 7.1.5: the Close frame has none
-
-
-def connect(  # noqa: PLR0913 - the parts of a request, and the choices of a test
-    application: ASGIAppLike | Handler,
-    url: str = "/",
-    *,
-    query: Mapping[str, str] | None = None,
-    headers: HeaderTypes = (),
-    cookies: Mapping[str, str] | None = None,
-    subprotocols: Iterable[str] = (),
-    scope: Mapping[str, Any] | None = None,
-    server: str | ServerProfile = "wsfsm",
-    timeout: float = _TIMEOUT,
-    strict: bool = True,
-) -> "Client":
-    """Connect to an application, without a network and in the event loop that runs.
-
-    Use the client as an asynchronous context manager. The application runs in a task beside the block.
-    At the end of the block the client leaves, and the application has to end; an exception of it is
-    raised there, unless it is the end of the connection itself.
-
-    Args:
-        application: An ASGI application, or a handler that takes one argument: a `WebSocket`.
-        url: The path, with a query if you like; or a whole URL, of which the scheme and the host are
-            used too.
-        query: Parameters for the query string.
-        headers: Further headers of the request, or other values for those that every request has.
-        cookies: Cookies of the request.
-        subprotocols: The subprotocols that the client offers, in its order of preference.
-        scope: Keys to add to the scope, or to replace in it.
-        server: The server to imitate, by its name in `SERVERS` or by its profile.
-        timeout: Seconds that each wait may take.
-        strict: Whether a message that the application machine does not allow is refused, and a task that
-            receives while another one waits for the next message. Otherwise only a message that the
-            server cannot send is refused.
-
-    Raises:
-        ValueError: The server is unknown.
-    """
-    made = make_scope(url, query=query, headers=headers, cookies=cookies, subprotocols=subprotocols)
-    if isinstance(server, str):
-        if server not in SERVERS:
-            raise ValueError(f"server must be one of {', '.join(SERVERS)}, got {describe(server)}")
-        server = SERVERS[server]
-    if server.spec_version is None:
-        del made["asgi"]["spec_version"]
-    else:
-        made["asgi"]["spec_version"] = server.spec_version
-    if not server.denial:
-        del made["extensions"]["websocket.http.response"]
-    made |= scope or {}
-    return Client(as_asgi(application), made, server, timeout, strict=strict)
 
 
 class Client:
@@ -105,6 +57,7 @@ class Client:
         self._profile = server
         self._strict = strict
         self._trace = Trace()
+        self._connected: InMemoryServer | None = None
         self._is_done = self._was_asked = False
         self._result: Any = None
         self._error: Exception | None = None
@@ -114,13 +67,23 @@ class Client:
         """Everything that has happened, with the states of both machines."""
         return str(self._trace)
 
+    @property
+    def _server(self) -> InMemoryServer:
+        if self._connected is None:
+            raise RuntimeError(
+                "the client is not connected; use it in a block, `async with connect(...) as client:`"
+            )
+        return self._connected
+
     async def __aenter__(self) -> Self:
-        if hasattr(self, "_server"):
+        if self._connected is not None:
             raise RuntimeError(
                 "a client connects once; call connect() again for another connection"
             )
         self._loop = current_loop()
-        self._server = InMemoryServer(self._loop, self._profile, self._trace, strict=self._strict)
+        self._connected = InMemoryServer(
+            self._loop, self._profile, self._trace, strict=self._strict
+        )
         self._trace.note("client", f"requests {self.scope['path']}")
         self._server.request(self.scope["headers"])
         self._beside: AbstractAsyncContextManager[None] = self._loop.beside(self._run)
@@ -182,7 +145,7 @@ class Client:
             "the end of the application, which the client has left",
             self.timeout,
         )
-        if self._error is not None and not (self._was_asked or _is_end(self._error)):
+        if self._error is not None and not (self._was_asked or reports_end(self._error)):
             self._error.add_note(self.trace)
             raise self._error
 
@@ -205,7 +168,7 @@ class Client:
         answer = await self.handshake(timeout=timeout)
         if isinstance(answer, Denied):
             text = f"Expected an accept, but the handshake was rejected with HTTP {answer.status}."
-            self._fail(ClientDenied(text, denied=answer))
+            await self._fail_ended(ClientDenied(text, denied=answer))
         return answer
 
     async def denied(self, *, timeout: float | None = None) -> Denied:
@@ -242,7 +205,7 @@ class Client:
     async def _send(self, data: str | bytes, kind: str) -> None:
         await self.accepted()
         if self._server.closed is not None:
-            self._fail_ended(f"Nothing can be sent, because {self._ended()}.")
+            await self._fail_ended(self._connection_ended("Nothing can be sent, because {}."))
         self._trace.note("client", f"sends {kind} {describe(data).partition(' ')[2]}")
         self._server.message(data)
 
@@ -307,7 +270,7 @@ class Client:
         await self.accepted(timeout=timeout)
         await self._wait(self._has_news, awaited, timeout)
         if not self._server.inbox:
-            self._fail_ended(f"Expected {awaited}, but {self._ended()}.")
+            await self._fail_ended(self._connection_ended(f"Expected {awaited}, but {{}}."))
         return self._server.inbox.popleft()
 
     def _has_news(self) -> bool:
@@ -380,9 +343,14 @@ class Client:
         reason = f" and reason {closed.reason!r}" if closed.reason else ""
         return f"the connection has ended with code {closed.code}{reason}"
 
-    def _fail_ended(self, text: str) -> NoReturn:
+    def _connection_ended(self, text: str) -> ConnectionEnded:
         closed = self._server.closed or Closed(_NO_CODE)
-        self._fail(ConnectionEnded(text, code=closed.code, reason=closed.reason))
+        return ConnectionEnded(text.format(self._ended()), code=closed.code, reason=closed.reason)
+
+    async def _fail_ended(self, failure: ClientFailure) -> NoReturn:
+        # an application that closes because of an exception raises it after the close
+        await self._happens(lambda: self._is_done, min(self.timeout, _RAISING))
+        self._fail(failure)
 
     def _fail(self, failure: ClientFailure) -> NoReturn:
         failure.args = (f"{failure.args[0]}\n{self.trace}",)
@@ -393,11 +361,3 @@ def _is_text(mode: str) -> bool:
     if mode not in {"text", "binary"}:
         raise ValueError(f"mode must be 'text' or 'binary', got {describe(mode)}")
     return mode == "text"
-
-
-def _is_end(error: BaseException) -> bool:
-    """Whether an exception only reports the end of the connection, or is a group of such."""
-    if isinstance(error, BaseExceptionGroup):
-        return all(map(_is_end, error.exceptions))
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, ClientDisconnected) or "WebSocketDisconnect" in names

@@ -1,8 +1,8 @@
 """The failures of a test that waits for something else than what happens."""
 
-from wsfsm.exceptions import WebSocketDisconnect, _reduce
+from wsfsm.exceptions import ClientDisconnected, ConnectionClosed, WebSocketDisconnect, _reduce
 
-__all__ = ["ClientDenied", "ClientFailure", "ClientTimeout", "ConnectionEnded"]
+__all__ = ["ClientDenied", "ClientFailure", "ClientTimeout", "ConnectionEnded", "reports_end"]
 
 
 class ClientFailure(AssertionError):
@@ -42,3 +42,13 @@ class ConnectionEnded(ClientFailure, WebSocketDisconnect):
         # this base comes first, or str() of the error would be the code
         WebSocketDisconnect.__init__(self, code, reason)
         ClientFailure.__init__(self, text)
+
+
+def reports_end(error: BaseException) -> bool:
+    """Whether an exception only reports that the client has left, or is a group of such."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(reports_end, error.exceptions))
+    if isinstance(error, ConnectionClosed) and error.closed_by == "application":
+        return False  # the application uses the connection after its own close
+    names = {kind.__name__ for kind in type(error).__mro__}  # those of frameworks, too
+    return isinstance(error, ClientDisconnected) or "WebSocketDisconnect" in names

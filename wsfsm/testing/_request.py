@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote, urlencode, urlsplit
 
+from wsfsm._text import describe
 from wsfsm.types import ASGIAppLike, Receive, Scope, Send
 from wsfsm.websockets import WebSocket
 
@@ -27,8 +28,22 @@ def make_scope(
     cookies: Mapping[str, str] | None = None,
     subprotocols: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Make the scope of a connection; the arguments are those of `connect`."""
+    """Make the scope of a connection; the arguments are those of `connect`.
+
+    Raises:
+        TypeError: `url` is not a str, or `query` or `cookies` are not mappings.
+        ValueError: The path of `url` does not begin with a slash.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"connect(): 'url' must be str, got {describe(url)}")
+    for argument, pairs_of in (("query", query), ("cookies", cookies)):
+        if not isinstance(pairs_of, Mapping | None):
+            raise TypeError(f"connect(): {argument!r} must be a mapping, got {describe(pairs_of)}")
     parts = urlsplit(url)
+    if parts.path[:1] not in {"", "/"}:
+        raise ValueError(
+            f"connect(): 'url' must be a path that begins with a slash, or a whole URL, got {url!r}"
+        )
     host, secure = parts.netloc or "testserver", parts.scheme in {"wss", "https"}
     offered = list(subprotocols)
     fields: dict[bytes, list[bytes]] = {
@@ -73,6 +88,11 @@ def _bytes(text: str | bytes) -> bytes:
 
 def as_asgi(application: ASGIAppLike | Handler) -> Callable[..., Awaitable[Any]]:
     """Return an ASGI application that calls a handler, or the application if it is one already."""
+    if not callable(application):
+        raise TypeError(
+            "connect(): 'application' must be an ASGI application or a handler, "
+            f"got {describe(application)}"
+        )
     try:
         parameters = [*inspect.signature(application).parameters.values()]
     except ValueError:  # a callable without a signature

@@ -79,10 +79,12 @@ class Trace:
     def __str__(self) -> str:
         left_out = len(self._lines) - _SHOWN
         lines = [f"({left_out} earlier lines)"] if left_out > 0 else []
-        width = max((len(f"{line.who} {line.did}") for line in self._lines[-_SHOWN:]), default=0)
-        for line in self._lines[-_SHOWN:]:
-            text = f"{line.who} {line.did}"
-            lines.append(f"{text:{min(width, 80)}}  {line.states}".rstrip())
+        shown = [
+            (f"{line.who} {line.did}".replace("\n", "\n    "), line.states)
+            for line in self._lines[-_SHOWN:]
+        ]
+        width = max((len(part) for text, _ in shown for part in text.splitlines()), default=0)
+        lines += [f"{text:{min(width, 80)}}  {states}".rstrip() for text, states in shown]
         return "\n".join(
             ["Trace (client machine/application machine):", *(f"  {line}" for line in lines)]
         )

@@ -37,6 +37,10 @@ class _Application:
     def _is_callable(self, _: object, handler: object) -> None:
         if not callable(handler):
             raise TypeError(f"asgi() takes an async function, got {describe(handler)}")
+        if not _takes_one_argument(handler):
+            raise TypeError(
+                f"asgi() takes an async function of one argument, the WebSocket, got {handler!r}"
+            )
 
     async def __call__(self, scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
         match scope["type"]:
@@ -62,6 +66,16 @@ class _Application:
                     f"{describe(running)}"
                 )
             await running
+
+
+def _takes_one_argument(handler: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(handler).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # a callable without a signature
+        return True
+    return True
 
 
 async def _require_upgrade(scope: ScopeLike, send: SendLike) -> None:
@@ -121,7 +135,7 @@ def asgi(
         websocket_class: The class of the WebSocket, for example a subclass of yours.
 
     Raises:
-        TypeError: `handler` is not callable.
+        TypeError: `handler` is not callable, or not with one argument.
         ValueError: An origin is malformed.
     """
     return _Application(handler, allowed_origins, websocket_class)
