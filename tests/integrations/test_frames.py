@@ -18,6 +18,7 @@ from wsfsm.integrations.frames import (
     Pong,
     control_frame,
     data_frame,
+    long_frame_head,
 )
 from wsfsm.server.commands import SendClose, SendPing, SendPong
 
@@ -312,6 +313,8 @@ class TestWriting:
         whole = Frame(opcode, b"x" * size).serialize(mask=False)
 
         assert data_frame(b"x" * size, text) == whole
+        if size >= 2**16:
+            assert long_frame_head(size, text) + b"x" * size == whole
 
     @pytest.mark.parametrize(
         ("command", "written"),

@@ -263,6 +263,36 @@ class TestSizes:
         assert read(*frames, max_size=200, **agreed()) == [bytes(range(200))]
         assert outcome(read(*frames, max_size=199, **agreed())) == [Failure(1009, "")]
 
+    @BOTH
+    @pytest.mark.parametrize("size", [1, 121, 122, 4092, 4093, 65530, 70_000])
+    def test_frame_of_any_length_is_read(self, size: int, offer: bytes) -> None:
+        # stored, so that the payload has five bytes more, and one at the end
+        payload = random.Random(size).randbytes(size)  # noqa: S311 - nothing secret
+        blocks = [payload[at : at + 65535] for at in range(0, size, 65535)]
+        stored = b"".join(
+            b"\x00"
+            + len(block).to_bytes(2, "little")
+            + (len(block) ^ 65535).to_bytes(2, "little")
+            + block
+            for block in blocks
+        )
+        data = frame(BINARY, stored + b"\x00", rsv=4)
+
+        assert read(data * 2, **agreed(offer)) == [payload] * 2
+        assert read(data[:-1], data[-1:], **agreed(offer)) == [payload]
+
+    @pytest.mark.parametrize("length", [b"\xfe\x00\x07", b"\xff" + bytes(7) + b"\x07"])
+    def test_length_that_is_not_minimal_is_refused(self, length: bytes) -> None:
+        data = b"\xc1" + length + bytes(4) + example("7.2.3.1, one block")
+
+        assert read(data, **agreed()) == [Failure(1002, "length not minimally encoded")]
+
+    def test_unmasked_compressed_frame_is_refused(self) -> None:
+        payload = example("7.2.3.1, one block")
+        data = bytes((0xC1, len(payload))) + payload
+
+        assert read(data, **agreed()) == [Failure(1002, "incorrect masking")]
+
     def test_frame_can_be_longer_than_its_inflated_message(self) -> None:
         payload = b"\x00\x00\x00\xff\xff" * 1000 + deflate(b"x")
 

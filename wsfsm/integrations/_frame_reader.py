@@ -9,15 +9,16 @@ frames are of that kind.
 import zlib
 from collections.abc import Sequence
 from sys import maxsize
-from typing import Final
+from typing import Final, cast
 
 from websockets.extensions import Extension
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C if available
 
-from wsfsm._closing import REASON_SIZE, code_fault
+from wsfsm._closing import REASON_SIZE
 from wsfsm.integrations._deflate import Inflater
 from wsfsm.integrations._events import Close, Failure, FrameEvent, Ping, Pong
+from wsfsm.integrations._frame_rules import Broken, check_head, long_length, read_close
 from wsfsm.integrations._payload import Payload
 
 __all__ = ["FrameReader"]
@@ -28,15 +29,13 @@ _BINARY: Final = 0x2
 _CLOSE: Final = 0x8
 _PING: Final = 0x9
 _PONG: Final = 0xA
-_OPCODES: Final = frozenset({_CONT, _TEXT, _BINARY, _CLOSE, _PING, _PONG})
 _FIN: Final = 0x80
 _RSV1: Final = 0x40
-_RESERVED: Final = 0x70
 _WHOLE_TEXT: Final = _FIN | _TEXT
 _WHOLE_BINARY: Final = _FIN | _BINARY
+_WHOLE_COMPRESSED: Final = frozenset({_WHOLE_TEXT | _RSV1, _WHOLE_BINARY | _RSV1})
 _MASKED: Final = 0x80
 _TWO_BYTES: Final = 126  # the length is in the next two bytes; 127: in the next eight
-_CONTROL_SIZE: Final = 125  # bytes that a control frame may have (RFC 6455 5.5)
 
 _SLICE: Final = 2**18
 """The work of a call, in bytes to unmask, inflate and decode."""
@@ -52,21 +51,8 @@ _DELIVERY_COST: Final = _SLICE // _DELIVERED
 _SHORTEST: Final = 6  # bytes of the shortest frame
 _LONG: Final = _DELIVERED + _SHORTEST
 _TURNS: Final = (None,) * _FRAMES
-_PIECE: Final = 2**16  # bytes to unmask at a time
-
-
-class _Failed(Exception):
-    """The bytes break the protocol or a limit.
-
-    Args:
-        code: Code of the `Failure`.
-        reason: Reason of the `Failure`.
-    """
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
+_SHORT: Final = 2**12  # bytes of a compressed message that is inflated at once
+_PIECE: Final = 2**18  # bytes to unmask at a time
 
 
 class FrameReader:
@@ -170,7 +156,7 @@ class FrameReader:
                 if not self._read_on(events):
                     return events
                 data, at, work = self._rest, self._at, self._work
-        except _Failed as error:
+        except Broken as error:
             self._stop(events, Failure(error.code, error.reason))
         except UnicodeDecodeError as error:
             self._stop(events, Failure(1007, error.reason))
@@ -216,6 +202,8 @@ class FrameReader:
         """Do the next piece of work, if its bytes have arrived and the slice is not used up."""
         message = self._message
         if message is None or not self._in_frame:
+            if self._inflater is not None and message is None and self._read_short(events):
+                return True
             return self._read_head(events)
         if message.inflater is not None and message.inflater.is_waiting:
             if self._is_out_of_work():
@@ -243,18 +231,55 @@ class FrameReader:
         self.has_more = False
         return len(self._rest) >= size
 
+    def _read_short(self, events: list[FrameEvent]) -> bool:
+        """Read a short compressed message of one frame that has arrived, as nearly all are."""
+        data, at = self._rest, self._at
+        if len(data) - at < _SHORTEST or data[at] not in _WHOLE_COMPRESSED or self._work <= 0:
+            return False
+        length, begin = data[at + 1] - _MASKED, at + 6
+        if length >= _TWO_BYTES:
+            begin = at + 8
+            length = data[at + 2] << 8 | data[at + 3] if length == _TWO_BYTES else 0
+            if length < _TWO_BYTES:  # wrong, or longer
+                return False
+        after = begin + length
+        if after > len(data) or not 0 < length <= _SHORT or not self._max_size:
+            return False
+        inflater = cast("Inflater", self._inflater)
+        inflater.begin()
+        inflater.feed(apply_mask(data[begin:after], data[begin - 4 : begin]))
+        payload, cost = inflater.inflate(self._max_size)
+        self._at = after
+        self._work -= _FRAME_COST + cost
+        is_text = data[at] == _WHOLE_TEXT | _RSV1
+        if inflater.is_waiting:
+            message = self._message = Payload(is_text=is_text, inflater=inflater)
+            message.size = len(payload)
+            message.add(payload)
+            self._in_frame, self._is_last, self._left = True, True, 0
+        else:
+            inflater.finish()
+            self._work -= len(payload) * _DELIVERY_COST
+            events.append(payload.decode() if is_text else payload)
+        return True
+
     def _read_head(self, events: list[FrameEvent]) -> bool:
         """Read the head of a data frame, or a whole control frame."""
         if not self._has(2):
             return False
         first, second = self._rest[self._at], self._rest[self._at + 1]
         opcode, length, size = first & 0xF, second & 0x7F, 6
-        self._check(first, second)
+        check_head(
+            first,
+            second,
+            compresses=self._inflater is not None,
+            continues=self._message is not None,
+        )
         if length >= _TWO_BYTES:
             size = 8 if length == _TWO_BYTES else 14
             if not self._has(size - 4):
                 return False
-            length = _long_length(self._rest[self._at + 2 : self._at + size - 4])
+            length = long_length(self._rest[self._at + 2 : self._at + size - 4])
         if opcode < _CLOSE:
             whole = size
             self._check_size(first, length)
@@ -271,30 +296,6 @@ class FrameReader:
         else:
             self._end_control(opcode, self._rest[begin : self._at], events)
         return True
-
-    def _check(self, first: int, second: int) -> None:
-        """Check the first two bytes of a frame (RFC 6455 5.2, 5.4, 5.5)."""
-        opcode = first & 0xF
-        if opcode not in _OPCODES:
-            raise _Failed(1002, "invalid opcode")
-        if second < _MASKED:
-            raise _Failed(1002, "incorrect masking")
-        # RFC 7692 6: only the first frame of a message has the mark of compression
-        legal = _RSV1 if self._inflater is not None and _CONT < opcode < _CLOSE else 0
-        if first & _RESERVED & ~legal:
-            raise _Failed(1002, "reserved bits must be 0")
-        if opcode >= _CLOSE:
-            if first < _FIN:
-                raise _Failed(1002, "fragmented control frame")
-            if second - _MASKED > _CONTROL_SIZE:
-                raise _Failed(1002, "control frame too long")
-        elif (opcode == _CONT) != (self._message is not None):
-            raise _Failed(
-                1002,
-                "continuation frame without a message to continue"
-                if opcode == _CONT
-                else "new message before the end of a fragmented one",
-            )
 
     def _check_size(self, first: int, length: int) -> None:
         """Check the size of a message after this frame, as far as the head shows it."""
@@ -332,13 +333,14 @@ class FrameReader:
             events.append(Pong(payload))
         else:
             # allowed in the middle of a message, like every control frame (RFC 6455 5.4)
-            self._stop(events, _read_close(payload))
+            self._stop(events, read_close(payload))
 
     def _unmask(self, message: Payload) -> None:
         """Read a piece of the payload of a frame."""
         begin = self._at
         size = min(self._left, len(self._rest) - begin, _PIECE)
-        piece = apply_mask(self._rest[begin : begin + size], self._mask)
+        with memoryview(self._rest) as rest:  # a slice of bytes would be a copy
+            piece = apply_mask(rest[begin : begin + size], self._mask)
         turn = size % 4
         self._mask = self._mask[turn:] + self._mask[:turn]
         self._at += size
@@ -360,8 +362,8 @@ class FrameReader:
             message.size += len(piece)
             message.add(piece)
 
-    def _too_big(self) -> _Failed:
-        return _Failed(1009, f"message too big, the limit is {self._max_size} bytes")
+    def _too_big(self) -> Broken:
+        return Broken(1009, f"message too big, the limit is {self._max_size} bytes")
 
 
 def _make_inflater(extensions: Sequence[Extension]) -> Inflater | None:
@@ -371,23 +373,3 @@ def _make_inflater(extensions: Sequence[Extension]) -> Inflater | None:
     if not isinstance(extension, PerMessageDeflate):
         raise TypeError(f"an extension must be permessage-deflate, got {extension!r}")
     return Inflater(extension)
-
-
-def _long_length(data: bytes) -> int:
-    """Read a length of two or eight bytes (RFC 6455 5.2)."""
-    length = int.from_bytes(data, "big")
-    if not (_TWO_BYTES if len(data) == 2 else 2**16) <= length < 2**63:
-        raise _Failed(1002, "length not minimally encoded")
-    return length
-
-
-def _read_close(payload: bytes) -> Close:
-    """Read the payload of a Close frame (RFC 6455 5.5.1, 7.4)."""
-    if not payload:
-        return Close(1005, "")
-    if len(payload) == 1:
-        raise _Failed(1002, "close frame too short")
-    code = int.from_bytes(payload[:2], "big")
-    if code_fault(code):
-        raise _Failed(1002, "invalid status code")
-    return Close(code, payload[2:].decode())

@@ -24,10 +24,12 @@ __all__ = [
     "Pong",
     "control_frame",
     "data_frame",
+    "long_frame_head",
     "negotiate",
 ]
 
 _FIN: Final = 0x80
+_RSV1: Final = 0x40
 _TEXT: Final = _FIN | Opcode.TEXT
 _BINARY: Final = _FIN | Opcode.BINARY
 _CONTROL_SIZE: Final = 125
@@ -43,15 +45,28 @@ def data_frame(payload: bytes, text: bool, extensions: Sequence[Extension] = ())
         text: Whether the message is a text.
         extensions: The negotiated extensions.
     """
+    first = _TEXT if text else _BINARY
     if extensions:
-        opcode = Opcode.TEXT if text else Opcode.BINARY
-        return Frame(opcode, payload).serialize(mask=False, extensions=extensions)
-    first, length = _TEXT if text else _BINARY, len(payload)
+        [extension] = extensions
+        frame = extension.encode(Frame(Opcode.TEXT if text else Opcode.BINARY, payload))
+        payload = frame.data  # type: ignore[assignment]  # a memoryview can be added to bytes, too
+        first |= _RSV1
+    length = len(payload)
     if length < _TWO_BYTES:
         return bytes((first, length)) + payload
     if length < 2**16:
         return bytes((first, _TWO_BYTES, length >> 8, length & 0xFF)) + payload
     return bytes((first, _EIGHT_BYTES)) + length.to_bytes(8, "big") + payload
+
+
+def long_frame_head(length: int, text: bool) -> bytes:  # noqa: FBT001 - as above
+    """Encode the head of a frame with a payload of 64 KiB or more, which can be written after it uncopied.
+
+    Args:
+        length: Bytes of the payload.
+        text: Whether the message is a text.
+    """
+    return bytes((_TEXT if text else _BINARY, _EIGHT_BYTES)) + length.to_bytes(8, "big")
 
 
 def control_frame(command: SendPing | SendPong | SendClose) -> bytes:

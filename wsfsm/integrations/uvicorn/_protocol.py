@@ -10,7 +10,13 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState as SharedState
 from websockets.extensions import Extension  # noqa: TC002 - all imports are real
 
-from wsfsm.integrations.frames import FrameReader, control_frame, data_frame, negotiate
+from wsfsm.integrations.frames import (
+    FrameReader,
+    control_frame,
+    data_frame,
+    long_frame_head,
+    negotiate,
+)
 from wsfsm.integrations.uvicorn._access import AccessLog, log
 from wsfsm.integrations.uvicorn._application import Application
 from wsfsm.integrations.uvicorn._deadlines import Deadlines
@@ -28,6 +34,7 @@ from wsfsm.types import Scope
 __all__ = ["WebSocketProtocol"]
 
 _FAILURES: Final = 3  # of a connection, after which it is aborted
+_LONG: Final = 2**18  # bytes of a payload whose copy costs more than a system call
 
 _Handler = TypeVar("_Handler", bound=Callable[..., None])
 
@@ -320,9 +327,13 @@ class WebSocketProtocol(asyncio.Protocol):
 
     @_handles(commands.SendText, commands.SendBytes)
     def _send_data(self, command: commands.SendText | commands.SendBytes) -> None:
-        text = type(command) is commands.SendText
-        frame = data_frame(command.payload, text, self._extensions[1])
-        self._writer.add(frame, more=self._connection.has_message)
+        text, payload = type(command) is commands.SendText, command.payload
+        if len(payload) >= _LONG and not self._extensions[1]:
+            self._writer.write(long_frame_head(len(payload), text))
+            self._writer.add(payload, more=False)
+        else:
+            frame = data_frame(payload, text, self._extensions[1])
+            self._writer.add(frame, more=self._connection.has_message)
 
     @_handles(commands.SendPong)
     def _send_pong(self, command: commands.SendPong) -> None:
