@@ -49,6 +49,21 @@ class TestReceives:
         assert run(main) == receive.value
 
     @on_receives
+    @pytest.mark.parametrize("seconds", ["5", b"5", [5]])
+    def test_timeout_that_is_not_a_number_is_refused(
+        self, run: Run, receive: Case, seconds: Any
+    ) -> None:
+        async def main() -> Any:
+            websocket, _ = await accepted()
+            with pytest.raises(
+                TypeError, match=r"\(\): 'timeout' must be a number of seconds or None"
+            ):
+                await receive.call(websocket, timeout=seconds)
+            return websocket.ready_state
+
+        assert run(main) == "open"
+
+    @on_receives
     @pytest.mark.parametrize("seconds", [SHORT, 0, -1], ids=["short", "zero", "negative"])
     def test_timeout_names_the_call_and_loses_nothing(
         self, run: Run, receive: Case, seconds: float

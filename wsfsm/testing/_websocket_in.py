@@ -71,7 +71,8 @@ def websocket_in(  # noqa: PLR0913 - the connection, and its server
         client: State of the client machine.
         application: State of the application machine.
         websocket_class: The class, whose API is that of Starlette's.
-        incoming: Messages to deliver from then on. A receive after the last one is a failure.
+        incoming: Messages to deliver from then on. A receive after the last one is a failure, so end with a
+            disconnect if you use `until_disconnect`.
         sent: A list that takes the messages which are sent from then on.
         scope: Keys to add to the scope, or to replace in it.
         code: Close code of the end, if the connection has ended.

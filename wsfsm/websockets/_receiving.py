@@ -80,8 +80,12 @@ class Receiving(StateAttributes[StateT]):
         It is not looked up on the object, because an override may call it with a timeout.
 
         Raises:
+            TypeError: `seconds` is not a number.
             TimeoutError: It took longer.
         """
+        if not isinstance(seconds, (int, float)):
+            expected = "a number of seconds or None"
+            await refuse(_errors.wrong_type(call.__name__, "timeout", seconds, expected))
         results: list[T] = []
 
         async def run() -> None:
