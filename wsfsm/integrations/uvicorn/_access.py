@@ -39,9 +39,10 @@ class AccessLog:
 
     def accepted(self) -> None:
         """Log that the application has accepted."""
-        self._answered("[accepted]")
         self._open = True
-        log(logging.INFO, "connection open")
+        if _logger.isEnabledFor(logging.INFO):
+            self._answered("[accepted]")
+            log(logging.INFO, "connection open")
 
     def responded(self, status: int, text: bytes = b"") -> None:
         """Log that the handshake was answered with an HTTP response.
