@@ -37,6 +37,8 @@ _MESSAGE_COST: Final = (
 )
 _BODILESS: Final = frozenset({204, 205, 304})  # RFC 9110 15.3.5, 15.3.6, 15.4.5
 _TEXT: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
+_CLOSE_TRANSPORT: Final = commands.CloseTransport()
+_STOP_PONG_TIMER: Final = commands.StopTimer(Timer.PONG)
 _NO_CLOSE: Final = Close(1006)  # RFC 6455 7.1.5
 _NO_HEAD: Final = ResponseStart(403)  # a placeholder, which is never sent
 
@@ -164,7 +166,7 @@ class ConnectionData:
     # Handlers of the outputs
 
     def _connect(self, _: object) -> None:
-        self._deliver(dict(Connect().to_message()), 0)
+        self._deliver({"type": Connect.type}, 0)
 
     def _receive(self, data: str | bytes) -> None:
         kind = "text" if isinstance(data, str) else "bytes"
@@ -253,7 +255,7 @@ class ConnectionData:
 
     def _stop_pong_timer(self, _: object) -> Command:
         self._awaited = None  # if the same Pong arrives again, it is unsolicited
-        return commands.StopTimer(Timer.PONG)
+        return _STOP_PONG_TIMER
 
     def _send_pong(self, payload: bytes) -> Command:
         return commands.SendPong(payload)
@@ -274,7 +276,7 @@ class ConnectionData:
 
     def _close_transport(self, _: object) -> Command:
         self.full = False  # the peer's FIN must be read
-        return commands.CloseTransport()
+        return _CLOSE_TRANSPORT
 
     def _log_raised(self, exception: BaseException) -> Command:
         return commands.LogException("Exception in ASGI application", exception)
