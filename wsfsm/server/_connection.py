@@ -211,7 +211,7 @@ class ServerConnection:
 
     def application_returned(self) -> list[Command]:
         """Report that the application has returned."""
-        return self._take(_RETURNED[self._data.policies.on_return])
+        return self._take(_COLUMNS[events.RETURNED[self._data.policies.on_return]])
 
     def application_raised(self, exception: BaseException) -> list[Command]:
         """Report that the application has raised (ASGI specification, Error Handling).
@@ -355,7 +355,6 @@ _CLOSE_FRAME: Final = _COLUMNS[events.CLOSE_FRAME]
 _EOF: Final = _COLUMNS[events.EOF]
 _LOST: Final = _COLUMNS[events.LOST]
 _LOST_UNREAD: Final = _COLUMNS[events.LOST_UNREAD]
-_RETURNED: Final = {choice: _COLUMNS[event] for choice, event in events.RETURNED.items()}
 _WRITES_CLOSE: Final = frozenset(
     node
     for node, step in SERVER.transitions_on(Close.type).items()

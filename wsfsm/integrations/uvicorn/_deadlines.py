@@ -50,7 +50,8 @@ class Deadlines:
 
     def start(self, timer: Timer, seconds: float) -> None:
         """Start a timer, or restart it if it is running."""
-        self.stop(timer)
+        if timer in self._handles:
+            self.stop(timer)
         if timer is Timer.CLOSE:
             handle = self._loop.call_later(seconds * _GRACE, self._look, seconds)
         else:
@@ -61,9 +62,8 @@ class Deadlines:
 
     def stop(self, timer: Timer) -> None:
         """Stop a timer, if it is running."""
-        handle = self._handles.pop(timer, None)
-        if handle is not None:
-            handle.cancel()
+        if timer in self._handles:
+            self._handles.pop(timer).cancel()
 
     def stop_all(self) -> None:
         """Stop all timers."""

@@ -5,7 +5,7 @@ here, because h11 takes ten times as long; every other one is read by h11.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -29,8 +29,11 @@ _HEADER_LINE: Final = re.compile(
     rb"^([!#$%&'*+\-.^_`|~0-9a-z]+): ((?:[\x21-\x7e\x80-\xff](?:[ -~\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)\r\n",
     re.MULTILINE,
 )
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_SWITCH: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+    b"sec-websocket-accept: "
+)
 _CLOSE: Final = (b"connection", b"close")
 _CHUNKED: Final = (b"transfer-encoding", b"chunked")
 _UNSIZED: Final = (204, 304)  # these must not have a content-length (RFC 9110 8.6)
@@ -107,16 +110,15 @@ class HTTPHandshake:
         self, command: SendHandshake, handshake: Handshake, extensions: str | None
     ) -> bytes:
         """Encode the head that completes a handshake (RFC 6455 4.2.2)."""
-        headers = [
-            (b"upgrade", b"websocket"),
-            (b"connection", b"Upgrade"),
-            (b"sec-websocket-accept", accept_key(handshake.key.decode()).encode()),
-        ]
+        headers: list[Pair] = []
         if command.subprotocol is not None:
             headers.append((b"sec-websocket-protocol", command.subprotocol.encode()))
         if extensions is not None:
             headers.append((b"sec-websocket-extensions", extensions.encode()))
-        return self._head(101, [*headers, *self._dated(command.headers), *command.headers])
+        headers += self._dated(command.headers)
+        headers += command.headers
+        accept = accept_key(handshake.key.decode()).encode()
+        return b"%b%b\r\n%b\r\n" % (_SWITCH, accept, _lines(headers))
 
     def response(self, command: SendResponse) -> bytes:
         """Encode a whole response."""
@@ -141,14 +143,15 @@ class HTTPHandshake:
         part = b"%x\r\n%b\r\n" % (len(command.body), command.body) if command.body else b""
         return part if command.more_body else part + b"0\r\n\r\n"
 
-    def _dated(self, headers: Iterable[Pair]) -> list[Pair]:
+    def _dated(self, headers: Collection[Pair]) -> Iterable[Pair]:
         # only one Date for each response (RFC 9110 6.6.1), preferably the application's
+        if not headers:
+            return self._own
         dated = _has(headers, b"date")
         return [own for own in self._own if not (dated and own[0] == b"date")]
 
     def _head(self, status: int, headers: Iterable[Pair]) -> bytes:
-        lines = [b"%b: %b\r\n" % pair for pair in headers]
-        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, _PHRASES.get(status, b""), b"".join(lines))
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, _PHRASES.get(status, b""), _lines(headers))
 
 
 def _split(data: bytes) -> Request | None:
@@ -157,12 +160,17 @@ def _split(data: bytes) -> Request | None:
     if line is None:
         return None
     headers: list[Pair] = _HEADER_LINE.findall(data, line.end())
-    size = line.end() + sum([len(name) + len(value) + 4 for name, value in headers]) + 2
-    names = [name for name, _ in headers]
-    # the size shows that there is nothing between the lines; h11 knows the rules of bodies
-    if size != len(data) or not data.endswith(_END) or names.count(b"host") != 1:
+    # the number of lines shows that all but the first and the empty last one are in the list
+    if not data.endswith(_END) or data.count(b"\n") != len(headers) + 2:
         return None
-    return None if _FRAMING.intersection(names) else Request(b"GET", line[1], headers, "1.1")
+    # h11 knows the rules of these headers
+    if data.count(b"\nhost:") != 1 or b"\ncontent-length:" in data or b"\ntransfer-encoding:" in data:
+        return None
+    return Request(b"GET", line[1], headers, "1.1")
+
+
+def _lines(headers: Iterable[Pair]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
 def _has(headers: Iterable[Pair], wanted: bytes) -> bool:

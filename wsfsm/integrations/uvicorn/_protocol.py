@@ -146,20 +146,20 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Called when the transport is gone."""
         self._writer.clear()
-        self._lose()
+        try:
+            if self._inbound is not None:
+                self._inbound.lost()
+            else:
+                self.perform(self._connection.connection_lost())
+        except Exception as error:  # noqa: BLE001 - whatever is called
+            self.fail(error)
         self._deadlines.stop_all()
-        self.resume_writing()  # asyncio does not call it for a transport that is gone
+        if not self._is_writable:  # asyncio does not call it for a transport that is gone
+            self.resume_writing()
         self._access.trace("WebSocket connection lost")
         self.log_end()
         if self._application.is_done:
             self._server_state.connections.discard(cast("Any", self))
-
-    @guarded
-    def _lose(self) -> None:
-        if self._inbound is not None:
-            self._inbound.lost()
-        else:
-            self.perform(self._connection.connection_lost())
 
     def resume_reading(self) -> None:
         """Read on, if reading waits for the application and it has taken enough."""
@@ -168,7 +168,7 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def log_end(self) -> None:
         """Log the end of the connection, once."""
-        if self._connection.state is ServerState.CLOSED:  # and all that has arrived is read
+        if self._access.is_open and self._connection.state is ServerState.CLOSED:  # and all that has arrived is read
             self._access.closed(self._connection.ending)
 
     def pause_writing(self) -> None:
