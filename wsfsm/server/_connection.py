@@ -296,7 +296,11 @@ class ServerConnection:
     def _take(self, column: "_Column", data: Any = None) -> list[Command]:
         after, handlers = column[self._node]
         own = self._data
-        commands = [command for handle in handlers if (command := handle(own, data)) is not None]
+        commands: list[Command] = []
+        for handle in handlers:
+            command = handle(own, data)
+            if command is not None:
+                commands.append(command)
         self._node = after
         return commands
 

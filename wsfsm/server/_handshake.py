@@ -8,7 +8,7 @@ import attrs
 
 __all__ = ["BadHandshake", "Handshake", "read_handshake"]
 
-_Fields: TypeAlias = dict[bytes, list[bytes]]
+_Fields: TypeAlias = dict[bytes, tuple[bytes, ...]]
 """Values of headers, by name in lower case."""
 
 _READ: Final = frozenset(
@@ -25,7 +25,7 @@ _READ: Final = frozenset(
 )
 """Headers that are read."""
 
-_NO_BODY: Final = [b"0"]
+_NO_BODY: Final = (b"0",)
 """The only Content-Length of a handshake."""
 
 TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -84,7 +84,8 @@ def read_handshake(
     for name, value in headers:
         lowered = name.lower()
         if lowered in _READ:
-            fields.setdefault(lowered, []).append(value.strip(b" \t"))
+            values = (value.strip(b" \t"),)
+            fields[lowered] = fields[lowered] + values if lowered in fields else values
     if method not in (b"GET", "GET"):
         raise BadHandshake(
             "WebSocket handshakes must use GET", status=405, headers=((b"allow", b"GET"),)
@@ -123,8 +124,8 @@ def _check_upgrade(fields: _Fields) -> None:
             status=426,
             headers=required,
         )
-    version = fields.get(b"sec-websocket-version", [])
-    if version != [b"13"]:
+    version = fields.get(b"sec-websocket-version", ())
+    if version != (b"13",):
         # RFC 6455 4.4: the response lists the supported versions
         raise BadHandshake(
             "Unsupported Sec-WebSocket-Version; this server supports version 13"

@@ -4,7 +4,6 @@
 the data that one output leaves for a later one.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from secrets import token_bytes
@@ -109,7 +108,7 @@ class ConnectionData:
 
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
-        self._inbox: deque[Message] = deque()
+        self._inbox: list[Message] = []  # short, and a tenth of the memory of an empty deque
         self._size = 0  # of the messages in the inbox
         self.full = False
         self._ending: Close | None = None  # the Close frame that decided the end
@@ -139,7 +138,7 @@ class ConnectionData:
     def next_message(self) -> Message | None:
         """Take the next message for the application, or None. The disconnect is never used up."""
         if self._inbox:
-            message = self._inbox.popleft()
+            message = self._inbox.pop(0)
             self._size -= _MESSAGE_COST + len(message.get("text") or message.get("bytes") or b"")
             if self.full and self._size <= self.policies.low_water:
                 self.full = False

@@ -68,6 +68,8 @@ class AccessLog:
         """
         if self.is_open:
             self.is_open = False
+            if not _logger.isEnabledFor(logging.INFO):
+                return
             # the peer wrote it, and it must not look like further lines of the log
             reason = f" {printable(ending.reason)}" if ending.reason else ""
             log(logging.INFO, "connection closed (%d%s)", ending.code, reason)

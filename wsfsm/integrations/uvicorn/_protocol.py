@@ -132,15 +132,17 @@ class WebSocketProtocol(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - it would be a fatal error of the transport
             self.fail(error)
 
-    @guarded
     def eof_received(self) -> bool:
         """Called when the peer closes its side."""
-        if self._inbound is not None:
-            keeps_open = self._inbound.eof()
-            if not keeps_open:  # also of TLS, whose transport does not say that it is closing
-                self._writer.close()
-            return keeps_open
-        self.perform(self._connection.receive_eof())
+        try:
+            if self._inbound is not None:
+                keeps_open = self._inbound.eof()
+                if not keeps_open:  # also of TLS, whose transport does not say that it is closing
+                    self._writer.close()
+                return keeps_open
+            self.perform(self._connection.receive_eof())
+        except Exception as error:  # noqa: BLE001 - whatever is called
+            self.fail(error)
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
@@ -250,7 +252,8 @@ class WebSocketProtocol(asyncio.Protocol):
             finally:  # also where a KeyboardInterrupt comes through
                 self._doing = None
         self._application.wake()
-        self.resume_reading()  # after a close all is read, whatever waits for the application
+        if self._inbound is not None and self._inbound.held:
+            self._inbound.resume()  # after a close all is read, whatever waits for the application
 
     def fail(self, error: Exception) -> None:
         """Bring the connection to a valid end after an error of this class or its libraries."""
