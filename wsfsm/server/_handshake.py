@@ -116,9 +116,7 @@ def _names(fields: _Fields, name: bytes, wanted: bytes) -> bool:
 def _check_upgrade(fields: _Fields) -> None:
     # RFC 9110 15.5.22, 7.8: a response with 426 names the required protocol in these headers
     required = ((b"upgrade", b"websocket"), (b"connection", b"upgrade"))
-    if not (
-        _names(fields, b"upgrade", b"websocket") and _names(fields, b"connection", b"upgrade")
-    ):
+    if not (_names(fields, b"upgrade", b"websocket") and _names(fields, b"connection", b"upgrade")):
         raise BadHandshake(
             "WebSocket handshakes must have the headers Upgrade: websocket and Connection: Upgrade",
             status=426,

@@ -164,7 +164,11 @@ def _split(data: bytes) -> Request | None:
     if not data.endswith(_END) or data.count(b"\n") != len(headers) + 2:
         return None
     # h11 knows the rules of these headers
-    if data.count(b"\nhost:") != 1 or b"\ncontent-length:" in data or b"\ntransfer-encoding:" in data:
+    if (
+        data.count(b"\nhost:") != 1
+        or b"\ncontent-length:" in data
+        or b"\ntransfer-encoding:" in data
+    ):
         return None
     return Request(b"GET", line[1], headers, "1.1")
 

@@ -170,7 +170,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def log_end(self) -> None:
         """Log the end of the connection, once."""
-        if self._access.is_open and self._connection.state is ServerState.CLOSED:  # and all that has arrived is read
+        if (
+            self._access.is_open and self._connection.state is ServerState.CLOSED
+        ):  # and all that has arrived is read
             self._access.closed(self._connection.ending)
 
     def pause_writing(self) -> None:
