@@ -115,8 +115,9 @@ def test_broken_table_is_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(server, "SERVER", BROKEN[text])
     columns = {event: server._Column(event) for event in SERVER.table.events}
     monkeypatch.setattr(server, "_COLUMNS", columns)
-    monkeypatch.setattr(server, "_DATA", columns[events.MESSAGE])
-    monkeypatch.setattr(server, "_SEND", columns["websocket.send"])
+    for name, value in list(vars(server).items()):
+        if isinstance(value, server._Column):
+            monkeypatch.setattr(server, name, columns[value.event])
 
     with pytest.raises((AssertionError, IllegalTransition), match=text):
         list(map(explore, CHOICES.values()))

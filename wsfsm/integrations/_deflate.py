@@ -169,10 +169,12 @@ def negotiate(offers: Sequence[bytes]) -> tuple[str | None, Sequence[Extension]]
         BadHandshake: The offers are not a list of extensions (RFC 6455 9.1), or have more than 4 KiB
             (status 431).
     """
+    if not offers:
+        return None, ()
     # empty elements of a list are ignored (RFC 9110 5.6.1)
     made = tuple(offer for offer in offers if offer.strip(b" \t,"))
     if not made:
-        return None, []
+        return None, ()
     if sum(map(len, made)) > _OFFER_SIZE:
         raise BadHandshake("Sec-WebSocket-Extensions must have at most 4 KiB", status=431)
     header, parameters = _answer(made)

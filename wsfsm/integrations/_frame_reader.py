@@ -95,7 +95,7 @@ class FrameReader:
         # bytes of which those from _at on are not read yet, and bytes that have arrived since
         self._rest = b""
         self._at = 0
-        self._later = bytearray()
+        self._later: bytes | bytearray = b""
         self._message: Payload | None = None
         # the current data frame
         self._in_frame = False
@@ -168,20 +168,26 @@ class FrameReader:
     def feed(self, data: bytes) -> None:
         """Keep bytes from the peer for later calls of `read`."""
         if data and not self.stopped:
-            self._later += data
+            self._keep(data)
             self.has_more = True
+
+    def _keep(self, data: bytes) -> None:
+        if not self._later:
+            self._later = bytearray(data)
+        else:
+            self._later += data
 
     def _join(self, data: bytes) -> tuple[bytes, int]:
         """Join the bytes that were not read yet with new ones; return them, and the place to read from."""
         if self.has_more:  # there may be megabytes, which _has copies only once
-            self._later += data
+            self._keep(data)
             return self._rest, self._at
         return self._rest[self._at :] + data, 0
 
     def _stop(self, events: list[FrameEvent], event: Close | Failure) -> None:
         events.append(event)
         self.stopped, self.has_more = True, False
-        self._rest, self._later = b"", bytearray()
+        self._rest = self._later = b""
         self._message = self._inflater = None
 
     def _read_on(self, events: list[FrameEvent]) -> bool:
@@ -227,7 +233,7 @@ class FrameReader:
             return True
         # copy the short rest, to free the memory of the bytes before it
         self._rest = self._rest[self._at :] + self._later
-        self._at, self._later = 0, bytearray()
+        self._at, self._later = 0, b""
         self.has_more = False
         return len(self._rest) >= size
 

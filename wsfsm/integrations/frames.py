@@ -32,6 +32,9 @@ _FIN: Final = 0x80
 _RSV1: Final = 0x40
 _TEXT: Final = _FIN | Opcode.TEXT
 _BINARY: Final = _FIN | Opcode.BINARY
+_PING: Final = _FIN | Opcode.PING
+_PONG: Final = _FIN | Opcode.PONG
+_CLOSE: Final = _FIN | Opcode.CLOSE
 _CONTROL_SIZE: Final = 125
 _TWO_BYTES: Final = 126  # the length is in the next two bytes
 _EIGHT_BYTES: Final = 127  # the length is in the next eight bytes
@@ -75,16 +78,13 @@ def control_frame(command: SendPing | SendPong | SendClose) -> bytes:
     Raises:
         ValueError: The payload has more than 125 bytes (RFC 6455 5.5).
     """
-    match command:
-        case SendPing(payload):
-            opcode = Opcode.PING
-        case SendPong(payload):
-            opcode = Opcode.PONG
-        case SendClose(1005):  # without a code
-            opcode, payload = Opcode.CLOSE, b""
-        case _:
-            opcode = Opcode.CLOSE
+    if isinstance(command, SendClose):
+        first = _CLOSE
+        payload = b""
+        if command.code != 1005:  # which means a frame without a code
             payload = command.code.to_bytes(2, "big") + command.reason.encode()
+    else:
+        first, payload = _PING if isinstance(command, SendPing) else _PONG, command.payload
     if len(payload) > _CONTROL_SIZE:
         raise ValueError(f"the payload of {command} must have at most {_CONTROL_SIZE} bytes")
-    return bytes((_FIN | opcode, len(payload))) + payload
+    return bytes((first, len(payload))) + payload

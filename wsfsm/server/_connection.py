@@ -5,7 +5,7 @@ from typing import Any, Final, NoReturn
 
 from wsfsm.exceptions import ClientDisconnected, MalformedMessage
 from wsfsm.fsm import AnyEvent, Node
-from wsfsm.messages import MESSAGES, Close, ResponseBody, ResponseStart, Send, type_of
+from wsfsm.messages import MESSAGES, Accept, Close, ResponseBody, ResponseStart, Send, type_of
 from wsfsm.server import commands
 from wsfsm.server._handshake import BadHandshake, Handshake, read_handshake
 from wsfsm.server._outputs import ConnectionData, OutputHandler
@@ -90,7 +90,7 @@ class ServerConnection:
             self.handshake = read_handshake(method, headers, http_version)
         except BadHandshake as error:
             return self.receive_bad_request(error)
-        return self._take(_COLUMNS[events.REQUEST])
+        return self._take(_REQUEST)
 
     def receive_bad_request(self, error: BadHandshake) -> list[Command]:
         """Receive bytes that are not a request for a WebSocket, or not HTTP at all.
@@ -145,7 +145,7 @@ class ServerConnection:
                 reader must check that the code is allowed in a frame.
             reason: Close reason, at most 123 bytes in UTF-8.
         """
-        return self._take(_COLUMNS[events.CLOSE_FRAME], Close(code, reason))
+        return self._take(_CLOSE_FRAME, Close(code, reason))
 
     def receive_error(self, code: int, reason: str = "") -> list[Command]:
         """Receive bytes that break the protocol or a limit, and fail the connection (RFC 6455 7.1.7).
@@ -159,7 +159,7 @@ class ServerConnection:
 
     def receive_eof(self) -> list[Command]:
         """Receive the end of the stream (FIN): the peer has closed its side (RFC 6455 7.1.5)."""
-        return self._take(_COLUMNS[events.EOF])
+        return self._take(_EOF)
 
     def connection_lost(self, *, unread: bool = False) -> list[Command]:
         """Report that the transport is gone, for any reason. Nothing can be sent any more.
@@ -169,7 +169,7 @@ class ServerConnection:
                 `should_read` is False. Pass them on when it is True again, and call `receive_eof`
                 after the last one.
         """
-        return self._take(_COLUMNS[events.LOST_UNREAD if unread else events.LOST])
+        return self._take(_LOST_UNREAD if unread else _LOST)
 
     # Events of the application
 
@@ -185,16 +185,22 @@ class ServerConnection:
             IllegalTransition: The message is not allowed now. Nothing has changed.
             ClientDisconnected: The connection is over.
         """
-        # a short cut for nearly all messages: data of the right type
-        if type(message) is dict and message.get("type") == Send.type:
-            text, data = message.get("text"), message.get("bytes")
-            if type(text) is str and data is None:
-                try:
-                    return self._take(_SEND, commands.SendText(text.encode()))
-                except UnicodeEncodeError:
-                    pass  # reported below, like other malformed messages
-            elif type(data) is bytes and text is None:
-                return self._take(_SEND, commands.SendBytes(data))
+        # short cuts for nearly all messages: data of the right type, and an accept without a choice
+        if type(message) is dict:
+            kind = message.get("type")
+            if kind == Send.type:
+                text, data = message.get("text"), message.get("bytes")
+                if type(text) is str and data is None:
+                    try:
+                        return self._take(_SEND, commands.SendText(text.encode()))
+                    except UnicodeEncodeError:
+                        pass  # reported below, like other malformed messages
+                elif type(data) is bytes and text is None:
+                    return self._take(_SEND, commands.SendBytes(data))
+            elif kind == Accept.type and message.get("subprotocol") is None:
+                headers = message.get("headers")
+                if headers is None or (type(headers) is list and not headers):
+                    return self._take(_ACCEPT, _PLAIN_ACCEPT)
         try:
             record = self._checked(message)
         except MalformedMessage:
@@ -205,7 +211,7 @@ class ServerConnection:
 
     def application_returned(self) -> list[Command]:
         """Report that the application has returned."""
-        return self._take(_COLUMNS[events.RETURNED[self.policies.on_return]])
+        return self._take(_COLUMNS[events.RETURNED[self._data.policies.on_return]])
 
     def application_raised(self, exception: BaseException) -> list[Command]:
         """Report that the application has raised (ASGI specification, Error Handling).
@@ -290,7 +296,11 @@ class ServerConnection:
     def _take(self, column: "_Column", data: Any = None) -> list[Command]:
         after, handlers = column[self._node]
         own = self._data
-        commands = [command for handle in handlers if (command := handle(own, data)) is not None]
+        commands: list[Command] = []
+        for handle in handlers:
+            command = handle(own, data)
+            if command is not None:
+                commands.append(command)
         self._node = after
         return commands
 
@@ -342,6 +352,13 @@ class _Column(dict[Node[ServerState], tuple[Node[ServerState], tuple[OutputHandl
 _COLUMNS: Final = {event: _Column(event) for event in SERVER.table.events}
 _DATA: Final = _COLUMNS[events.MESSAGE]
 _SEND: Final = _COLUMNS[Send.type]
+_ACCEPT: Final = _COLUMNS[Accept.type]
+_PLAIN_ACCEPT: Final = Accept()
+_REQUEST: Final = _COLUMNS[events.REQUEST]
+_CLOSE_FRAME: Final = _COLUMNS[events.CLOSE_FRAME]
+_EOF: Final = _COLUMNS[events.EOF]
+_LOST: Final = _COLUMNS[events.LOST]
+_LOST_UNREAD: Final = _COLUMNS[events.LOST_UNREAD]
 _WRITES_CLOSE: Final = frozenset(
     node
     for node, step in SERVER.transitions_on(Close.type).items()

@@ -42,7 +42,7 @@ _SECONDS: Final[Any] = optional(_seconds)
 _SIZE: Final[Any] = optional(_size)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)  # the class in uvicorn caches by it
 class Policies:
     """The choices of a server.
 

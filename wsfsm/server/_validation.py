@@ -108,6 +108,8 @@ def _accept(record: Accept, subprotocols: Collection[str], *, mend: bool) -> Acc
             raise _wrong(
                 record, "headers", f"must not have {describe(name)}, which the server writes"
             )
+    if chosen == record.subprotocol and headers == record.headers:
+        return record
     return attrs.evolve(record, subprotocol=chosen, headers=headers)
 
 

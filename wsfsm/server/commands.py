@@ -47,6 +47,8 @@ class Timer(Enum):
     SHUTDOWN = "shutdown"
     """The server stops, and the connection has not ended yet."""
 
+    __hash__ = object.__hash__  # faster than that of Enum, which is written in Python
+
 
 Pairs: TypeAlias = tuple[tuple[bytes, bytes], ...]
 

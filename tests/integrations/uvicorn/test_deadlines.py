@@ -24,12 +24,16 @@ class Host:
         self.looks = iter(looks)
         self.fired: list[tuple[Timer, bool, bool]] = []
         self.deadlines: Deadlines
+        self.failures: list[Exception] = []
 
     def look(self) -> tuple[Traffic, int]:
         return next(self.looks)
 
     def fire(self, timer: Timer) -> None:
         self.fired.append((timer, *self.deadlines.progress(timer)))
+
+    def fail(self, error: Exception) -> None:
+        self.failures.append(error)
 
 
 def fired(timer: Timer, *looks: tuple[Traffic, int]) -> list[tuple[Timer, bool, bool]]:
@@ -132,6 +136,35 @@ class TestTimers:
             assert deadlines.get(Timer.PING) is None
             assert deadlines.get(Timer.SHUTDOWN)
             deadlines.stop_all()
+            await asyncio.sleep(30)
+            assert not host.fired
+
+        in_virtual_time(main)
+
+    def test_timer_of_a_close_that_is_answered_at_once_looks_at_nothing(self) -> None:
+        async def main() -> None:
+            host = Host()
+            host.deadlines = deadlines = Deadlines(asyncio.get_running_loop(), host)
+            deadlines.start(Timer.CLOSE, 5)
+            await asyncio.sleep(0.04)
+            deadlines.stop(Timer.CLOSE)
+            await asyncio.sleep(30)
+            assert (host.fired, host.failures) == ([], [])
+
+        in_virtual_time(main)
+
+    def test_transport_that_raises_when_it_is_looked_at_is_a_failure(self) -> None:
+        class Broken(Host):
+            def look(self) -> tuple[Traffic, int]:
+                raise OSError("broken")
+
+        async def main() -> None:
+            host = Broken()
+            host.deadlines = deadlines = Deadlines(asyncio.get_running_loop(), host)
+            deadlines.start(Timer.CLOSE, 5)
+            await asyncio.sleep(1)
+            assert [str(error) for error in host.failures] == ["broken"]
+            assert deadlines.get(Timer.CLOSE) is None
             await asyncio.sleep(30)
             assert not host.fired
 

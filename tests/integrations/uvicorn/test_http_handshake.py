@@ -1,10 +1,15 @@
 """Heads of HTTP/1.1 as they are read and written."""
 
+import time
+
 import h11
 import pytest
 from helpers.wire import ACCEPT_KEY, HEADERS, KEY, request
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from wsfsm.integrations.uvicorn._http import HTTPHandshake
+from wsfsm.integrations.uvicorn import _http
+from wsfsm.integrations.uvicorn._http import HTTPHandshake, Request
 from wsfsm.server import BadHandshake, Handshake
 from wsfsm.server.commands import SendBody, SendHandshake, SendResponse, StartResponse
 
@@ -88,6 +93,84 @@ class TestReading:
             heads.read(b"\x00\r\n\r\n")
 
         assert parsed(heads.response(SendResponse(400, (), b"no")))[::2] == (400, b"no")
+
+
+def rebuilt(*lines: bytes) -> bytes:
+    """A head as uvicorn rebuilds it."""
+    return b"".join(b"%b\r\n" % line for line in (b"GET /a?b HTTP/1.1", *lines, b""))
+
+
+def outcome(*pieces: bytes) -> tuple[object, ...]:
+    """What comes of a head: the request, or the status and the text of the refusal."""
+    heads = HTTPHandshake(max_size=2**17)
+    try:
+        return [heads.read(piece) for piece in pieces][-1], heads.rest
+    except BadHandshake as error:
+        return error.status, str(error)
+
+
+FIRST = st.sampled_from(
+    [
+        *[
+            b"GET / HTTP/1.1",
+            b"GET /a?b HTTP/1.1",
+            b"GET /\xe9 HTTP/1.1",
+            b"GET http://a/ HTTP/1.1",
+        ],
+        *[b"GET  / HTTP/1.1", b"GET / HTTP/1.0", b"get / HTTP/1.1", b"POST / HTTP/1.1", b"GET / "],
+    ]
+)
+NAMES = st.sampled_from(
+    [b"host", b"Host", b"x", b"content-length", b"transfer-encoding", b"x y", b"", b"\xe9", b" x"]
+)
+VALUES = st.one_of(
+    st.sampled_from([b"", b"0", b"chunked", b"a b", b"a\tb", b" a", b"a\t", b"\xe9", b"a: b"]),
+    st.binary(max_size=3),
+)
+BREAKS = st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\n\n", b""])
+LINES = st.tuples(NAMES, st.sampled_from([b": ", b": ", b":", b" : "]), VALUES, BREAKS)
+HEADS = st.builds(
+    lambda first, end, lines, last: b"".join([first, end, *map(b"".join, lines), last]),
+    FIRST,
+    BREAKS,
+    st.lists(LINES, max_size=4),
+    st.sampled_from([b"\r\n", b"\r\n", b"\n", b"", b"\r\nearly"]),
+)
+
+
+class TestRebuiltHead:
+    """The form that uvicorn builds is split without h11, which decides on all other forms."""
+
+    def test_rebuilt_head_is_read_without_h11(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(_http, "h11", None)
+        heads = HTTPHandshake()
+
+        assert heads.read(rebuilt(b"host: a", b"x: ", b"x: b c")) == Request(
+            b"GET", b"/a?b", [(b"host", b"a"), (b"x", b""), (b"x", b"b c")], "1.1"
+        )
+        assert heads.rest == b""
+
+    @given(HEADS)
+    @example(rebuilt(b"host: a", b"x: b"))
+    @example(rebuilt(b"host: a", b"content-length: 0"))
+    @example(rebuilt(b"host: a", b"transfer-encoding: gzip"))
+    @example(rebuilt(b"host: a", b"host: a"))
+    @example(rebuilt(b"x: a"))
+    @example(rebuilt(b"host: a", b"x"))
+    @example(rebuilt(b"host: a", b"x: a\nhost: b"))
+    @example(rebuilt(b"host: a", b" folded"))
+    def test_head_has_the_same_outcome_as_with_h11(self, head: bytes) -> None:
+        # h11 reads a head that arrives in pieces
+        assert outcome(head) == outcome(head[:1], head[1:])
+
+    @pytest.mark.parametrize(
+        "line", [b"x" * 60_000, b"x: a" + b" " * 60_000, b"x: " + b"a " * 30_000]
+    )
+    def test_long_line_takes_linear_time(self, line: bytes) -> None:
+        before = time.process_time()
+        outcome(rebuilt(b"host: a", line))
+
+        assert time.process_time() - before < 1
 
 
 class TestRequestTarget:

@@ -46,7 +46,7 @@ class TestWaiters:
             await turns()
             assert first.cancelled()
             assert second.done()
-            assert not waiting
+            assert waiting.first is None
 
         in_virtual_time(main)
 
@@ -56,7 +56,7 @@ class TestWaiters:
             for _ in range(100):
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(waiting.wait(), 1)
-            assert not waiting
+            assert waiting.first is None
 
         in_virtual_time(main)
 

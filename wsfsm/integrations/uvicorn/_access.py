@@ -28,20 +28,24 @@ class AccessLog:
 
     Args:
         transport: Transport of the connection.
+
+    Attributes:
+        is_open: Whether the application has accepted, and the end is not logged yet.
     """
 
-    __slots__ = ("_open", "_transport", "scope")
+    __slots__ = ("_transport", "is_open", "scope")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._open = False
+        self.is_open = False
         self.scope: Scope = {}
 
     def accepted(self) -> None:
         """Log that the application has accepted."""
-        self._answered("[accepted]")
-        self._open = True
-        log(logging.INFO, "connection open")
+        self.is_open = True
+        if _logger.isEnabledFor(logging.INFO):
+            self._answered("[accepted]")
+            log(logging.INFO, "connection open")
 
     def responded(self, status: int, text: bytes = b"") -> None:
         """Log that the handshake was answered with an HTTP response.
@@ -62,8 +66,10 @@ class AccessLog:
         Args:
             ending: The code and reason with which the connection ended.
         """
-        if self._open:
-            self._open = False
+        if self.is_open:
+            self.is_open = False
+            if not _logger.isEnabledFor(logging.INFO):
+                return
             # the peer wrote it, and it must not look like further lines of the log
             reason = f" {printable(ending.reason)}" if ending.reason else ""
             log(logging.INFO, "connection closed (%d%s)", ending.code, reason)

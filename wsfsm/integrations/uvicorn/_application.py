@@ -82,7 +82,7 @@ class Application:
         self._host = host
         self.task: asyncio.Task[None] | None = None
         self._receivers = Waiters(loop)
-        self._gate = Gate(loop)  # shut while writing is paused
+        self._gate: Gate | None = None  # shut while writing is paused
         self._disconnects = 0  # the number of times that the disconnect was reported
         self._refusals = 0  # the number of refused messages
         self._stopping = self._is_cancelled = False
@@ -112,19 +112,22 @@ class Application:
 
     def wake(self) -> None:
         """Wake the tasks that wait for a message or for the end."""
-        if self._receivers and self._connection.has_message:
+        if self._receivers.first is not None and self._connection.has_message:
             self._receivers.wake()
-        if self._gate.is_shut and self._connection.is_over:
+        if self._gate is not None and self._gate.is_shut and self._connection.is_over:
             self._gate.open()
 
     def pause_writing(self) -> None:
         """Make tasks wait before they send."""
         if not self._connection.is_over:
+            if self._gate is None:
+                self._gate = Gate(self._loop)
             self._gate.close()
 
     def resume_writing(self) -> None:
         """Let tasks send again."""
-        self._gate.open()
+        if self._gate is not None:
+            self._gate.open()
 
     def stop(self) -> None:
         """Note that the server stops, and count from now on whether the application goes on for ever."""
@@ -141,7 +144,7 @@ class Application:
                 await self._receivers.wait()
                 message = connection.next_message()
             writer.receive_waited()
-            if self._receivers and connection.has_message:
+            if self._receivers.first is not None and connection.has_message:
                 self._receivers.wake()
         self._host.resume_reading()
         if message["type"] == Disconnect.type:
@@ -156,8 +159,9 @@ class Application:
 
     async def _send(self, message: Message) -> None:
         # do not hold back a close, because it can wait in the transport, behind the data
-        if self._gate.is_shut and not _is_close(message):
-            await self._gate.wait()
+        gate = self._gate
+        if gate is not None and gate.is_shut and not _is_close(message):
+            await gate.wait()
         if self._transport.is_closing():  # let the loop report its loss first
             await asyncio.sleep(0)
         try:

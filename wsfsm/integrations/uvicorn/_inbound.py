@@ -121,7 +121,8 @@ class Inbound:
         self._reader.feed(unread(self._transport))
         self._fail()
         self._host.perform(self._connection.connection_lost(unread=self._is_behind))
-        self._settle()
+        if not self._ended:
+            self._settle()
 
     def resume(self) -> None:
         """Read on if there is room again, now that the application has taken a message."""

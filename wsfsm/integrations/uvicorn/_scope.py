@@ -31,6 +31,7 @@ def make_scope(
         state: State of the lifespan, of which the scope gets a copy.
     """
     raw_path, _, query_string = request.target.partition(b"?")
+    path = raw_path.decode("ascii")
     return {
         "type": "websocket",
         "asgi": {"version": config.asgi_version, "spec_version": "2.5"},
@@ -39,7 +40,7 @@ def make_scope(
         "server": get_local_addr(transport),
         "client": get_remote_addr(transport),
         "root_path": config.root_path,
-        "path": config.root_path + unquote(raw_path.decode("ascii")),
+        "path": config.root_path + (unquote(path) if "%" in path else path),
         "raw_path": config.root_path.encode("ascii") + raw_path,
         "query_string": query_string,
         "headers": request.headers,

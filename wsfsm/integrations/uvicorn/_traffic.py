@@ -111,8 +111,10 @@ def unread(transport: asyncio.Transport) -> bytes:
 
     asyncio and uvloop discard them if reading is paused.
     """
-    pieces = []
     tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return b""
+    pieces = []
     with contextlib.suppress(AttributeError, ssl.SSLError):  # raised when nothing is left
         while piece := tls.read(2**16):
             pieces.append(piece)
@@ -125,8 +127,7 @@ def closing(transport: asyncio.Transport) -> Callable[[], bool]:
     TLS transports do not report it when the peer has reset the connection, and log a warning when data is
     written.
     """
-    sock = _socket(transport)
-    if sock is None or transport.get_extra_info("ssl_object") is None:
+    if transport.get_extra_info("ssl_object") is None or (sock := _socket(transport)) is None:
         return transport.is_closing
 
     def is_closing() -> bool:

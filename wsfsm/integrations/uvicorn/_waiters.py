@@ -10,39 +10,55 @@ from collections import OrderedDict
 __all__ = ["Gate", "Waiters"]
 
 
-class Waiters(OrderedDict[asyncio.Future[None], None]):
+class Waiters:
     """Tasks that wait, woken one by one: a task that was woken wakes the next, if there is more.
 
     Args:
         loop: Their loop.
+
+    Attributes:
+        first: The future of the task that waits longest, or None if no task waits.
     """
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_loop", "_rest", "first")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
         self._loop = loop
+        self.first: asyncio.Future[None] | None = None
+        # nearly always only one task waits
+        self._rest: OrderedDict[asyncio.Future[None], None] | None = None
 
     async def wait(self) -> None:
         """Wait to be woken."""
         waiter = self._loop.create_future()
-        self[waiter] = None
+        if self.first is None:
+            self.first = waiter
+        else:
+            if self._rest is None:
+                self._rest = OrderedDict()
+            self._rest[waiter] = None
         try:
             await waiter
         except asyncio.CancelledError:
-            if waiter in self:
-                del self[waiter]
+            if waiter is self.first:
+                self._take()
+            elif self._rest and waiter in self._rest:
+                del self._rest[waiter]
             else:  # it was woken already, so another task gets its turn
                 self.wake()
             raise
 
     def wake(self) -> None:
         """Wake the first task that waits."""
-        while self:
-            waiter, _ = self.popitem(last=False)
+        while (waiter := self.first) is not None:
+            self._take()
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+    def _take(self) -> None:
+        """Take the first task out, so that the next one is the first."""
+        self.first = self._rest.popitem(last=False)[0] if self._rest else None
 
 
 class Gate:

@@ -71,10 +71,10 @@ class FrameWriter:
         self._is_closing = closing(transport)
         self._loop = loop
         self._host = host
-        self._kept: list[bytes] = []
+        self._kept: list[bytes] | None = None
         self._size = 0  # bytes of the frames since the last turn
         self._count = 0  # number of these frames
-        self._pongs: list[bytes] = []
+        self._pongs: list[bytes] | None = None
         self._flushing = False
         self._streak = 0  # number of quick answers in a row
         self._may_keep = False  # whether the next frame may be kept
@@ -102,7 +102,7 @@ class FrameWriter:
 
     def write(self, data: bytes) -> None:
         """Write at once, after all kept frames."""
-        if self._kept:
+        if self._kept is not None:
             self.flush()
         if not self._is_closing():
             self.written += len(data)
@@ -121,15 +121,16 @@ class FrameWriter:
             self.should_yield = True
         if more and self._may_keep and not self.should_yield:
             self._may_keep = False
-            if not self._kept:
+            if self._kept is None:
                 self._kept_since = self._taken_at
+                self._kept = []
             self._kept.append(frame)
             if self._taken_at - self._kept_since > _LONGEST:
                 self.flush()
             elif not self._flushing:
                 self._flushing = True
                 self._loop.call_soon(self._end_turn)
-        elif self._kept:
+        elif self._kept is not None:
             self._kept.append(frame)
             self.flush()
         elif not self._is_closing():
@@ -141,15 +142,17 @@ class FrameWriter:
 
         If there are many Pings, only some are answered, always including the last one (RFC 6455 5.5.3).
         """
-        if len(self._pongs) == _PONGS:
+        if self._pongs is None:
+            self._pongs = []
+        elif len(self._pongs) == _PONGS:
             del self._pongs[-1]
         self._pongs.append(payload)
 
     def write_pongs(self) -> None:
         """Write the answers to Pings."""
-        if self._pongs:
+        if self._pongs is not None:
             frames = [control_frame(SendPong(payload)) for payload in self._pongs]
-            self._pongs.clear()
+            self._pongs = None
             self.write(b"".join(frames))
 
     def finish(self) -> None:
@@ -187,9 +190,9 @@ class FrameWriter:
 
     def flush(self) -> None:
         """Write all kept frames."""
-        if self._kept:
+        if self._kept is not None:
             data = b"".join(self._kept)
-            self._kept.clear()
+            self._kept = None
             if not self._is_closing():
                 self.written += len(data)
                 self._transport.write(data)
@@ -201,8 +204,7 @@ class FrameWriter:
 
     def clear(self) -> None:
         """Discard all kept frames."""
-        self._kept.clear()
-        self._pongs.clear()
+        self._kept = self._pongs = None
 
     def _end_turn(self) -> None:
         self._flushing = False
