@@ -165,7 +165,7 @@ class TestMalformedHeaders:
     "offers", [[], [b""], [b" ,\t,"], [b"", b"foo"], [b", foo ,, bar ,"], [b" foo\t"]]
 )
 def test_empty_list_elements_are_ignored(offers: list[bytes]) -> None:
-    assert negotiate(offers) == (None, [])
+    assert negotiate(offers) == (None, ())
 
 
 class TestLongOffers:

@@ -296,6 +296,10 @@ class ServerConnection:
     def _take(self, column: "_Column", data: Any = None) -> list[Command]:
         after, handlers = column[self._node]
         own = self._data
+        if len(handlers) == 1:  # as for data
+            command = handlers[0](own, data)
+            self._node = after
+            return [] if command is None else [command]
         commands: list[Command] = []
         for handle in handlers:
             command = handle(own, data)

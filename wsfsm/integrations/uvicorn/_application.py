@@ -11,10 +11,12 @@ from wsfsm.integrations.uvicorn._waiters import Gate, Waiters
 from wsfsm.integrations.uvicorn._writer import FrameWriter
 from wsfsm.messages import Close, Disconnect
 from wsfsm.server import Command, ServerConnection
+from wsfsm.server.commands import SendBytes, SendText
 from wsfsm.types import ASGIApp, Message, Scope
 
 __all__ = ["Application"]
 
+_DATA: Final = frozenset({SendText, SendBytes})
 _MANY: Final = 100  # refused messages, after which the application seems to ignore the exceptions
 _PATIENCE: Final = 3  # times that the disconnect is reported while the server stops
 
@@ -24,6 +26,9 @@ class Host(Protocol):
 
     def perform(self, commands: list[Command]) -> None:
         """Carry out commands of the core."""
+
+    def send_data(self, command: SendText | SendBytes) -> None:
+        """Carry out the most frequent command, in less time than `perform`."""
 
     def finish(self, exception: BaseException | None) -> None:
         """Handle the end of the application."""
@@ -169,9 +174,12 @@ class Application:
         except (ClientDisconnected, IllegalTransition, MalformedMessage) as error:
             await self._pause_sending()
             raise self._host.worded(error) from None
-        self._host.perform(commands)
-        if not commands:  # a close after the end
-            await self._pause_sending()
+        if len(commands) == 1 and type(commands[0]) in _DATA:
+            self._host.send_data(commands[0])  # type: ignore[arg-type]  # checked above
+        else:
+            self._host.perform(commands)
+            if not commands:  # a close after the end
+                await self._pause_sending()
         if self._writer.should_yield:  # give other tasks a turn
             await asyncio.sleep(0)
             self._writer.turn_ended()

@@ -333,12 +333,23 @@ class WebSocketProtocol(asyncio.Protocol):
     @_handles(commands.SendText, commands.SendBytes)
     def _send_data(self, command: commands.SendText | commands.SendBytes) -> None:
         text, payload = type(command) is commands.SendText, command.payload
-        if len(payload) >= _LONG and not self._extensions[1]:
-            self._writer.write(long_frame_head(len(payload), text))
-            self._writer.add(payload, more=False)
+        writer, extensions = self._writer, self._extensions[1]
+        if len(payload) >= _LONG and not extensions:
+            writer.write(long_frame_head(len(payload), text))
+            writer.add(payload, more=False)
         else:
-            frame = data_frame(payload, text, self._extensions[1])
-            self._writer.add(frame, more=self._connection.has_message)
+            frame = data_frame(payload, text, extensions)
+            writer.add(frame, more=writer.may_keep and self._connection.has_message)
+
+    def send_data(self, command: commands.SendText | commands.SendBytes) -> None:
+        """Carry out the most frequent command, after which there is nothing to wake or to read."""
+        if self._doing is not None:
+            self._doing.append(command)
+            return
+        try:
+            _HANDLERS[type(command)](self, command)
+        except Exception as error:  # noqa: BLE001 - of the transport, or the library that compresses
+            self.fail(error)
 
     @_handles(commands.SendPong)
     def _send_pong(self, command: commands.SendPong) -> None:

@@ -41,6 +41,7 @@ class FrameWriter:
         host: The protocol that the writer belongs to.
 
     Attributes:
+        may_keep: Whether the next frame may be kept, if more messages wait for the application.
         written: Bytes that were written to the transport.
         should_yield: Whether the application should give other tasks a turn, because it has sent much
             since it last waited for a message.
@@ -54,12 +55,12 @@ class FrameWriter:
         "_kept",
         "_kept_since",
         "_loop",
-        "_may_keep",
         "_pongs",
         "_size",
         "_streak",
         "_taken_at",
         "_transport",
+        "may_keep",
         "should_yield",
         "written",
     )
@@ -77,7 +78,7 @@ class FrameWriter:
         self._pongs: list[bytes] | None = None
         self._flushing = False
         self._streak = 0  # number of quick answers in a row
-        self._may_keep = False  # whether the next frame may be kept
+        self.may_keep = False
         self._taken_at = self._kept_since = 0.0
         self.should_yield = False
         self.written = 0
@@ -86,13 +87,13 @@ class FrameWriter:
         """Note that the application asks for its next message, so it has handled the last one."""
         now = perf_counter()
         self._streak = self._streak + 1 if now - self._taken_at < _QUICK else 0
-        self._may_keep = self._streak >= _STREAK
+        self.may_keep = self._streak >= _STREAK
         self._taken_at = now
 
     def receive_waited(self) -> None:
         """Note that the application had to wait for the message that it takes."""
         self._taken_at = perf_counter()
-        self._may_keep = False  # its earlier speed does not show how fast it answers this message
+        self.may_keep = False  # its earlier speed does not show how fast it answers this message
         self.turn_ended()
 
     def turn_ended(self) -> None:
@@ -119,8 +120,8 @@ class FrameWriter:
         self._size += len(frame)
         if self._size > _KEPT or self._count > _MANY:
             self.should_yield = True
-        if more and self._may_keep and not self.should_yield:
-            self._may_keep = False
+        if more and self.may_keep and not self.should_yield:
+            self.may_keep = False
             if self._kept is None:
                 self._kept_since = self._taken_at
                 self._kept = []
