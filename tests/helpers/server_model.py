@@ -92,7 +92,7 @@ class World:
         world = copy.copy(self)
         world.connection = copy.copy(self.connection)
         world.connection._data = effects = copy.copy(self.connection._data)
-        effects._inbox = effects._inbox.copy()
+        effects._later = copy.copy(effects._later)
         world.wire, world.armed = copy.copy(self.wire), set(self.armed)
         return world
 

@@ -4,6 +4,7 @@
 the data that one output leaves for a later one.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from secrets import token_bytes
@@ -97,8 +98,9 @@ class ConnectionData:
         "_has_reason",
         "_head",
         "_held",
-        "_inbox",
         "_last",
+        "_later",
+        "_next",
         "_remaining",
         "_size",
         "full",
@@ -108,7 +110,9 @@ class ConnectionData:
 
     def __init__(self, policies: Policies) -> None:
         self.policies = policies
-        self._inbox: list[Message] = []  # short, and a tenth of the memory of an empty deque
+        # nearly always one message waits at most, and an empty deque takes 700 bytes
+        self._next: Message | None = None
+        self._later: deque[Message] | None = None
         self._size = 0  # of the messages in the inbox
         self.full = False
         self._ending: Close | None = None  # the Close frame that decided the end
@@ -123,7 +127,7 @@ class ConnectionData:
     @property
     def has_message(self) -> bool:
         """Whether there is a message for the application."""
-        return bool(self._inbox) or self._last is not None
+        return self._next is not None or self._last is not None
 
     @property
     def is_over(self) -> bool:
@@ -137,8 +141,13 @@ class ConnectionData:
 
     def next_message(self) -> Message | None:
         """Take the next message for the application, or None. The disconnect is never used up."""
-        if self._inbox:
-            message = self._inbox.pop(0)
+        message = self._next
+        if message is not None:
+            if self._later is None:
+                self._next = None
+            else:
+                self._next = self._later.popleft()
+                self._later = self._later or None
             self._size -= _MESSAGE_COST + len(message.get("text") or message.get("bytes") or b"")
             if self.full and self._size <= self.policies.low_water:
                 self.full = False
@@ -172,7 +181,12 @@ class ConnectionData:
         self._deliver({"type": Receive.type, kind: data}, len(data))
 
     def _deliver(self, message: Message, size: int) -> None:
-        self._inbox.append(message)
+        if self._next is None:
+            self._next = message
+        elif self._later is None:
+            self._later = deque((message,))
+        else:
+            self._later.append(message)
         self._size += size + _MESSAGE_COST
         if self._size > self.policies.high_water:
             self.full = True
