@@ -233,7 +233,8 @@ class Inbound:
         self.is_reading = reading
         if reading:
             # do not pause a TLS transport again if its peer is gone, because it would lose data
-            self._draining = self._draining or is_gone(self._transport)
+            if not can_half_close(self._transport):
+                self._draining = self._draining or is_gone(self._transport)
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
