@@ -136,7 +136,7 @@ class TestAcceptedOffers:
 @pytest.mark.parametrize("offer", DECLINED)
 class TestDeclinedOffers:
     def test_unsupported_offer_is_declined(self, offer: str) -> None:
-        assert negotiate([offer.encode()]) == (None, [])
+        assert negotiate([offer.encode()]) == (None, ())
 
     def test_offer_after_a_declined_one_is_considered(self, offer: str) -> None:
         offers = [offer.encode(), b"permessage-deflate; client_max_window_bits"]
@@ -165,7 +165,7 @@ class TestMalformedHeaders:
     "offers", [[], [b""], [b" ,\t,"], [b"", b"foo"], [b", foo ,, bar ,"], [b" foo\t"]]
 )
 def test_empty_list_elements_are_ignored(offers: list[bytes]) -> None:
-    assert negotiate(offers) == (None, [])
+    assert negotiate(offers) == (None, ())
 
 
 class TestLongOffers:
@@ -223,7 +223,7 @@ class TestVersionsOfLibraries:
 
         monkeypatch.setattr(ServerPerMessageDeflateFactory, "process_request_params", picky)
 
-        assert negotiate([b"permessage-deflate; client_max_window_bits"]) == (None, [])
+        assert negotiate([b"permessage-deflate; client_max_window_bits"]) == (None, ())
         offers = b"permessage-deflate; client_max_window_bits, permessage-deflate"
         assert negotiate([offers])[0] == PLAIN
 
@@ -239,7 +239,7 @@ class TestVersionsOfLibraries:
 
         monkeypatch.setattr(ServerPerMessageDeflateFactory, "process_request_params", late)
 
-        assert negotiate([b"permessage-deflate; server_no_context_takeover"]) == (None, [])
+        assert negotiate([b"permessage-deflate; server_no_context_takeover"]) == (None, ())
         assert negotiate([b"permessage-deflate; x, permessage-deflate"])[0] == "permessage-deflate"
 
     def test_known_offer_is_answered_without_another_trial_of_the_codecs(

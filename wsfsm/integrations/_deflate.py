@@ -178,7 +178,7 @@ def negotiate(offers: Sequence[bytes]) -> tuple[str | None, Sequence[Extension]]
     if sum(map(len, made)) > _OFFER_SIZE:
         raise BadHandshake("Sec-WebSocket-Extensions must have at most 4 KiB", status=431)
     header, parameters = _answer(made)
-    return header, [] if parameters is None else [PerMessageDeflate(*parameters, _SETTINGS)]
+    return header, () if parameters is None else [PerMessageDeflate(*parameters, _SETTINGS)]
 
 
 @lru_cache(maxsize=64)
