@@ -61,18 +61,15 @@ class AccessLog:
             log(logging.INFO, "connection rejected (%d %s): %s", status, phrase, printable(reason))
 
     def closed(self, ending: Close) -> None:
-        """Log once that an accepted connection has ended and its transport is gone.
+        """Log that an accepted connection has ended and its transport is gone. Call it only if `is_open`.
 
         Args:
             ending: The code and reason with which the connection ended.
         """
-        if self.is_open:
-            self.is_open = False
-            if not _logger.isEnabledFor(logging.INFO):
-                return
-            # the peer wrote it, and it must not look like further lines of the log
-            reason = f" {printable(ending.reason)}" if ending.reason else ""
-            log(logging.INFO, "connection closed (%d%s)", ending.code, reason)
+        self.is_open = False
+        # the peer wrote it, and it must not look like further lines of the log
+        reason = f" {printable(ending.reason)}" if ending.reason else ""
+        log(logging.INFO, "connection closed (%d%s)", ending.code, reason)
 
     def trace(self, text: str) -> None:
         """Log a line at the level "trace"."""
