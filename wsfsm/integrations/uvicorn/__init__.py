@@ -4,8 +4,9 @@ Use it instead of uvicorn's own classes::
 
     uvicorn main:app --ws wsfsm.integrations.uvicorn:WebSocketProtocol
 
-The class carries out the commands of the core, and decides nothing about the protocol. Like uvicorn's own
-classes, it reads requests with h11 and uses the extensions of ``websockets``.
+The class carries out the commands of the core, and decides nothing about the protocol. It uses the
+extensions of ``websockets``, like uvicorn's own classes, and h11 for requests in another form than the one
+that uvicorn passes on.
 
 Where servers may choose, `CompatWebSocketProtocol` does the same as uvicorn's own classes.
 
