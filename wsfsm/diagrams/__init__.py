@@ -6,7 +6,8 @@
     print(markdown(diagram))
     Path("light.svg").write_bytes(svg(diagram))
 
-`DIAGRAMS` has the diagrams of wsfsm's own machines. SVG and PNG need Graphviz, that is, the package
+On the command line, ``wsfsm diagram light.py:LIGHT`` does the same; `find` looks such a name up, and `combine`
+puts several machines into one diagram. `DIAGRAMS` has the diagrams of wsfsm's own machines. SVG and PNG need Graphviz, that is, the package
 ``graphviz`` of your operating system; the other formats need nothing else.
 
 How to read a diagram: a dot marks the initial state, and a double frame (in Mermaid a ring) a final state.
@@ -45,7 +46,19 @@ from typing import Final, Literal, TypeAlias
 from wsfsm.diagrams._graphviz import GraphvizError, dot, png, svg
 from wsfsm.diagrams._markdown import markdown
 from wsfsm.diagrams._mermaid import mermaid
-from wsfsm.diagrams._model import CHOSEN, COUPLED, OCCURRENCE, RECEIVED, SENT, Diagram, Kind, anchor
+from wsfsm.diagrams._model import (
+    CHOSEN,
+    COUPLED,
+    OCCURRENCE,
+    RECEIVED,
+    SENT,
+    Diagram,
+    Kind,
+    anchor,
+    combine,
+)
+from wsfsm.diagrams._names import MachineNotFound, Named, find, in_folder
+from wsfsm.diagrams._stale import is_current
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 
 __all__ = [
@@ -60,8 +73,14 @@ __all__ = [
     "Form",
     "GraphvizError",
     "Kind",
+    "MachineNotFound",
+    "Named",
     "anchor",
+    "combine",
     "dot",
+    "find",
+    "in_folder",
+    "is_current",
     "markdown",
     "mermaid",
     "png",
