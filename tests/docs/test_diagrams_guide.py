@@ -60,6 +60,12 @@ def test_test_in_the_guide_passes(folder: Path) -> None:
     names["test_picture_is_current"]()
 
 
+def test_endless_machine_runs_for_ever(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert 'says "runs for ever"' in GUIDE.section("Draw a machine that runs for ever")
+    assert main(["diagram", "blinker.py:BLINKER"]) == 0
+    assert " and runs for ever.\n" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize("name", GUIDE.first_cells("Name a machine"))
 def test_form_of_every_name_is_valid(name: str) -> None:
     for one in re.split("`, `", name):
