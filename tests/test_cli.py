@@ -107,7 +107,7 @@ class TestFiles:
             for form, suffix in SUFFIXES.items()
             if form != "png"
         }
-        assert len(rendered) == 16
+        assert len(rendered) == 28
 
 
 class TestWrongUsage:

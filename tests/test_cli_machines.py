@@ -77,7 +77,7 @@ class TestNames:
 
 
 class TestCheck:
-    @pytest.mark.parametrize("suffix", [".dot", ".mmd", ".md"])
+    @pytest.mark.parametrize("suffix", [".dot", ".mmd", ".puml", ".md", ".scxml", ".json"])
     def test_file_that_has_just_been_written_is_current(
         self, suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:

@@ -1,5 +1,6 @@
 """The guide to diagrams: its files and commands do what it says."""
 
+import html
 import re
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from helpers.guides import Guide
 
 import wsfsm.diagrams
 from wsfsm.cli import main
-from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Form, Kind
+from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Diagram, Form, Kind, scxml, xstate
+from wsfsm.fsm import Event, Row, Table
 
 GUIDE = Guide(ROOT / "docs" / "diagrams.md")
 TITLED = dict(re.findall(r'```python title="(.*?)"\n(.*?)```', GUIDE.text, re.DOTALL))
@@ -79,6 +81,28 @@ def test_formats_are_all_formats_with_their_suffixes() -> None:
 
     assert dict(told) == dict(SUFFIXES)
     assert [form for form, _ in told] == [*get_args(Form)]
+
+
+def test_forms_of_guards_are_the_written_ones() -> None:
+    section = GUIDE.section("Take a machine to other tools")
+    told = [html.escape(code) for code in re.findall(r"`(_event.*?)`", section)]
+    table = Table(
+        "t",
+        ("a", "b"),
+        "a",
+        ("b",),
+        (Row("a", Event("e", guard="more_body"), "b"), Row("a", "e", "a")),
+    )
+
+    assert len(told) == 2
+    written = html.escape(html.unescape(scxml(Diagram([table]))))
+    assert all(condition in written for condition in told)
+    assert all(
+        f'"guard": "{guard}"' in xstate(Diagram([table]))
+        for guard in ("more_body", "not (more_body)")
+    )
+    assert 'id="client.CONNECTED"' in scxml(DIAGRAMS["both"])
+    assert 'event="transport_x0020_lost"' in scxml(DIAGRAMS["both"])
 
 
 def test_kinds_exist_with_their_meaning() -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "Style",
     "anchor",
     "combine",
+    "key_of",
     "lines_of",
     "name_of",
     "output_name",
@@ -206,6 +207,12 @@ def _guards(events: Iterable[AnyEvent]) -> dict[str, set[str]]:
         if isinstance(event, Event):
             guards.setdefault(event.name, set()).add(event.guard)
     return guards
+
+
+def key_of(row: Row[Any]) -> tuple[str, str]:
+    """Return the name and the guard of the event of a row."""
+    event = row.event
+    return (event.name, event.guard) if isinstance(event, Event) else (event, "")
 
 
 def output_name(output: Hashable) -> str:
