@@ -1,5 +1,6 @@
 """`wsfsm diagram` of your own machines, and the check of a file."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from helpers.asgi import ROOT
 from helpers.machines_app import PLANT, PUMP, VALVE
 
 from wsfsm.cli import main
-from wsfsm.diagrams import DIAGRAMS, Diagram, dot, markdown, mermaid, svg
+from wsfsm.diagrams import DIAGRAMS, Diagram, dot, explain, markdown, mermaid, svg
 from wsfsm.tables import CLIENT
 
 APP = "helpers.machines_app"
@@ -136,3 +137,48 @@ class TestCheck:
     def test_committed_diagrams_are_current(self, capfd: pytest.CaptureFixture[str]) -> None:
         for name in DIAGRAMS:
             assert main(["diagram", name, "--check", str(ROOT / "diagrams" / f"{name}.mmd")]) == 0
+
+
+class TestExplain:
+    @pytest.mark.parametrize(
+        ("names", "diagram"),
+        [
+            ([], DIAGRAMS["both"]),
+            ([f"{FILE}:VALVE"], Diagram([VALVE])),
+            ([f"{APP}:PUMP", f"{APP}:VALVE"], Diagram([PUMP, VALVE])),
+        ],
+    )
+    def test_explanation_is_plain_text_unless_in_a_terminal(
+        self, names: list[str], diagram: Diagram, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["explain", *names]) == 0
+        assert capfd.readouterr() == (explain(diagram), "")
+
+    @pytest.mark.parametrize("installed", [True, False])
+    def test_explanation_in_a_terminal_is_shown_with_rich_where_it_is_installed(
+        self,
+        installed: bool,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr(os, "isatty", lambda fd: fd == 1)
+        if not installed:
+            monkeypatch.setitem(sys.modules, "rich.table", None)
+
+        assert main(["explain", f"{APP}:VALVE"]) == 0
+        out, err = capfd.readouterr()
+        assert err == ""
+        assert (out == explain(Diagram([VALVE]))) != installed
+        assert "open -> shut; refused in shut" in out
+
+    @pytest.mark.parametrize(("name", "status"), [("peer", 2), (f"{APP}:PIPE", 1)])
+    def test_wrong_name_has_the_status_of_the_diagram_command(
+        self, name: str, status: int, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        try:
+            found = main(["explain", name])
+        except SystemExit as error:
+            found = int(error.code or 0)
+
+        assert found == status
+        assert name.rpartition(":")[2] in capfd.readouterr().err

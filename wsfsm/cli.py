@@ -25,16 +25,22 @@ from wsfsm.diagrams import (
     MachineNotFound,
     Named,
     combine,
+    explain,
     find,
     in_folder,
     is_current,
     render,
+    show,
 )
 
 __all__ = ["main"]
 
 _STDOUT: Final = 1
 _REFUSED: Final = 2
+_NAMES: Final = (
+    f"NAME is {', '.join(DIAGRAMS)}, or leads to a Machine, a Table or a Diagram of your own: "
+    "package.module:NAME, or folder/file.py:NAME."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _declare_diagram(commands)
+    _declare_explain(commands)
     _declare_demo(commands)
     commands.add_parser(
         "check", help="check a server or a framework against the ASGI specification"
@@ -110,8 +117,7 @@ def _declare_diagram(commands: Any) -> None:
         "diagram",
         help="draw state machines, those of wsfsm or your own",
         description="Draw state machines from their tables. SVG and PNG need Graphviz.",
-        epilog=f"NAME is {', '.join(DIAGRAMS)}, or leads to a Machine, a Table or a Diagram of your "
-        "own: package.module:NAME, or folder/file.py:NAME.",
+        epilog=_NAMES,
     )
     parser.add_argument(
         "names",
@@ -253,6 +259,30 @@ def _write_all(folder: Path) -> None:
         raise _Failure(f"cannot create the folder {folder}: {error.strerror}") from None
     for path, content in drawn.items():
         _put(content, path)
+
+
+def _declare_explain(commands: Any) -> None:
+    parser = commands.add_parser(
+        "explain",
+        help="explain state machines in words",
+        description="Show the shortest path to each state, and the effect of each event in each state.",
+        epilog=_NAMES,
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="the machines (default: both, that is, client and application)",
+    )
+    parser.set_defaults(run=_explain, refuse=parser.error, merge_edges=None)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    diagram = _named(arguments)
+    # lines are wrapped only in a terminal, so that other programs can read them
+    if not (os.isatty(_STDOUT) and show(diagram)):
+        _put(explain(diagram).encode(), None)
+    return 0
 
 
 def _declare_demo(commands: Any) -> None:

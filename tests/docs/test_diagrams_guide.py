@@ -62,6 +62,15 @@ def test_test_in_the_guide_passes(folder: Path) -> None:
     names["test_picture_is_current"]()
 
 
+def test_explanation_in_the_guide_is_printed(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (text,) = re.findall(r"```text\n(.*?)```", GUIDE.section("Ask a machine"), re.DOTALL)
+
+    assert main(["explain", "light.py:LIGHT"]) == 0
+    assert capfd.readouterr() == (text, "")
+
+
 def test_endless_machine_runs_for_ever(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert 'says "runs for ever"' in GUIDE.section("Draw a machine that runs for ever")
     assert main(["diagram", "blinker.py:BLINKER"]) == 0

@@ -44,6 +44,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from wsfsm.diagrams._explanation import explain
 from wsfsm.diagrams._graphviz import GraphvizError, dot, png, svg
 from wsfsm.diagrams._markdown import markdown
 from wsfsm.diagrams._mermaid import mermaid
@@ -62,6 +63,7 @@ from wsfsm.diagrams._names import MachineNotFound, Named, find, in_folder
 from wsfsm.diagrams._plantuml import plantuml
 from wsfsm.diagrams._scxml import scxml
 from wsfsm.diagrams._stale import is_current
+from wsfsm.diagrams._terminal import show
 from wsfsm.diagrams._xstate import xstate
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 
@@ -82,6 +84,7 @@ __all__ = [
     "anchor",
     "combine",
     "dot",
+    "explain",
     "find",
     "in_folder",
     "is_current",
@@ -91,6 +94,7 @@ __all__ = [
     "png",
     "render",
     "scxml",
+    "show",
     "svg",
     "xstate",
 ]
