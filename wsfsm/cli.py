@@ -27,11 +27,11 @@ from wsfsm.diagrams import (
     combine,
     explain,
     find,
-    in_folder,
     is_current,
     render,
-    show,
 )
+from wsfsm.diagrams._names import in_folder
+from wsfsm.diagrams._terminal import show
 
 __all__ = ["main"]
 

@@ -10,8 +10,9 @@ from helpers.machines_app import PUMP, VALVE
 from helpers.traffic_light import LIGHT
 from rich.console import Console
 
-from wsfsm.diagrams import DIAGRAMS, Diagram, explain, show
+from wsfsm.diagrams import DIAGRAMS, Diagram, explain
 from wsfsm.diagrams._explanation import sections, shortest_paths
+from wsfsm.diagrams._terminal import show
 from wsfsm.fsm import Row, Table
 from wsfsm.tables import SERVER
 

@@ -59,11 +59,10 @@ from wsfsm.diagrams._model import (
     anchor,
     combine,
 )
-from wsfsm.diagrams._names import MachineNotFound, Named, find, in_folder
+from wsfsm.diagrams._names import MachineNotFound, Named, find
 from wsfsm.diagrams._plantuml import plantuml
 from wsfsm.diagrams._scxml import scxml
 from wsfsm.diagrams._stale import is_current
-from wsfsm.diagrams._terminal import show
 from wsfsm.diagrams._xstate import xstate
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 
@@ -86,7 +85,6 @@ __all__ = [
     "dot",
     "explain",
     "find",
-    "in_folder",
     "is_current",
     "markdown",
     "mermaid",
@@ -94,7 +92,6 @@ __all__ = [
     "png",
     "render",
     "scxml",
-    "show",
     "svg",
     "xstate",
 ]
