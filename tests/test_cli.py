@@ -107,7 +107,7 @@ class TestFiles:
             for form, suffix in SUFFIXES.items()
             if form != "png"
         }
-        assert len(rendered) == 16
+        assert len(rendered) == 28
 
 
 class TestWrongUsage:
@@ -116,11 +116,16 @@ class TestWrongUsage:
         [
             ([], "required: COMMAND"),
             (["draw"], "invalid choice: 'draw'"),
-            (["diagram", "peer"], "invalid choice: 'peer'"),
+            (["diagram", "peer"], "invalid name 'peer'; use client, application, both, server, or"),
+            (["diagram", "peer:"], "invalid name 'peer:'"),
+            (["diagram", "--check", "x.png"], "PNG cannot be checked"),
+            (["diagram", "--check", "x.gif"], "x.gif is not that of a format"),
+            (["diagram", "--check", "x.svg", "-o", "y.svg"], "not allowed with argument"),
             (["diagram", "-f", "gif"], "invalid choice: 'gif'"),
             (["diagram", "--write", "x", "-o", "y.svg"], "not allowed with argument"),
             (["diagram", "client", "--write", "x"], "--write writes all diagrams"),
             (["diagram", "--write", "x", "-f", "dot"], "--write writes all diagrams"),
+            (["diagram", "--write", "x", "--merge-edges"], "--write writes all diagrams"),
         ],
     )
     def test_wrong_usage_has_status_2(

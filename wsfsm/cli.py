@@ -6,19 +6,41 @@ runs it and returns the exit status: 1 for a failure, 2 for wrong usage.
 
 import argparse
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, NoReturn, get_args
+
+import attrs
 
 from wsfsm.demo import DemoError, serve
-from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Form, GraphvizError, render
+from wsfsm.diagrams import (
+    DIAGRAMS,
+    SUFFIXES,
+    Diagram,
+    Form,
+    GraphvizError,
+    MachineNotFound,
+    Named,
+    combine,
+    explain,
+    find,
+    is_current,
+    render,
+)
+from wsfsm.diagrams._names import in_folder
+from wsfsm.diagrams._terminal import show
 
 __all__ = ["main"]
 
 _STDOUT: Final = 1
 _REFUSED: Final = 2
+_NAMES: Final = (
+    f"NAME is {', '.join(DIAGRAMS)}, or leads to a Machine, a Table or a Diagram of your own: "
+    "package.module:NAME, or folder/file.py:NAME."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except BrokenPipeError:
         return 1  # the reader has stopped, for example in `wsfsm ... | head`
-    except (_Failure, DemoError, GraphvizError) as error:
+    except (_Failure, DemoError, GraphvizError, MachineNotFound) as error:
         print(f"wsfsm: {error}", file=sys.stderr)  # noqa: T201 - a command prints
         return 1
 
@@ -70,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _declare_diagram(commands)
+    _declare_explain(commands)
     _declare_demo(commands)
     commands.add_parser(
         "check", help="check a server or a framework against the ASGI specification"
@@ -92,14 +115,15 @@ def _check(words: Sequence[str]) -> int:
 def _declare_diagram(commands: Any) -> None:
     parser = commands.add_parser(
         "diagram",
-        help="draw the state machines",
-        description="Draw the state machines from their tables. SVG and PNG need Graphviz.",
+        help="draw state machines, those of wsfsm or your own",
+        description="Draw state machines from their tables. SVG and PNG need Graphviz.",
+        epilog=_NAMES,
     )
     parser.add_argument(
-        "which",
-        nargs="?",
-        choices=DIAGRAMS,
-        help="the machine to draw (default: both, that is, client and application)",
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="the machines to draw side by side (default: both, that is, client and application)",
     )
     parser.add_argument(
         "-f",
@@ -107,42 +131,103 @@ def _declare_diagram(commands: Any) -> None:
         choices=get_args(Form),
         help="the format (default: by the suffix of FILE, otherwise markdown)",
     )
+    parser.add_argument(
+        "--merge-edges",
+        action=argparse.BooleanOptionalAction,
+        help="draw one arrow for all events from one state to another, and write events that do not "
+        "change the state inside of it (default: if labels would overlap otherwise)",
+    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="write to FILE (default: standard output)"
     )
     where.add_argument(
+        "--check",
+        metavar="FILE",
+        type=Path,
+        help="write nothing; fail with status 1 if FILE is not the diagram as it would be drawn now",
+    )
+    where.add_argument(
         "--write",
         metavar="DIR",
         type=Path,
-        help="write all diagrams into DIR, in all formats but PNG",
+        help="write all diagrams of wsfsm into DIR, in all formats but PNG",
     )
     parser.set_defaults(run=_diagram, refuse=parser.error)
 
 
 def _diagram(arguments: argparse.Namespace) -> int:
     if arguments.write is not None:
-        if arguments.which or arguments.format:
-            arguments.refuse("--write writes all diagrams; omit the name and --format")
+        if arguments.names or arguments.format or arguments.merge_edges is not None:
+            arguments.refuse("--write writes all diagrams; omit the names and other options")
         _write_all(arguments.write)
         return 0
     form = arguments.format or _form_of(arguments)
+    if form == "png" and arguments.check is not None:
+        arguments.refuse("PNG cannot be checked, because it differs between versions of Graphviz")
     if form == "png" and arguments.output is None and os.isatty(_STDOUT):
         arguments.refuse("PNG cannot be shown in a terminal; use -o FILE, or redirect the output")
-    drawn = render(DIAGRAMS[arguments.which or "both"], form)
-    _put(drawn, arguments.output)
+    drawn = render(_named(arguments), form)
+    if arguments.check is None:
+        _put(drawn, arguments.output)
+    else:
+        _compare(arguments, drawn, form)
     return 0
+
+
+def _named(arguments: argparse.Namespace) -> Diagram:
+    """Find the machines by their names, and put them into one diagram."""
+    parts = [_find(arguments, name) for name in arguments.names or ["both"]]
+    try:
+        diagram = combine(parts)
+    except ValueError as error:
+        raise _Failure(str(error)) from None
+    if arguments.merge_edges is None:
+        return diagram
+    return attrs.evolve(diagram, merge_edges=arguments.merge_edges)
+
+
+def _find(arguments: argparse.Namespace, name: str) -> Named:
+    if name in DIAGRAMS:
+        return DIAGRAMS[name]
+    try:
+        with in_folder(Path.cwd()):  # `python -m` does the same, but not the script `wsfsm`
+            return find(name)
+    except ValueError:
+        refuse: Callable[[str], NoReturn] = arguments.refuse
+        refuse(
+            f"invalid name {name!r}; use {', '.join(DIAGRAMS)}, or package.module:NAME or "
+            "file.py:NAME for a machine of your own"
+        )
+
+
+def _compare(arguments: argparse.Namespace, drawn: bytes, form: Form) -> None:
+    """Fail if a file is not the diagram."""
+    path: Path = arguments.check
+    names, merge = arguments.names, arguments.merge_edges
+    options = ["-f", form] * (arguments.format is not None)
+    options += [] if merge is None else ["--merge-edges" if merge else "--no-merge-edges"]
+    command = shlex.join(["wsfsm", "diagram", *names, *options, "-o", str(path)])
+    try:
+        current = is_current(path.read_bytes(), drawn, form)
+    except FileNotFoundError:
+        raise _Failure(f"{path} does not exist; run `{command}`") from None
+    except OSError as error:
+        raise _Failure(f"cannot read {path}: {error.strerror}") from None
+    if not current:
+        raise _Failure(f"{path} is stale; run `{command}`")
 
 
 def _form_of(arguments: argparse.Namespace) -> Form:
     """Derive the format from the name of the file."""
-    if arguments.output is None:
+    path = arguments.output or arguments.check
+    if path is None:
         return "markdown"
     forms = {suffix: form for form, suffix in SUFFIXES.items()}
-    suffix = arguments.output.suffix
+    suffix = path.suffix
     if suffix not in forms:
         arguments.refuse(
-            f"the suffix of {arguments.output} is not that of a format; use --format, or one of "
+            f"the suffix of {path} is not that of a format; use --format, or one of "
             f"{', '.join(forms)}"
         )
     return forms[suffix]
@@ -174,6 +259,30 @@ def _write_all(folder: Path) -> None:
         raise _Failure(f"cannot create the folder {folder}: {error.strerror}") from None
     for path, content in drawn.items():
         _put(content, path)
+
+
+def _declare_explain(commands: Any) -> None:
+    parser = commands.add_parser(
+        "explain",
+        help="explain state machines in words",
+        description="Show the shortest path to each state, and the effect of each event in each state.",
+        epilog=_NAMES,
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="the machines (default: both, that is, client and application)",
+    )
+    parser.set_defaults(run=_explain, refuse=parser.error, merge_edges=None)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    diagram = _named(arguments)
+    # lines are wrapped only in a terminal, so that other programs can read them
+    if not (os.isatty(_STDOUT) and show(diagram)):
+        _put(explain(diagram).encode(), None)
+    return 0
 
 
 def _declare_demo(commands: Any) -> None:

@@ -89,7 +89,7 @@ class UnreachableState(TableError):
 
 
 class DeadEnd(TableError):
-    """No sequence of events leads from this state to a final state."""
+    """No sequence of events leads from this state to a final state, or no event is allowed in it."""
 
 
 class BadCoupling(TableError):

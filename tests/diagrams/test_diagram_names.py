@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from wsfsm.diagrams import Diagram, Kind, dot, markdown, mermaid, png, svg
+from wsfsm.diagrams import Diagram, Kind, dot, markdown, mermaid, plantuml, png, svg
 from wsfsm.fsm import Coupling, Event, Row, Table
 
 pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
@@ -161,6 +161,17 @@ class TestMermaid:
 
     def test_mermaid_keeps_underscores_within_words(self) -> None:
         assert 'state "waits_for_it"' in mermaid(diagram("waits_for_it"))
+
+
+class TestPlantUml:
+    @pytest.mark.parametrize(("name", "shown"), NAMES, ids=IDS)
+    def test_plantuml_names_can_be_read_back(self, name: str, shown: str) -> None:
+        drawn = plantuml(diagram(name))
+        [state] = re.findall('state "(.*)" as m0s0', drawn)
+        codes = re.sub(r"<U\+(\w{4})>", lambda found: f"&#{int(found[1], 16)};", state)
+
+        assert html.unescape(codes) == shown
+        assert not re.search(r"[^\w .,()&#;<>+-]", state, re.ASCII) or not state.isascii()
 
 
 class TestMarkdown:

@@ -12,12 +12,13 @@ from helpers.traffic_light import FAULT, LIGHT, TIMER, Light, table
 from wsfsm.exceptions import (
     DeadEnd,
     DuplicateRow,
+    IllegalTransition,
     TableError,
     TransitionFromFinalState,
     UnknownState,
     UnreachableState,
 )
-from wsfsm.fsm import Event, Row, Table
+from wsfsm.fsm import Event, Machine, Row, Table
 
 
 class Push(StrEnum):
@@ -25,6 +26,19 @@ class Push(StrEnum):
 
 
 ROWS = table().rows
+
+
+def endless(**changes: Any) -> Table[str]:
+    """A table that runs for ever, with changes."""
+    parts: dict[str, Any] = {
+        "name": "blinker",
+        "states": ("on", "off"),
+        "initial": "on",
+        "final": (),
+        "endless": True,
+        "rows": (Row("on", "blink", "off"), Row("off", "blink", "on")),
+    }
+    return Table(**(parts | changes))
 
 
 REFUSED_DECLARATIONS = [
@@ -89,7 +103,41 @@ REFUSED_DECLARATIONS = [
         DeadEnd,
         ["state ajar", "(gone)"],
     ),
-    ("no final state at all", {"final": ()}, DeadEnd, ["state open", "the table has none"]),
+    (
+        "no final state at all",
+        {"final": ()},
+        DeadEnd,
+        ["state open", "the table has none; if the machine runs for ever, pass endless=True"],
+    ),
+    (
+        "a final state of an endless table",
+        {"endless": True},
+        TableError,
+        ["must not have final states, got gone; remove them, or endless=True"],
+    ),
+    (
+        "a state of an endless table without an event",
+        {"endless": True, "final": ()},
+        DeadEnd,
+        ["state gone allows no event, although the table is endless"],
+    ),
+    (
+        "an unreachable state of an endless table",
+        {
+            "endless": True,
+            "final": (),
+            "rows": (*ROWS[:1], Row("shut", "push", "open"), Row("gone", "knock", "gone")),
+        },
+        UnreachableState,
+        ["from open to state gone"],
+    ),
+    (
+        "an endless table without a state",
+        {"endless": True, "final": (), "states": (), "rows": ()},
+        UnknownState,
+        ["initial state 'open'"],
+    ),
+    ("endless that is no bool", {"endless": 1}, TableError, ["endless must be a bool, got int 1"]),
     ("an event without a name", {"rows": (*ROWS, Row("shut", "", "gone"))}, TableError, ["name"]),
     (
         "an event that is no str",
@@ -167,6 +215,47 @@ class TestDeclaration:
     def test_table_is_immutable(self) -> None:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             table().initial = "shut"  # type: ignore[misc]
+
+
+class TestEndlessTable:
+    def test_endless_table_needs_no_final_state(self) -> None:
+        blinker = endless()
+
+        assert blinker.endless
+        assert blinker.final == ()
+        assert not table().endless
+
+    def test_state_of_an_endless_table_may_be_left_never_if_it_allows_an_event(self) -> None:
+        assert endless(
+            rows=(Row("on", "blink", "off"), Row("off", "blink", "off"))
+        ).reachable() == (
+            "on",
+            "off",
+        )
+
+    def test_endless_table_is_another_one(self) -> None:
+        rows = (Row("on", "blink", "off"), Row("off", "blink", "off"))
+
+        assert endless(rows=rows) != endless(rows=rows, endless=False, final=("off",))
+        assert pickle.loads(pickle.dumps(endless())) == endless()
+        assert "endless=True" in repr(endless())
+
+    def test_endless_machine_is_compiled_copied_and_pickled_like_others(self) -> None:
+        blinker = Machine(endless())
+        on = blinker.initial
+
+        assert on.step("blink").step("blink") is on
+        assert not any(node.final for node in blinker.nodes.values())
+        assert not any(state.final for state in blinker.transitions.states.values())
+        assert pickle.loads(pickle.dumps(on)) is on
+        with pytest.raises(
+            IllegalTransition, match="refuses 'burn' in state on; allowed now: blink"
+        ):
+            on.step("burn")
+
+    def test_endless_must_be_passed_by_its_name(self) -> None:
+        with pytest.raises(TypeError, match="positional"):
+            Table("blinker", ("on",), "on", (), (Row("on", "blink", "on"),), True)  # type: ignore[call-arg]
 
 
 class TestTableIntrospection:

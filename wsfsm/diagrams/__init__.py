@@ -1,4 +1,4 @@
-"""Diagrams of machines, drawn from their tables: DOT, Mermaid, Markdown, SVG and PNG.
+"""Diagrams of machines, drawn from their tables, and their descriptions for other tools.
 
 ::
 
@@ -6,8 +6,10 @@
     print(markdown(diagram))
     Path("light.svg").write_bytes(svg(diagram))
 
-`DIAGRAMS` has the diagrams of wsfsm's own machines. SVG and PNG need Graphviz, that is, the package
-``graphviz`` of your operating system; the other formats need nothing else.
+On the command line, ``wsfsm diagram light.py:LIGHT`` does the same; `find` looks such a name up, and `combine`
+puts several machines into one diagram. `DIAGRAMS` has the diagrams of wsfsm's own machines. SVG and PNG need Graphviz, that is, the package
+``graphviz`` of your operating system; DOT, Mermaid, PlantUML and Markdown need nothing else, nor do SCXML and the
+JSON of XState, which tools for state machines read.
 
 How to read a diagram: a dot marks the initial state, and a double frame (in Mermaid a ring) a final state.
 The colour of an event is that of its `Kind`. Text in italics is a description, and other text a literal
@@ -42,10 +44,26 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from wsfsm.diagrams._explanation import explain
 from wsfsm.diagrams._graphviz import GraphvizError, dot, png, svg
 from wsfsm.diagrams._markdown import markdown
 from wsfsm.diagrams._mermaid import mermaid
-from wsfsm.diagrams._model import CHOSEN, COUPLED, OCCURRENCE, RECEIVED, SENT, Diagram, Kind, anchor
+from wsfsm.diagrams._model import (
+    CHOSEN,
+    COUPLED,
+    OCCURRENCE,
+    RECEIVED,
+    SENT,
+    Diagram,
+    Kind,
+    anchor,
+    combine,
+)
+from wsfsm.diagrams._names import MachineNotFound, Named, find
+from wsfsm.diagrams._plantuml import plantuml
+from wsfsm.diagrams._scxml import scxml
+from wsfsm.diagrams._stale import is_current
+from wsfsm.diagrams._xstate import xstate
 from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 
 __all__ = [
@@ -60,20 +78,38 @@ __all__ = [
     "Form",
     "GraphvizError",
     "Kind",
+    "MachineNotFound",
+    "Named",
     "anchor",
+    "combine",
     "dot",
+    "explain",
+    "find",
+    "is_current",
     "markdown",
     "mermaid",
+    "plantuml",
     "png",
     "render",
+    "scxml",
     "svg",
+    "xstate",
 ]
 
-Form: TypeAlias = Literal["dot", "mermaid", "markdown", "svg", "png"]
+Form: TypeAlias = Literal["dot", "mermaid", "plantuml", "markdown", "svg", "png", "scxml", "xstate"]
 """The name of a format."""
 
 SUFFIXES: Final[Mapping[Form, str]] = MappingProxyType(
-    {"dot": ".dot", "mermaid": ".mmd", "markdown": ".md", "svg": ".svg", "png": ".png"}
+    {
+        "dot": ".dot",
+        "mermaid": ".mmd",
+        "plantuml": ".puml",
+        "markdown": ".md",
+        "svg": ".svg",
+        "png": ".png",
+        "scxml": ".scxml",
+        "xstate": ".json",
+    }
 )
 """The suffix of a file in each format."""
 
@@ -91,9 +127,12 @@ def render(diagram: Diagram, form: Form) -> bytes:
 _RENDERERS: Final[dict[Form, Callable[[Diagram], str | bytes]]] = {
     "dot": dot,
     "mermaid": mermaid,
+    "plantuml": plantuml,
     "markdown": markdown,
     "svg": svg,
     "png": png,
+    "scxml": scxml,
+    "xstate": xstate,
 }
 
 _KINDS: Final = {"client": RECEIVED, "application": SENT, "server": SENT}

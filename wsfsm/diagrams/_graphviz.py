@@ -169,7 +169,8 @@ def _coupling(diagram: Diagram, coupling: Coupling[Any]) -> Iterator[str]:
     }
     # both edges lead down, even if the arrow points up, so that the machines are stacked
     (above, (upper, ahead)), (below, (lower, behind)) = [*lines.items()][:: 1 if down else -1]
-    last = anchor(upper, name_of(diagram.table(upper).final[-1]))
+    table = diagram.table(upper)
+    last = anchor(upper, name_of((table.final or table.states)[-1]))
     ahead |= {"style": "dashed", "ltail": f"cluster_{anchor(upper)}"} | ink
     behind |= {"style": "dashed", "lhead": f"cluster_{anchor(lower)}"} | ink
     upper_line = _attributes(f"{me}:{above}", "coupling", **ahead)
@@ -186,7 +187,9 @@ def _legend(diagram: Diagram) -> str:
         )
         for kind in diagram.legend
     ]
-    marks = [("&#9679;", "initial state"), (_FRAMES, "final state")]
+    marks = [("&#9679;", "initial state")]
+    if any(table.final for table in diagram.tables):
+        marks.append((_FRAMES, "final state"))
     if diagram.has_descriptions:
         marks.append(("<I>a</I>", "<I>a description, not a literal name</I>"))
     cells = '<TD>{}</TD><TD ALIGN="LEFT">{}&#160;&#160;&#160;</TD>'.format

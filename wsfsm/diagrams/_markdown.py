@@ -52,7 +52,8 @@ def _machine(diagram: Diagram, table: Table[Any], italics: str) -> Iterator[str]
     yield ""
     if meaning:
         yield f"Its events are {_text(meaning)}."
-    yield f"It starts in {literal(name_of(table.initial))} and ends in {ends}."
+    end = f"ends in {ends}" if ends else "runs for ever"
+    yield f"It starts in {literal(name_of(table.initial))} and {end}."
     yield f"A dash means that the event is refused.{italics}"
     yield ""
     cells = {

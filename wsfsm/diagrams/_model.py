@@ -23,6 +23,8 @@ __all__ = [
     "Kind",
     "Style",
     "anchor",
+    "combine",
+    "key_of",
     "lines_of",
     "name_of",
     "output_name",
@@ -164,12 +166,53 @@ class Diagram:
         )
 
 
+def combine(parts: Iterable[Machine[Any] | Table[Any] | Diagram]) -> Diagram:
+    """Put machines, tables and diagrams into one diagram.
+
+    Edges are merged if a part has merged edges, or is a machine of which otherwise labels would overlap:
+    an event does not change the state, or several events lead from one state to another. The outputs are
+    shown unless a part hides them.
+
+    Raises:
+        ValueError: As `Diagram` does.
+    """
+    given = list(parts)
+    if len(given) == 1 and isinstance(given[0], Diagram):
+        return given[0]
+    diagrams = [part for part in given if isinstance(part, Diagram)]
+    tables = [
+        table
+        for part in given
+        for table in (part.tables if isinstance(part, Diagram) else _tables([part]))
+    ]
+    own = [*_tables(part for part in given if not isinstance(part, Diagram))]
+    return Diagram(
+        tables,
+        [coupling for diagram in diagrams for coupling in diagram.couplings],
+        {name: kind for diagram in diagrams for name, kind in diagram.kinds.items()},
+        any(diagram.merge_edges for diagram in diagrams) or any(map(_overlaps, own)),
+        all(diagram.outputs for diagram in diagrams),
+    )
+
+
+def _overlaps(table: Table[Any]) -> bool:
+    """Check whether the labels of separate arrows would overlap."""
+    pairs = [(row.source, row.target) for row in table.rows]
+    return len(set(pairs)) < len(pairs) or any(source == target for source, target in pairs)
+
+
 def _guards(events: Iterable[AnyEvent]) -> dict[str, set[str]]:
     guards: dict[str, set[str]] = {}
     for event in events:
         if isinstance(event, Event):
             guards.setdefault(event.name, set()).add(event.guard)
     return guards
+
+
+def key_of(row: Row[Any]) -> tuple[str, str]:
+    """Return the name and the guard of the event of a row."""
+    event = row.event
+    return (event.name, event.guard) if isinstance(event, Event) else (event, "")
 
 
 def output_name(output: Hashable) -> str:

@@ -192,6 +192,8 @@ class Table(Immutable, Generic[S]):
         initial: State in which the machine starts.
         final: States that no row leaves. Their rows must not change the state.
         rows: The transitions, grouped by source.
+        endless: Whether the machine runs for ever. Such a table has no final state, and each of its
+            states allows an event.
 
     Raises:
         UnknownState: A row, `initial` or `final` names a state that is not in `states`.
@@ -199,9 +201,10 @@ class Table(Immutable, Generic[S]):
             has two rows for one event, or two different events have the same name.
         TransitionFromFinalState: A row leaves a final state.
         UnreachableState: A state cannot be reached from the initial one.
-        DeadEnd: No final state can be reached from a state.
-        TableError: A value has the wrong type, an event or a state does not have a name, or the name
-            of a state has another meaning in `transitions`.
+        DeadEnd: No final state can be reached from a state, or a state of an endless table allows no
+            event.
+        TableError: A value has the wrong type, an endless table has a final state, an event or a state
+            does not have a name, or the name of a state has another meaning in `transitions`.
     """
 
     name: str = attrs.field(converter=plain)
@@ -209,6 +212,7 @@ class Table(Immutable, Generic[S]):
     initial: S
     final: tuple[S, ...]
     rows: tuple[Row[S], ...]
+    endless: bool = attrs.field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         self._check_types()
@@ -226,6 +230,8 @@ class Table(Immutable, Generic[S]):
                 raise TableError(
                     f"{where}: {name} must be a tuple, got {describe(getattr(self, name))}"
                 )
+        if not isinstance(self.endless, bool):
+            raise TableError(f"{where}: endless must be a bool, got {describe(self.endless)}")
         for row in self.rows:
             if not isinstance(row, Row):
                 raise TableError(f"{where}: a row must be a Row, got {describe(row)}")
@@ -233,6 +239,9 @@ class Table(Immutable, Generic[S]):
                 raise TableError(
                     f"{where}, row {row}: outputs must be a tuple, got {describe(row.outputs)}"
                 )
+        self._check_state_types(where)
+
+    def _check_state_types(self, where: str) -> None:
         for state in self.states:
             if not isinstance(state, (str, Enum)):
                 raise TableError(
@@ -288,6 +297,11 @@ class Table(Immutable, Generic[S]):
         for role, state in named:
             if not among(known, state):
                 raise UnknownState(f"{where}: {role} state {self._unknown(state)}")
+        if self.endless and self.final:
+            raise TableError(
+                f"{where}: an endless table must not have final states, got "
+                f"{listed([*map(state_name, self.final)])}; remove them, or endless=True"
+            )
 
     def _check_rows(self) -> None:
         known = {state: state for state in self.states}
@@ -318,7 +332,8 @@ class Table(Immutable, Generic[S]):
     def _check_paths(self) -> None:
         reachable = _reachable([self.initial], self.rows)
         back = [Row(row.target, row.event, row.source) for row in self.rows]
-        ending = _reachable(self.final, back)
+        # an endless machine never ends, so each state only has to go on
+        ending = {row.source for row in self.rows} if self.endless else _reachable(self.final, back)
         for state in self.states:
             if state not in reachable:
                 raise UnreachableState(
@@ -326,11 +341,14 @@ class Table(Immutable, Generic[S]):
                     f"to state {readable(state_name(state))}"
                 )
             if state not in ending:
-                ends = listed([*map(state_name, self.final)]) or "the table has none"
-                raise DeadEnd(
-                    f"{self._where()}: no row leads from state {readable(state_name(state))} "
-                    f"to a final state ({ends})"
-                )
+                raise DeadEnd(f"{self._where()}: {self._dead_end(readable(state_name(state)))}")
+
+    def _dead_end(self, state: str) -> str:
+        if self.endless:
+            return f"state {state} allows no event, although the table is endless"
+        ends = listed([*map(state_name, self.final)])
+        hint = ends or "the table has none; if the machine runs for ever, pass endless=True"
+        return f"no row leads from state {state} to a final state ({hint})"
 
     def _where(self, row: Row[S] | None = None) -> str:
         return f"table {self.name!r}" if row is None else f"table {self.name!r}, row {row}"

@@ -1,0 +1,135 @@
+"""The guide to diagrams: its files and commands do what it says."""
+
+import html
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from helpers.asgi import ROOT
+from helpers.guides import Guide
+
+import wsfsm.diagrams
+from wsfsm.cli import main
+from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Diagram, Form, Kind, scxml, xstate
+from wsfsm.fsm import Event, Row, Table
+
+GUIDE = Guide(ROOT / "docs" / "diagrams.md")
+TITLED = dict(re.findall(r'```python title="(.*?)"\n(.*?)```', GUIDE.text, re.DOTALL))
+COMMANDS = [words for words in GUIDE.commands if words[0] == "wsfsm"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the files of the guide, as the current one."""
+    for name, text in TITLED.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in TITLED:
+        sys.modules.pop(Path(name).stem, None)
+
+
+@pytest.mark.usefixtures("graphviz")
+def test_commands_run_one_after_the_other(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    main(["diagram", "light.py:LIGHT", "-o", "light.mmd"])
+
+    assert len(COMMANDS) >= 6
+    for program, *words in COMMANDS:
+        assert program == "wsfsm"
+        assert main(words) == 0, words
+    assert capfd.readouterr().err == ""
+    assert {path.name for path in folder.iterdir()} >= {"light.svg", "crossing.svg"}
+
+
+def test_picture_in_the_guide_is_current(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (picture,) = re.findall(r"```mermaid\n(.*?)```", GUIDE.text, re.DOTALL)
+    path = folder / "picture.mmd"
+    path.write_text(picture, encoding="utf-8")
+
+    assert main(["diagram", "light.py:LIGHT", "--check", str(path)]) == 0
+
+
+def test_test_in_the_guide_passes(folder: Path) -> None:
+    main(["diagram", "light.py:LIGHT", "--no-merge-edges", "-o", "light.mmd"])
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "test_light.py", "exec"), names)  # noqa: S102 - our own
+
+    names["test_picture_is_current"]()
+
+
+def test_explanation_in_the_guide_is_printed(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (text,) = re.findall(r"```text\n(.*?)```", GUIDE.section("Ask a machine"), re.DOTALL)
+
+    assert main(["explain", "light.py:LIGHT"]) == 0
+    assert capfd.readouterr() == (text, "")
+
+
+def test_endless_machine_runs_for_ever(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert 'says "runs for ever"' in GUIDE.section("Draw a machine that runs for ever")
+    assert main(["diagram", "blinker.py:BLINKER"]) == 0
+    assert " and runs for ever.\n" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("name", GUIDE.first_cells("Name a machine"))
+def test_form_of_every_name_is_valid(name: str) -> None:
+    for one in re.split("`, `", name):
+        assert one in DIAGRAMS or re.fullmatch(r"(light\.py|package\.module):[\w.]+", one)
+
+
+def test_formats_are_all_formats_with_their_suffixes() -> None:
+    told = re.findall(
+        r"^\| `(\w+)` \| `(\.\w+)` \|", GUIDE.section("Choose a format"), re.MULTILINE
+    )
+
+    assert dict(told) == dict(SUFFIXES)
+    assert [form for form, _ in told] == [*get_args(Form)]
+
+
+def test_forms_of_guards_are_the_written_ones() -> None:
+    section = GUIDE.section("Take a machine to other tools")
+    told = [html.escape(code) for code in re.findall(r"`(_event.*?)`", section)]
+    table = Table(
+        "t",
+        ("a", "b"),
+        "a",
+        ("b",),
+        (Row("a", Event("e", guard="more_body"), "b"), Row("a", "e", "a")),
+    )
+
+    assert len(told) == 2
+    written = html.escape(html.unescape(scxml(Diagram([table]))))
+    assert all(condition in written for condition in told)
+    assert all(
+        f'"guard": "{guard}"' in xstate(Diagram([table]))
+        for guard in ("more_body", "not (more_body)")
+    )
+    assert 'id="client.CONNECTED"' in scxml(DIAGRAMS["both"])
+    assert 'event="transport_x0020_lost"' in scxml(DIAGRAMS["both"])
+
+
+def test_kinds_exist_with_their_meaning() -> None:
+    section = GUIDE.section("Choose colours and couplings")
+    told = re.findall(r"^\| `(\w+)` \| (.*) \|", section, re.MULTILINE)
+
+    assert len(told) == 4
+    for name, meaning in told:
+        kind = getattr(wsfsm.diagrams, name)
+        assert isinstance(kind, Kind)
+        assert meaning.startswith(kind.meaning)
+    assert len(DIAGRAMS["both"].couplings) == 2
+
+
+def test_links_lead_to_headings() -> None:
+    headings = re.findall(r"^#+ (.*)$", GUIDE.text, re.MULTILINE)
+    known = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    links = re.findall(r"\]\(#([^)]+)\)", GUIDE.text)
+    assert links
+    assert set(links) <= known

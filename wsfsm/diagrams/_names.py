@@ -1,0 +1,122 @@
+"""Machines by name: ``package.module:NAME``, or ``folder/file.py:NAME`` for a file outside of packages."""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, TypeAlias
+
+from wsfsm._text import describe, listed
+from wsfsm.diagrams._model import Diagram
+from wsfsm.fsm import Machine, Table
+
+__all__ = ["MachineNotFound", "Named", "find", "in_folder"]
+
+Named: TypeAlias = Machine[Any] | Table[Any] | Diagram
+"""An object that a name can lead to."""
+
+_KINDS: Final = (Machine, Table, Diagram)
+_SKIPPED: Final = ("<", str(importlib.__file__), f"{Path(__file__).parents[1]}{os.sep}")
+
+
+class MachineNotFound(LookupError):
+    """A name does not lead to a machine; the text says why, and where the search has ended."""
+
+
+def find(name: str) -> Named:
+    """Import the module in a name, and return the machine, table or diagram that the name leads to.
+
+    Args:
+        name: ``package.module:NAME``, or ``folder/file.py:NAME``. The part after the colon may have
+            dots, for example ``Class.NAME``. A file is run as a module each time, with its folder at the
+            head of `sys.path`.
+
+    Raises:
+        ValueError: The name is not of this form.
+        MachineNotFound: The module, the file or the object does not exist, the object is of another
+            type, or the import has raised an exception.
+    """
+    where, _, attributes = name.rpartition(":")
+    if not where or not all(part.isidentifier() for part in attributes.split(".")):
+        raise ValueError(f"must be of the form package.module:NAME or file.py:NAME, got {name!r}")
+    is_file = where.endswith(".py") or "/" in where or "\\" in where
+    module = _file(where) if is_file else _module(where)
+    found: Any = module
+    for part in attributes.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise MachineNotFound(f"{where} has no {attributes!r}{_others(module)}") from None
+    if not isinstance(found, _KINDS):
+        raise MachineNotFound(
+            f"{name} must be a Machine, a Table or a Diagram, got {describe(found)}"
+            f"{_others(module)}"
+        )
+    return found
+
+
+def _others(module: ModuleType) -> str:
+    names = [name for name, value in vars(module).items() if isinstance(value, _KINDS)]
+    return f"; it has {listed(names)}" if names else "; it has no machines"
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise _failed(name, error) from error
+        raise MachineNotFound(
+            f"there is no module {error.name!r}; specify an installed one, one in the current "
+            f"folder, or a file, for example folder/file.py:NAME"
+        ) from None
+    except (Exception, SystemExit) as error:  # a module may do anything when it is imported
+        raise _failed(name, error) from error
+
+
+def _file(where: str) -> ModuleType:
+    path = Path(where)
+    if not path.is_file():
+        raise MachineNotFound(f"there is no file {where}")
+    spec = spec_from_file_location(f"wsfsm_file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise MachineNotFound(
+            f"{where} is not a Python file, because its name does not end with .py"
+        )
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look for it there
+    with in_folder(path.parent):
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:  # as above
+            del sys.modules[spec.name]
+            raise _failed(where, error) from error
+    return module
+
+
+@contextmanager
+def in_folder(folder: Path) -> Iterator[None]:
+    """Import modules from this folder first, as `python` does from that of a script."""
+    entry = str(folder.resolve())
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        if entry in sys.path:  # a module may do anything to it
+            sys.path.remove(entry)
+
+
+def _failed(what: str, error: BaseException) -> MachineNotFound:
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        # neither generated code, nor ours, nor the import system
+        if not frame.filename.startswith(_SKIPPED)
+    ]
+    place = f" in line {frames[-1].lineno} of {frames[-1].filename}" if frames else ""
+    return MachineNotFound(f"{what} cannot be imported{place}, {type(error).__name__}: {error}")
