@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from wire_client import connected
+from wire_load import TEXT, Plain
 
 HERE: Final = Path(__file__).parent
 PATIENCE: Final = 30.0  # seconds for a server to start
@@ -25,6 +26,9 @@ CORES: Final = sorted(os.sched_getaffinity(0))
 Cores: TypeAlias = set[int]
 SERVERS_CORE: Final[Cores] = {CORES[0]}
 CLIENTS_CORE: Final[Cores] = {CORES[-1]}
+
+
+GREETING: Final = Plain(TEXT, 64)
 
 
 class DidNotStartError(Exception):
@@ -77,6 +81,9 @@ class ServerProcess:
 
     Args:
         arguments: Arguments of Python, with `{port}` for the port.
+
+    Attributes:
+        starting: The seconds from the start of the process to its first echo.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -85,6 +92,7 @@ class ServerProcess:
         paths = [str(HERE), *filter(None, [os.getenv("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        self._launched = time.monotonic()
         with pinned(SERVERS_CORE):
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
@@ -97,17 +105,19 @@ class ServerProcess:
         self._pids = [self._process.pid]
 
     async def started(self) -> None:
-        """Wait until the server accepts a WebSocket."""
-        end = time.monotonic() + PATIENCE
+        """Wait until the server accepts a WebSocket, and sends an echo."""
         while True:
             try:
                 client = await connected(self.port)
+                await client.echo(GREETING)
             except (OSError, EOFError) as error:
-                if self._process.poll() is not None or time.monotonic() > end:
+                late = time.monotonic() > self._launched + PATIENCE
+                if self._process.poll() is not None or late:
                     raise DidNotStartError(self._last_line() or str(error)) from None
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.002)  # the client has a core of its own
             else:
                 break
+        self.starting = time.monotonic() - self._launched
         await client.close()
         self._pids = family(self._process.pid)
 
