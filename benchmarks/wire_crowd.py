@@ -24,7 +24,7 @@ class Crowd:
     def __init__(self, port: int, path: str = "/", *, compressed: bool = False) -> None:
         self._port, self._path, self._compressed = port, path, compressed
         self._loop = asyncio.get_running_loop()
-        self._next = itertools.cycle[Client](())
+        self._next: itertools.cycle[Client] = itertools.cycle(())
         self._missing = 0
         self._waiter: asyncio.Future[None] | None = None
         self.clients: list[Client] = []
