@@ -44,11 +44,15 @@ CANDIDATES: Final[dict[str, Candidate]] = {
     "uvicorn-sansio": uvicorn("websockets-sansio", "websockets"),
     "uvicorn-wsproto": uvicorn("wsproto", "wsproto"),
     OURS: uvicorn("wsfsm.integrations.uvicorn:WebSocketProtocol", "wsfsm.integrations.uvicorn"),
+    # all candidates have the backlog that is uvicorn's default
     "hypercorn": other(
-        "hypercorn", "--bind 127.0.0.1:{port} --worker-class {loop} --log-level warning"
+        "hypercorn",
+        "--bind 127.0.0.1:{port} --worker-class {loop} --log-level warning --backlog 2048",
     ),
     # daphne's reactor always uses asyncio
-    "daphne": other("daphne", "--bind 127.0.0.1 --port {port} --verbosity 0"),
+    "daphne": other(
+        "daphne", "--endpoint tcp:{port}:interface=127.0.0.1:backlog=2048 --verbosity 0"
+    ),
     # --backpressure is the greatest number of connections that granian serves at a time
     "granian": other(
         "granian",

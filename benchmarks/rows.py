@@ -147,7 +147,7 @@ async def starting(server: ServerProcess, _: Scale) -> AsyncIterator[Measure]:
 
 
 def memory(suffix: str = "", load: Load | None = None) -> Row:
-    """Measure the KiB of resident memory for each idle connection.
+    """Measure the KiB of resident memory for each idle connection, and of the process before.
 
     Args:
         suffix: The end of the names of the rows.
@@ -162,12 +162,13 @@ def memory(suffix: str = "", load: Load | None = None) -> Row:
             async with Crowd(server.port, compressed=compressed) as crowd:
                 await crowd.grow(10, load or SMALL)
             await asyncio.sleep(SETTLE)
-            before, sizes = server.memory(), list[float]()
+            before = server.memory() / 1024
+            sizes = [] if compressed else [before]
             async with Crowd(server.port, compressed=compressed) as crowd:
                 for count in scale.idle:
                     await crowd.grow(count, load)
                     await asyncio.sleep(SETTLE)
-                    sizes.append((server.memory() - before) / count / 1024)
+                    sizes.append((server.memory() / 1024 - before) / count)
                 crowd.check()
                 if not compressed:  # this shows that the application still waits in receive()
                     await crowd.echoes(SMALL, 10)
@@ -176,7 +177,10 @@ def memory(suffix: str = "", load: Load | None = None) -> Row:
         yield measure
 
     return Row(
-        lambda scale: [f"memory, {count} idle connections{suffix}" for count in scale.idle],
+        lambda scale: [
+            *([] if load else ["memory of the process"]),
+            *(f"memory, {count} idle connections{suffix}" for count in scale.idle),
+        ],
         measuring,
         lambda scale: max(scale.idle),
         fresh=True,
