@@ -21,7 +21,7 @@ FOLDER: Final = ROOT / "benchmarks" / "results"
 MAIN: Final = "server-3.11"
 """The results of the picture, of the growth and of the example."""
 BEST: Final = "best"  # the better of uvicorn's own classes in a row
-MILLION: Final = 10**6
+GIB: Final = 10**6 / 2**20  # of a million connections, for each KiB of one
 EVERY: Final = 30  # seconds between the messages of a connection in the example
 CORES: Final = 8  # of a machine in the example
 MEMORY: Final = 16  # GiB of a machine in the example
@@ -108,34 +108,37 @@ def million() -> str:
     """Write the cost of a million connections."""
     results = read("server")[MAIN]
     figures, grown = with_best(results["figures"]), with_best(results["growth"])
-    idle = figures["memory, 10000 idle connections"]
     zipped = figures["memory, 10000 idle connections, compressed"]
     message = grown["microseconds of a message, 10000 connections"]
     member = figures["broadcast to 1000 connections"]
-    opened = figures["5000 connections in a burst"]
     lines = ["| | one, wsfsm | a million, wsfsm | a million, uvicorn |", "|---|---|---|---|"]
-    for row, cells, unit, total, of_million in (
-        ("memory of an idle connection", idle, "KiB", "GiB", MILLION / 2**20),
-        ("the same, compressed", zipped, "KiB", "GiB", MILLION / 2**20),
-        (f"an echo every {EVERY} seconds", message, "µs", "cores", 1 / EVERY),
-        ("a message to everyone", member, "µs", "s of a core", 1),
-        ("opening the connection", opened, "µs", "s of a core", 1),
+    for row, cells, unit, factor, total in (
+        ("an idle connection", figures["memory, 10000 idle connections"], "KiB", GIB, "GiB"),
+        ("an idle connection, compressed", zipped, "KiB", GIB, "GiB"),
+        (f"an echo every {EVERY} seconds", message, "µs", 1 / EVERY, "cores"),
+        ("a message to everyone", member, "µs", 1, "s of a core"),
+        ("opening a connection", figures["5000 connections in a burst"], "µs", 1, "s of a core"),
     ):
-        ours, theirs = cells[OURS], cells[BEST]
+        ours, theirs = cells[OURS] * factor, cells[BEST] * factor
         lines.append(
-            f"| {row} | {ours:.1f} {unit} | {ours * of_million:.1f} {total} "
-            f"| {theirs * of_million:.1f} {total} |"
+            f"| {row} | {cells[OURS]:.1f} {unit} | {ours:.1f} {total} | {theirs:.1f} {total} |"
         )
-    memory = zipped[OURS] * MILLION / 2**20
-    cores = message[OURS] / EVERY + member[OURS] / EVERY
-    machines = max(math.ceil(2 * cores / CORES), math.ceil(memory / MEMORY * 2))
+    memory = 2 * zipped[OURS] * GIB
+    cores = 2 * (message[OURS] + member[OURS]) / EVERY
+    machines = max(math.ceil(cores / CORES), math.ceil(memory / MEMORY))
     text = (
         f"For example, let each connection send a message every {EVERY} seconds, and let a message "
-        f"go to everyone as often. That takes {cores:.1f} cores and, with compression, "
-        f"{memory:.0f} GiB for the connections. With machines of {CORES} cores and {MEMORY} GiB, "
-        f"of which half stays free for your application and for peaks, you need {machines}."
+        f"go to everyone as often. If half of each machine stays free for your application and for "
+        f"peaks, you need {cores:.1f} cores and, with compression, {memory:.0f} GiB: {machines} "
+        f"machines of {CORES} cores and {MEMORY} GiB."
     )
     return "\n".join(lines) + "\n\n" + textwrap.fill(text, 118)
+
+
+def redis() -> str:
+    """Write the cost of a message that goes through Redis."""
+    results = json.loads((FOLDER / "fan-out.json").read_text(encoding="utf-8"))
+    return captioned([f"Redis {results['about']['redis']}"], markdown(results["figures"]))
 
 
 def core() -> str:
@@ -147,7 +150,7 @@ def core() -> str:
 
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
-    block.__name__: block for block in (facade, server, floor, growth, million, core)
+    block.__name__: block for block in (facade, server, floor, growth, million, redis, core)
 }
 
 

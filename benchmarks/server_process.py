@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -76,6 +76,14 @@ def family(root: int) -> list[int]:
     return found
 
 
+def cpu_of(pids: Iterable[int]) -> int:
+    """Return the nanoseconds of CPU time, user and system, of processes."""
+    # Python does not have clock_getcpuclockid(), but the clock's number is part of the kernel's
+    # interface (include/linux/posix-timers.h: ~pid << 3 | CPUCLOCK_SCHED). It is used here
+    # because /proc/<pid>/stat counts only hundredths of a second.
+    return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in pids)
+
+
 class ServerProcess:
     """A running server.
 
@@ -123,10 +131,7 @@ class ServerProcess:
 
     def cpu(self) -> int:
         """Return the nanoseconds of CPU time, user and system, of all processes of the server."""
-        # Python does not have clock_getcpuclockid(), but the clock's number is part of the kernel's
-        # interface (include/linux/posix-timers.h: ~pid << 3 | CPUCLOCK_SCHED). It is used here
-        # because /proc/<pid>/stat counts only hundredths of a second.
-        return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in self._pids)
+        return cpu_of(self._pids)
 
     def memory(self) -> int:
         """Return the bytes of resident memory of all processes of the server."""
