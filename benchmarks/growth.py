@@ -1,56 +1,45 @@
 """The growth of cost with the number of connections to a server."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 from report import LIMIT, OURS, Table, exponent
-from rows import SETTLE, SMALL
-from server_process import ServerProcess
-from wire_crowd import Crowd
 
-PASSES: Final = 3  # the best one counts
-MESSAGES: Final = "exponent of the CPU time of messages"
-MEMORY: Final = "exponent of the memory"
+MESSAGE: Final = "microseconds of a message, {} connections"
+MEMORY: Final = "KiB of a connection, {} connections"
+TOTALS: Final = {
+    "exponent of the time of messages": MESSAGE,
+    "exponent of the memory": MEMORY,
+}
 LEAST: Final = 100  # connections, because the memory of fewer is lost in the pages of the process
 
 
-async def grow(server: ServerProcess, counts: Sequence[int]) -> dict[str, float]:
-    """Measure a message and the memory of a connection, while the number of connections grows.
+def names(counts: Sequence[int]) -> list[str]:
+    """Name the rows for these numbers of connections."""
+    return [
+        *(MESSAGE.format(count) for count in counts),
+        *(MEMORY.format(count) for count in counts if count >= LEAST),
+    ]
 
-    In all cases 10 connections have a message in flight, so that only the number of connections
-    differs. Every connection echoes a message, and as many messages as the greatest number of
-    connections are measured.
-    """
-    messages, sizes = dict[int, float](), dict[int, float]()
-    async with Crowd(server.port) as crowd:
-        await crowd.grow(10, SMALL)
-    await asyncio.sleep(SETTLE)
-    empty = server.memory()
-    async with Crowd(server.port) as crowd:
-        for count in counts:
-            await crowd.grow(count, SMALL)
-            used = []
-            for _ in range(PASSES):
-                before = server.cpu()
-                await crowd.echoes(SMALL, counts[-1])
-                used.append(server.cpu() - before)
-            messages[count] = min(used) / counts[-1] / 1e3
-            await asyncio.sleep(SETTLE)
-            sizes[count] = (server.memory() - empty) / count / 1024
-    many = {count: size for count, size in sizes.items() if count >= LEAST}
-    return {
-        **{f"microseconds of a message, {count} connections": messages[count] for count in counts},
-        **{f"KiB of a connection, {count} connections": size for count, size in many.items()},
-        MESSAGES: exponent({count: cost * count for count, cost in messages.items()}),
-        MEMORY: exponent({count: size * count for count, size in many.items()}),
-    }
+
+def grown(figures: Table, counts: Sequence[int]) -> Table:
+    """Return the figures that are about growth, with the exponents of the total costs."""
+    table = {row: cells for row in names(counts) if (cells := figures.get(row))}
+    exponents: Table = {}
+    for row, unit in TOTALS.items():
+        costs = {
+            count: table[unit.format(count)] for count in counts if unit.format(count) in table
+        }
+        for name in next(iter(costs.values()), {}):
+            totals = {count: cells[name] * count for count, cells in costs.items()}
+            exponents.setdefault(row, {})[name] = exponent(totals)
+    return table | exponents
 
 
 def excess(table: Table) -> list[str]:
     """List what grows too fast with our class."""
     return [
         f"{OURS}: the {row} is {table[row][OURS]:.2f}, the limit is {LIMIT}"
-        for row in (MESSAGES, MEMORY)
+        for row in TOTALS
         if table.get(row, {}).get(OURS, 0.0) > LIMIT
     ]

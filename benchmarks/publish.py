@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from facade import LABELS
+from growth import MESSAGE
 from picture import picture
 from report import BASES, FLOOR, OURS, Table, best_of, markdown, ratios
 
@@ -109,7 +110,7 @@ def million() -> str:
     results = read("server")[MAIN]
     figures, grown = with_best(results["figures"]), with_best(results["growth"])
     zipped = figures["memory, 10000 idle connections, compressed"]
-    message = grown["microseconds of a message, 10000 connections"]
+    message = grown[MESSAGE.format(10000)]
     member = figures["broadcast to 1000 connections"]
     lines = ["| | one, wsfsm | a million, wsfsm | a million, uvicorn |", "|---|---|---|---|"]
     for row, cells, unit, factor, total in (

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+import growth
 from report import RATE
 from server_process import ServerProcess
 from wire_client import comings_and_goings, connected
@@ -187,6 +188,36 @@ def memory(suffix: str = "", load: Load | None = None) -> Row:
     )
 
 
+@contextlib.asynccontextmanager
+async def growing(server: ServerProcess, scale: Scale) -> AsyncIterator[Measure]:
+    """Measure a message and the memory of a connection, while the number of connections grows.
+
+    In all cases 10 connections have a message in flight, so that only the number of connections
+    differs. Every connection echoes a message, and as many messages as the greatest number of
+    connections are measured.
+    """
+
+    async def measure() -> Sequence[float]:
+        messages, sizes = list[float](), list[float]()
+        count = scale.growth[-1]
+        async with Crowd(server.port) as crowd:
+            await crowd.grow(10, SMALL)
+        await asyncio.sleep(SETTLE)
+        empty = server.memory()
+        async with Crowd(server.port) as crowd:
+            for connections in scale.growth:
+                await crowd.grow(connections, SMALL)
+                before = server.cpu()
+                await crowd.echoes(SMALL, count)
+                messages.append((server.cpu() - before) / count / 1e3)
+                await asyncio.sleep(SETTLE)
+                if connections >= growth.LEAST:
+                    sizes.append((server.memory() - empty) / connections / 1024)
+        return [*messages, *sizes]
+
+    yield measure
+
+
 ROWS: Final[dict[str, Row]] = {
     "flight": echo("text of 64 B, 64 in flight", Plain(TEXT, 64, 64)),
     "ping-pong": echo("text of 64 B, ping-pong", SMALL),
@@ -210,5 +241,11 @@ ROWS: Final[dict[str, Row]] = {
     "start": Row(lambda _: ["start of the server to the first echo"], starting, fresh=True),
     "memory": memory(),
     "memory-compressed": memory(", compressed", ZIPPED),
+    "growth": Row(
+        lambda scale: growth.names(scale.growth),
+        growing,
+        lambda scale: scale.growth[-1],
+        fresh=True,
+    ),
 }
 """Each row by its name on the command line, in the order in which they are measured."""

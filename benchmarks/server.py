@@ -27,7 +27,6 @@ from server_process import CLIENTS_CORE, DidNotStartError, ServerProcess, files_
 from wire_client import NotNegotiatedError
 
 ERRORS: Final = (OSError, EOFError)  # OSError includes TimeoutError
-GROWTH: Final = "growth"  # not a row of the table, because its figures are not ratios
 SPARE: Final = 1000  # open files beside the connections
 FEWER: Final = 5  # times fewer rounds of the rows that start servers, because those take long
 FULL: Final = Scale(
@@ -122,16 +121,6 @@ class Run:
                             attempts.add(name, await measure())
         return attempts.samples()
 
-    async def growth(self) -> Table:
-        """Measure the growth of cost with the number of connections."""
-        attempts, table = Attempts(self, [GROWTH]), defaultdict[str, dict[str, float]](dict)
-        for name in self.candidates:
-            with attempts.of(name):
-                async with self.server(name) as server:
-                    for key, value in (await growth.grow(server, self.scale.growth)).items():
-                        table[key][name] = round(value, 3)
-        return table
-
 
 class Attempts:
     """The samples of one or more rows, without the candidates that have failed.
@@ -183,9 +172,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="only check that the benchmark works")
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, help="measure only these servers")
     parser.add_argument(
-        "--rows", nargs="+", choices=[*ROWS, GROWTH], default=[*ROWS, GROWTH],
-        help="measure only these rows",
-    )  # fmt: skip
+        "--rows", nargs="+", choices=ROWS, default=[*ROWS], help="measure only these rows"
+    )
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
     parser.add_argument("--json", type=Path, help="write the results to this file or folder")
     options = parser.parse_args()
@@ -212,10 +200,8 @@ def taking_part(options: argparse.Namespace) -> list[str]:
 def open_files(run: Run, rows: Sequence[str]) -> None:
     """Raise the limit of open files to what the rows need, or exit."""
     needed = SPARE + max(
-        max(run.scale.growth)
-        if key == GROWTH
-        else ROWS[key].connections(run.scale) * (1 if ROWS[key].fresh else len(run.candidates))
-        for key in rows
+        row.connections(run.scale) * (1 if row.fresh else len(run.candidates))
+        for row in map(ROWS.__getitem__, rows)
     )
     if not files_for(needed):
         raise SystemExit(
@@ -224,10 +210,9 @@ def open_files(run: Run, rows: Sequence[str]) -> None:
         )
 
 
-async def measure(run: Run, rows: Sequence[str]) -> tuple[Samples, Table]:
+async def measure(run: Run, rows: Sequence[str]) -> Samples:
     with pinned(CLIENTS_CORE):
-        samples = await run.measure([key for key in rows if key != GROWTH])
-        return samples, await run.growth() if GROWTH in rows else {}
+        return await run.measure(rows)
 
 
 def write(path: Path, loop: str, results: dict[str, Any]) -> None:
@@ -235,6 +220,10 @@ def write(path: Path, loop: str, results: dict[str, Any]) -> None:
         suffix = "" if loop == "uvloop" else f"-{loop}"
         path /= f"server-{sys.version_info.major}.{sys.version_info.minor}{suffix}.json"
     path.write_text(f"{json.dumps(results, indent=2)}\n", encoding="utf-8")
+
+
+def rounded(table: Table) -> Table:
+    return {row: {n: round(f, 2) for n, f in cells.items()} for row, cells in table.items()}
 
 
 def print_table(heading: str, table: Table, noise: Table | None = None) -> None:
@@ -252,7 +241,10 @@ def main() -> int:
     )
     open_files(run, options.rows)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        samples, grown = runner.run(measure(run, options.rows))
+        samples = runner.run(measure(run, options.rows))
+    grown = growth.grown(figures(samples), run.scale.growth)
+    for row in grown.keys() & samples.keys():
+        del samples[row]  # these are not ratios
     table = figures(samples)
     results: dict[str, Any] = {
         "about": {
@@ -264,11 +256,8 @@ def main() -> int:
         "ratios": ratios(table),
         "noise": noise(samples),
         "floor": ratios(table, [FLOOR]),
-        "figures": {
-            row: {name: round(figure, 2) for name, figure in cells.items()}
-            for row, cells in table.items()
-        },
-        "growth": grown,
+        "figures": rounded(table),
+        "growth": rounded(grown),
     }
     print(f"{results['about']['python']}, {run.loop}, best of {run.rounds} rounds")
     print_table("Ratios to the best of uvicorn's classes", results["ratios"], results["noise"])
