@@ -6,6 +6,7 @@ from typing import Final
 from report import LIMIT, OURS, Table, exponent
 
 MESSAGE: Final = "microseconds of a message, {} connections"
+FEW: Final = "microseconds of a message, {} connections, of which 10 talk"
 MEMORY: Final = "KiB of a connection, {} connections"
 TOTALS: Final = {
     "exponent of the time of messages": MESSAGE,
@@ -18,6 +19,7 @@ def names(counts: Sequence[int]) -> list[str]:
     """Name the rows for these numbers of connections."""
     return [
         *(MESSAGE.format(count) for count in counts),
+        FEW.format(counts[-1]),
         *(MEMORY.format(count) for count in counts if count >= LEAST),
     ]
 

@@ -193,13 +193,17 @@ async def growing(server: ServerProcess, scale: Scale) -> AsyncIterator[Measure]
     """Measure a message and the memory of a connection, while the number of connections grows.
 
     In all cases 10 connections have a message in flight, so that only the number of connections
-    differs. Every connection echoes a message, and as many messages as the greatest number of
-    connections are measured.
+    differs. All of them talk in turn, and in the end only 10 of them.
     """
+
+    async def message(crowd: Crowd) -> float:
+        count = scale.growth[-1]
+        before = server.cpu()
+        await crowd.echoes(SMALL, count)
+        return (server.cpu() - before) / count / 1e3
 
     async def measure() -> Sequence[float]:
         messages, sizes = list[float](), list[float]()
-        count = scale.growth[-1]
         async with Crowd(server.port) as crowd:
             await crowd.grow(10, SMALL)
         await asyncio.sleep(SETTLE)
@@ -207,12 +211,12 @@ async def growing(server: ServerProcess, scale: Scale) -> AsyncIterator[Measure]
         async with Crowd(server.port) as crowd:
             for connections in scale.growth:
                 await crowd.grow(connections, SMALL)
-                before = server.cpu()
-                await crowd.echoes(SMALL, count)
-                messages.append((server.cpu() - before) / count / 1e3)
+                messages.append(await message(crowd))
                 await asyncio.sleep(SETTLE)
                 if connections >= growth.LEAST:
                     sizes.append((server.memory() - empty) / connections / 1024)
+            crowd.talk(crowd.clients[:10])
+            messages.append(await message(crowd))
         return [*messages, *sizes]
 
     yield measure

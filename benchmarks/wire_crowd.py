@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,7 +25,7 @@ class Crowd:
     def __init__(self, port: int, path: str = "/", *, compressed: bool = False) -> None:
         self._port, self._path, self._compressed = port, path, compressed
         self._loop = asyncio.get_running_loop()
-        self._next: itertools.cycle[Client] = itertools.cycle(())
+        self.talk(())
         self._missing = 0
         self._waiter: asyncio.Future[None] | None = None
         self.clients: list[Client] = []
@@ -64,7 +65,11 @@ class Crowd:
                         group.create_task(self._open(load))
             except ExceptionGroup as failures:
                 raise failures.exceptions[0] from None  # one connection stands for the others
-        self._next = itertools.cycle(self.clients)
+        self.talk(self.clients)
+
+    def talk(self, clients: Iterable[Client]) -> None:
+        """Let only these connections send messages."""
+        self._next = itertools.cycle(clients)
 
     def check(self) -> None:
         """Check that the server still holds all connections."""
@@ -88,7 +93,7 @@ class Crowd:
             raise EOFError(f"{-self._missing} bytes more than the replies came back")
 
     async def echoes(self, load: Plain, count: int, pause: float = 0.0) -> None:
-        """Send messages on all connections in turn, on a few at a time."""
+        """Send messages on the connections in turn, on a few at a time."""
         for _ in range(count // AT_A_TIME):
             senders = [*itertools.islice(self._next, AT_A_TIME)]
             await self._send(senders, load, AT_A_TIME)
