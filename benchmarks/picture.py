@@ -11,7 +11,7 @@ STYLE: Final = """\
   text { font: 13px Helvetica, Arial, sans-serif; fill: #24292f }
   .title { font-size: 16px; font-weight: bold }
   .small { font-size: 12px; fill: #57606a }
-  .number { font-weight: bold }
+  .number { font-weight: bold; paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
   .paper { fill: #ffffff; stroke: #d0d7de }
   .line { stroke: #d0d7de }
   .one { stroke: #57606a; stroke-width: 1.5; stroke-dasharray: 4 3 }
@@ -21,6 +21,7 @@ STYLE: Final = """\
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
     .small { fill: #9198a1 }
+    .number { stroke: #0d1117 }
     .paper { fill: #0d1117; stroke: #3d444d }
     .line { stroke: #3d444d }
     .one { stroke: #9198a1 }
@@ -35,7 +36,7 @@ RIGHT: Final = 740  # where the scale ends; the number beside a bar needs some s
 TOP: Final = 86  # where the first row begins
 STEP: Final = 26  # the height of a row
 BAR: Final = 14  # the height of a bar
-QUARTERS: Final = 4  # the lines of the scale for 1.00
+HALVES: Final = 2  # the lines of the scale for 1.00
 
 
 def costs(row: str, ratios: dict[str, float]) -> tuple[str, dict[str, float]]:
@@ -53,12 +54,12 @@ def picture(results: dict[str, Any]) -> str:
     """
     rows = [costs(row, cells) for row, cells in results["ratios"].items() if OURS in cells]
     greatest = max(cells.get(name, 1.0) for _, cells in rows for name in (OURS, FLOOR))
-    quarters = int(max(greatest, 1.0) * QUARTERS) + 1
+    halves = int(max(greatest, 1.0) * HALVES) + 1
     bottom = TOP + STEP * len(rows)
     height = bottom + 64
 
     def x(ratio: float) -> float:
-        return round(LEFT + ratio * QUARTERS / quarters * (RIGHT - LEFT), 1)
+        return round(LEFT + ratio * HALVES / halves * (RIGHT - LEFT), 1)
 
     about = results["about"]
     versions = f"{about['python']}, {about['loop']}, uvicorn {about['versions']['uvicorn']}"
@@ -71,15 +72,12 @@ def picture(results: dict[str, Any]) -> str:
         f'<text class="title" x="20" y="32">{title}</text>',
         f'<text class="small" x="20" y="52">{versions}. A shorter bar is better.</text>',
     ]
-    for quarter in range(quarters + 1):
-        at = x(quarter / QUARTERS)
-        kind = "one" if quarter == QUARTERS else "line"
-        lines.append(f'<line class="{kind}" x1="{at}" y1="{TOP - 6}" x2="{at}" y2="{bottom}"/>')
-        if quarter % 2 == 0:
-            lines.append(
-                f'<text class="small" x="{at}" y="{TOP - 12}" text-anchor="middle">'
-                f"{quarter / QUARTERS:.2f}</text>"
-            )
+    for half in range(halves + 1):
+        at, kind = x(half / HALVES), "one" if half == HALVES else "line"
+        lines += [
+            f'<line class="{kind}" x1="{at}" y1="{TOP - 6}" x2="{at}" y2="{bottom}"/>',
+            f'<text class="small" x="{at}" y="{TOP - 12}" text-anchor="middle">{half / HALVES}</text>',
+        ]
     for index, (label, cells) in enumerate(rows):
         y = TOP + STEP * index
         end, kind = x(cells[OURS]), "ahead" if cells[OURS] <= 1 else "behind"

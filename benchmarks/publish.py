@@ -35,7 +35,7 @@ def read(kind: str) -> dict[str, Results]:
 
 
 def captioned(parts: list[str], table: str) -> str:
-    return f"{textwrap.fill(', '.join(parts), 118)}:\n\n{table}"
+    return f"{textwrap.fill(', '.join(parts), 118, break_on_hyphens=False)}:\n\n{table}"
 
 
 def facade() -> str:
@@ -133,7 +133,7 @@ def million() -> str:
         f"peaks, you need {cores:.1f} cores and, with compression, {memory:.0f} GiB: {machines} "
         f"machines of {CORES} cores and {MEMORY} GiB."
     )
-    return "\n".join(lines) + "\n\n" + textwrap.fill(text, 118)
+    return "\n".join(lines) + "\n\n" + textwrap.fill(text, 118, break_on_hyphens=False)
 
 
 def redis() -> str:
