@@ -10,6 +10,8 @@ from typing import Final
 from report import FLOOR, OURS
 from server_process import HERE
 
+NEVER: Final = 100_000  # seconds
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -25,11 +27,12 @@ class Candidate:
 
 
 def uvicorn(websockets: str, *needs: str) -> Candidate:
-    options = "--host 127.0.0.1 --port {port} --loop {loop} --lifespan off --log-level warning"
-    return Candidate(
-        ["-m", "uvicorn", *options.split(), "--no-access-log", "--ws", websockets, "echo_app:app"],
-        ["uvicorn", *needs],
+    # the client does not answer pings, so the first one is due when the benchmark has long ended
+    options = (
+        "--host 127.0.0.1 --port {port} --loop {loop} --lifespan off --log-level warning"
+        f" --no-access-log --ws-ping-interval {NEVER} --ws {websockets}"
     )
+    return Candidate(["-m", "uvicorn", *options.split(), "echo_app:app"], ["uvicorn", *needs])
 
 
 def other(name: str, options: str) -> Candidate:
@@ -51,7 +54,9 @@ CANDIDATES: Final[dict[str, Candidate]] = {
     ),
     # daphne's reactor always uses asyncio
     "daphne": other(
-        "daphne", "--endpoint tcp:{port}:interface=127.0.0.1:backlog=2048 --verbosity 0"
+        "daphne",
+        "--endpoint tcp:{port}:interface=127.0.0.1:backlog=2048 --verbosity 0"
+        f" --ping-interval {NEVER}",
     ),
     # --backpressure is the greatest number of connections that granian serves at a time
     "granian": other(
