@@ -11,7 +11,7 @@ SECONDS ?= 60
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server diagrams clean
+.PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server speed diagrams clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -59,9 +59,14 @@ soak: $(VENV)/bench $(VENV)/test ## Play and check random conversations on real 
 bench: $(VENV)/test ## Compare the speed of the facade with Starlette's
 	$(BIN)/python benchmarks/facade.py --check --rounds 400 --output benchmarks/results
 
-bench-server: $(VENV)/bench ## Compare the speed and memory of ASGI servers (Linux; takes minutes)
+bench-server: $(VENV)/bench ## Compare the speed and memory of ASGI servers (Linux; takes 40 minutes)
 	$(BIN)/python benchmarks/core.py --json benchmarks/results
+	$(BIN)/python benchmarks/fan_out.py --json benchmarks/results
 	$(BIN)/python benchmarks/server.py --json benchmarks/results
+	$(BIN)/python benchmarks/server.py --loop asyncio --json benchmarks/results
+
+speed: $(VENV)/test ## Write the results of both benchmarks into docs/speed.md, and draw them
+	$(BIN)/python benchmarks/publish.py
 
 diagrams: $(VENV)/test ## Render the diagrams again (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams

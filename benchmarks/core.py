@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import h11
 from h11._state import ConnectionState
-from server_report import markdown
+from report import markdown
 from websockets.frames import Frame, Opcode
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Request, TextMessage

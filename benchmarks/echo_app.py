@@ -1,6 +1,12 @@
-"""The application that every ASGI server serves in the benchmark: an echo without a facade."""
+"""The application that every ASGI server serves in the benchmark: an echo, or a broadcast on `/broadcast`.
 
-from typing import Any  # no other import, so that only the server takes memory
+It does not have a facade, and imports nothing but types, so that only the server takes time and memory.
+"""
+
+from typing import Any
+
+members: set[Any] = set()
+"""The `send` of each connection on `/broadcast`."""
 
 
 async def lifespan(receive: Any, send: Any) -> None:
@@ -9,12 +15,25 @@ async def lifespan(receive: Any, send: Any) -> None:
     await send({"type": f"{message['type']}.complete"})
 
 
+async def broadcast(receive: Any, send: Any) -> None:
+    members.add(send)
+    try:
+        while (message := await receive())["type"] == "websocket.receive":
+            for member in [*members]:
+                await member({"type": "websocket.send", "text": message["text"]})
+    finally:
+        members.discard(send)
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
         return
     await receive()
     await send({"type": "websocket.accept"})
+    if scope["path"] == "/broadcast":
+        await broadcast(receive, send)
+        return
     while (message := await receive())["type"] == "websocket.receive":
         # either key may be missing or None
         if (text := message.get("text")) is not None:

@@ -17,17 +17,27 @@ from pathlib import Path
 from time import process_time_ns
 from typing import Any, Final
 
+import ending_rows
 import fastapi
 import scope_rows
 import starlette.applications
 import starlette.routing
 import starlette.websockets
+from report import Samples, Table, figures, markdown, noise, ratios
 
 import wsfsm
 import wsfsm.integrations.fastapi
 import wsfsm.integrations.starlette
 from wsfsm.types import Message, Receive, Scope, Send
 
+BASES: Final = ("starlette",)
+LABELS: Final = {
+    "starlette": "Starlette",
+    "wsfsm": "wsfsm",
+    "unchecked": "unchecked facade",
+    "raw": "raw ASGI",
+}
+"""The candidates, with the headings of their columns."""
 MESSAGES: Final = 1000  # enough to measure, and few enough for a round without a disturbance
 SCOPE: Final[Scope] = {"type": "websocket", "path": "/", "query_string": b"", "headers": []}
 TARGETS: Final = {(3, 11): 0.50, (3, 13): 0.70}  # parts of Starlette's time for an echoed text
@@ -282,14 +292,24 @@ def reading(read: Callable[[Any], object]) -> dict[str, Callable[[], float]]:
     return {name: lambda n=name: round_of(n) for name in ("starlette", "wsfsm")}  # type: ignore[misc]
 
 
-def best(rounds: dict[str, Callable[[], float]], count: int) -> dict[str, float]:
-    """Run the candidates in turn, and return the best of many rounds for each."""
-    times: dict[str, float] = dict.fromkeys(rounds, float("inf"))
+def ending(end: ending_rows.Ending) -> dict[str, Callable[[], float]]:
+    """Return a round of connections that end in the same way, for each facade."""
+
+    async def connect(name: str) -> None:
+        for _ in range(MESSAGES):
+            await end(*ending_rows.CLASSES[name])
+
+    return {name: lambda n=name: timed(lambda: drive(connect(n))) for name in ending_rows.CLASSES}  # type: ignore[misc]
+
+
+def in_turn(rounds: dict[str, Callable[[], float]], count: int) -> dict[str, list[float]]:
+    """Run the candidates in turn, and return their times in each round."""
+    times: dict[str, list[float]] = {candidate: [] for candidate in rounds}
     gc.collect()
     gc.disable()
     for _ in range(count):
         for candidate, action in rounds.items():
-            times[candidate] = min(times[candidate], action())
+            times[candidate].append(action())
     gc.enable()
     return times
 
@@ -308,38 +328,22 @@ def memory(facade: Candidate) -> float:
     return used / MESSAGES
 
 
-def measure(count: int) -> dict[str, dict[str, float]]:
+def measure(count: int) -> Samples:
     """Measure every candidate in every workload: nanoseconds, and bytes in the last row."""
-    table = {f"echo, {name}": best(echoing(name), count) for name in ECHOES}
-    table["echo, text, in a route of Starlette"] = best(in_starlette(), count)
-    table["echo, text, in a route of FastAPI"] = best(in_fastapi(), count)
-    table["create an object"] = best(creating(), count)
-    table["connect: create, accept, close"] = best(connecting(), count)
+    table = {f"echo, {name}": in_turn(echoing(name), count) for name in ECHOES}
+    table["echo, text, in a route of Starlette"] = in_turn(in_starlette(), count)
+    table["echo, text, in a route of FastAPI"] = in_turn(in_fastapi(), count)
+    table["create an object"] = in_turn(creating(), count)
+    table["connect: create, accept, close"] = in_turn(connecting(), count)
+    for name, end in ending_rows.ROWS.items():
+        table[name] = in_turn(ending(end), count)
     for name, read in scope_rows.ROWS.items():
-        table[f"read {name}"] = best(reading(read), count)
-    table["memory of an object"] = {name: memory(facade) for name, facade in FACADES.items()}
+        table[f"read {name}"] = in_turn(reading(read), count)
+    table["memory of an object"] = {name: [memory(facade)] for name, facade in FACADES.items()}
     return table
 
 
-def ratios(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Convert everything to a ratio to Starlette."""
-    return {
-        name: {candidate: round(value / row["starlette"], 2) for candidate, value in row.items()}
-        for name, row in table.items()
-    }
-
-
-def markdown(table: dict[str, dict[str, float]]) -> str:
-    """Write the ratios as a table."""
-    columns = ["starlette", "wsfsm", "unchecked", "raw"]
-    lines = ["| | Starlette | wsfsm | unchecked facade | raw ASGI |", "|---|---|---|---|---|"]
-    for name, row in table.items():
-        cells = [f"{row[column]:.2f}" if column in row else "" for column in columns]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def missed(table: dict[str, dict[str, float]]) -> list[str]:
+def missed(table: Table) -> list[str]:
     """List the goals that these ratios miss."""
     text, create, size = (
         table[name] for name in ("echo, text", "create an object", "memory of an object")
@@ -369,8 +373,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="fail if a goal is missed")
     options = parser.parse_args()
 
-    times = measure(options.rounds)
-    table = ratios(times)
+    samples = measure(options.rounds)
+    times = figures(samples)
+    table, spread = ratios(times, BASES), noise(samples, BASES)
     about = {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "starlette": version("starlette"),
@@ -380,13 +385,13 @@ def main() -> int:
     }
     print(f"Ratios to Starlette {about['starlette']}, {about['python']}, best of {options.rounds}")
     print()
-    print(markdown(table))
+    print(markdown(table, spread, LABELS))
     print()
     print(f"Starlette's echo of a text: {times['echo, text']['starlette']:.0f} ns of CPU time")
     if options.output:
         options.output.mkdir(parents=True, exist_ok=True)
         path = options.output / f"facade-{sys.version_info.major}.{sys.version_info.minor}.json"
-        text = json.dumps({"about": about, "ratios": table}, indent=2)
+        text = json.dumps({"about": about, "ratios": table, "noise": spread}, indent=2)
         path.write_text(f"{text}\n", encoding="utf-8")
     for line in (goals := missed(table)):
         print(f"missed: {line}", file=sys.stderr)

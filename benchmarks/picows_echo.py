@@ -1,10 +1,7 @@
 """The lower bound in the benchmark of servers: picows, which is compiled, without ASGI."""
 
-import argparse
-import asyncio
-from importlib import import_module
-
 import picows
+from picows_server import main
 
 
 class Echo(picows.WSListener):
@@ -16,19 +13,24 @@ class Echo(picows.WSListener):
             transport.send(frame.msg_type, frame.get_payload_as_bytes())
 
 
-async def serve(port: int) -> None:
-    server = await picows.ws_create_server(lambda _: Echo(), "127.0.0.1", port, backlog=2048)
-    await server.serve_forever()
+members: set[picows.WSTransport] = set()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("port", type=int)
-    parser.add_argument("loop", choices=["asyncio", "uvloop"])
-    options = parser.parse_args()
-    with asyncio.Runner(loop_factory=import_module(options.loop).new_event_loop) as runner:
-        runner.run(serve(options.port))
+class Broadcast(picows.WSListener):
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        members.add(transport)
+
+    def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        members.discard(transport)
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        if frame.msg_type == picows.WSMsgType.CLOSE:
+            transport.disconnect()
+            return
+        payload = frame.get_payload_as_bytes()
+        for member in members:
+            member.send(frame.msg_type, payload)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, lambda path: Broadcast() if path == "/broadcast" else Echo())

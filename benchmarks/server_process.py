@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from wire_client import connected
+from wire_load import TEXT, Plain
 
 HERE: Final = Path(__file__).parent
 PATIENCE: Final = 30.0  # seconds for a server to start
@@ -25,6 +26,9 @@ CORES: Final = sorted(os.sched_getaffinity(0))
 Cores: TypeAlias = set[int]
 SERVERS_CORE: Final[Cores] = {CORES[0]}
 CLIENTS_CORE: Final[Cores] = {CORES[-1]}
+
+
+GREETING: Final = Plain(TEXT, 64)
 
 
 class DidNotStartError(Exception):
@@ -72,11 +76,22 @@ def family(root: int) -> list[int]:
     return found
 
 
+def cpu_of(pids: Iterable[int]) -> int:
+    """Return the nanoseconds of CPU time, user and system, of processes."""
+    # Python does not have clock_getcpuclockid(), but the clock's number is part of the kernel's
+    # interface (include/linux/posix-timers.h: ~pid << 3 | CPUCLOCK_SCHED). It is used here
+    # because /proc/<pid>/stat counts only hundredths of a second.
+    return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in pids)
+
+
 class ServerProcess:
     """A running server.
 
     Args:
         arguments: Arguments of Python, with `{port}` for the port.
+
+    Attributes:
+        starting: The seconds from the start of the process to its first echo.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -85,6 +100,7 @@ class ServerProcess:
         paths = [str(HERE), *filter(None, [os.getenv("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
+        self._launched = time.monotonic()
         with pinned(SERVERS_CORE):
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 command,
@@ -97,26 +113,25 @@ class ServerProcess:
         self._pids = [self._process.pid]
 
     async def started(self) -> None:
-        """Wait until the server accepts a WebSocket."""
-        end = time.monotonic() + PATIENCE
+        """Wait until the server accepts a WebSocket, and sends an echo."""
         while True:
             try:
                 client = await connected(self.port)
+                await client.echo(GREETING)
             except (OSError, EOFError) as error:
-                if self._process.poll() is not None or time.monotonic() > end:
+                late = time.monotonic() > self._launched + PATIENCE
+                if self._process.poll() is not None or late:
                     raise DidNotStartError(self._last_line() or str(error)) from None
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.002)  # the client has a core of its own
             else:
                 break
+        self.starting = time.monotonic() - self._launched
         await client.close()
         self._pids = family(self._process.pid)
 
     def cpu(self) -> int:
         """Return the nanoseconds of CPU time, user and system, of all processes of the server."""
-        # Python does not have clock_getcpuclockid(), but the clock's number is part of the kernel's
-        # interface (include/linux/posix-timers.h: ~pid << 3 | CPUCLOCK_SCHED). It is used here
-        # because /proc/<pid>/stat counts only hundredths of a second.
-        return sum(time.clock_gettime_ns(~pid << 3 | 2) for pid in self._pids)
+        return cpu_of(self._pids)
 
     def memory(self) -> int:
         """Return the bytes of resident memory of all processes of the server."""

@@ -1,7 +1,6 @@
 """A very fast WebSocket client: its frames are prepared, and it only counts the bytes of replies.
 
-It runs in the benchmark's own process and not in the server's, and it is faster than every server. It does
-not offer extensions, so servers do not compress.
+It runs in the benchmark's own process and not in the server's, and it is faster than every server.
 """
 
 import asyncio
@@ -10,92 +9,65 @@ import hashlib
 from collections.abc import Callable
 from typing import Final, cast
 
+from wire_load import CLOSE, MASK, Load, frame
+
 TIMEOUT: Final = 20.0  # seconds that every wait may take
-TEXT: Final = 0x1
-BINARY: Final = 0x2
-CLOSE: Final = 0x8
-MASK: Final = b"\x5a\xc3\x96\x0f"  # constant, but not zero, so that servers cannot skip unmasking
 KEY: Final = base64.b64encode(b"0123456789abcdef")
 ACCEPT: Final = base64.b64encode(
     hashlib.sha1(KEY + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11", usedforsecurity=False).digest()
 )
-REQUEST: Final = (
-    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY + b"\r\n\r\n"
-)
+# The offer of browsers
+OFFER: Final = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+GOODBYE: Final = frame(CLOSE, (1000).to_bytes(2), MASK)
 # All connections share this buffer, because it is filled and emptied within one callback of the loop
 BUFFER: Final = memoryview(bytearray(1 << 18))
 
 
-def frame(opcode: int, payload: bytes, mask: bytes = b"") -> bytes:
-    """Encode an unfragmented message (RFC 6455 5.2)."""
-    size = len(payload)
-    masked = 0x80 if mask else 0
-    if size < 126:
-        head = bytes([0x80 | opcode, masked | size])
-    elif size < 1 << 16:
-        head = bytes([0x80 | opcode, masked | 126]) + size.to_bytes(2)
-    else:
-        head = bytes([0x80 | opcode, masked | 127]) + size.to_bytes(8)
-    if mask:
-        pad = (mask * (size // 4 + 1))[:size]
-        payload = (int.from_bytes(payload) ^ int.from_bytes(pad)).to_bytes(size)
-    return head + mask + payload
+class NotNegotiatedError(Exception):
+    """The server has not accepted permessage-deflate."""
 
 
-GOODBYE: Final = frame(CLOSE, (1000).to_bytes(2), MASK)
-
-
-class Load:
-    """A message, and the number of its copies in flight.
-
-    Args:
-        opcode: Text or binary.
-        size: Bytes of payload.
-        window: Messages in flight.
-    """
-
-    def __init__(self, opcode: int, size: int, window: int) -> None:
-        payload = (b"0123456789abcdef" * (size // 16 + 1))[:size]
-        sent = frame(opcode, payload, MASK)
-        self.window = window
-        self.size = len(sent)
-        self.frames = memoryview(sent * window)
-        self.reply = frame(opcode, payload)
+def request(path: str, *, compressed: bool) -> bytes:
+    return (
+        f"GET {path} HTTP/1.1\r\n".encode()
+        + b"Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        + (OFFER if compressed else b"")
+        + (b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY + b"\r\n\r\n")
+    )
 
 
 class Client(asyncio.BufferedProtocol):
-    """A connection, which sends the handshake as soon as it is connected."""
+    """A connection, which sends the handshake as soon as it is connected.
 
-    def __init__(self) -> None:
+    Args:
+        path: The path of the request.
+        compressed: Offer permessage-deflate.
+
+    Attributes:
+        arrived: Called with the number of bytes that have arrived, in place of collecting them.
+    """
+
+    def __init__(self, path: str = "/", *, compressed: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
+        self._request, self._compressed = request(path, compressed=compressed), compressed
         self._collected = bytearray()
         self._waiter: asyncio.Future[None] | None = None
-        self._load: Load | None = None
-        self._deadline = 0.0
-        self._sent = self._received = 0
+        self.arrived: Callable[[int], None] = self._collect_bytes
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.write(REQUEST)
+        self.transport.write(self._request)
 
     def get_buffer(self, _: int) -> memoryview:
         return BUFFER
 
     def buffer_updated(self, size: int) -> None:
-        if self._load is None:
-            self._collected += BUFFER[:size]
-            self._wake()
-            return
-        self._received += size
-        if self._loop.time() < self._deadline:
-            echoed = self._received // len(self._load.reply)
-            if more := self._load.window - (self._sent - echoed):
-                self._sent += more
-                self.transport.write(self._load.frames[: more * self._load.size])
-        elif self._received >= self._sent * len(self._load.reply):
-            self._wake()
+        self.arrived(size)
+
+    def _collect_bytes(self, size: int) -> None:
+        self._collected += BUFFER[:size]
+        self._wake()
 
     def connection_lost(self, _: Exception | None) -> None:
         self.lost = True
@@ -125,26 +97,40 @@ class Client(asyncio.BufferedProtocol):
         head = await self._collect(lambda collected: collected.endswith(b"\r\n\r\n"))
         if not head.startswith(b"HTTP/1.1 101 ") or ACCEPT not in head:
             raise EOFError(f"the server refused: {head[:80]!r}")
+        if self._compressed and b"permessage-deflate" not in head:
+            raise NotNegotiatedError
 
     async def echo(self, load: Load) -> None:
-        """Send a message, and check that the reply is exactly the same."""
-        self.transport.write(load.frames[: load.size])
-        reply = await self._collect(lambda collected: len(collected) >= len(load.reply))
-        if reply != load.reply:
+        """Send a message, and check that the reply is the same."""
+        self.transport.write(load.part(0, 1))
+        reply = await self._collect(load.complete)
+        if not load.is_echo(reply):
             raise EOFError(f"the reply must be an echo in one frame, got {reply[:80]!r}")
 
     async def echoes(self, load: Load, seconds: float) -> int:
         """Keep messages in flight for a while; return the number of echoes."""
-        self._deadline = self._loop.time() + seconds
-        self._sent, self._received, self._load = load.window, 0, load
-        self.transport.write(load.frames)
+        deadline, time = self._loop.time() + seconds, self._loop.time
+        sent, window, counter = load.window, load.window, load.counter()
+
+        def arrived(size: int) -> None:
+            nonlocal sent
+            echoed = counter.add(BUFFER[:size])
+            if time() < deadline:
+                if more := window - (sent - echoed):
+                    self.transport.write(load.part(sent, more))
+                    sent += more
+            elif echoed >= sent:
+                self._wake()
+
+        self.arrived = arrived
+        self.transport.write(load.part(0, window))
         try:
             await self._wait()
         finally:
-            self._load = None
-        if self._received != self._sent * len(load.reply):
-            raise EOFError(f"{self._received} bytes came back for {self._sent} messages")
-        return self._sent
+            self.arrived = self._collect_bytes
+        if not counter.exact(sent):
+            raise EOFError(f"{counter} came back for {sent} messages")
+        return sent
 
     async def close(self) -> None:
         """Close with a closing handshake, and wait until the server closes the TCP connection."""
@@ -155,11 +141,13 @@ class Client(asyncio.BufferedProtocol):
             raise EOFError(f"the reply must be a Close frame, got {bytes(self._collected[:80])!r}")
 
 
-async def connected(port: int) -> Client:
+async def connected(port: int, path: str = "/", *, compressed: bool = False) -> Client:
     """Open a connection, and wait until the application accepts it."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(TIMEOUT):
-        _, client = await loop.create_connection(Client, "127.0.0.1", port)
+        _, client = await loop.create_connection(
+            lambda: Client(path, compressed=compressed), "127.0.0.1", port
+        )
     try:
         await client.opened()
     except BaseException:

@@ -13,16 +13,42 @@ from helpers.asgi import ROOT
 pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 BENCHMARKS = ROOT / "benchmarks"
-ECHOES = {
+RATIOS = {
     "text of 64 B, 64 in flight",
     "text of 64 B, ping-pong",
     "binary of 4 KiB, 8 in flight",
+    "binary of 64 KiB, 4 in flight",
     "binary of 1 MiB, 2 in flight",
+    "compressed text of 1 KiB, ping-pong",
+    "100 connections, 2000 messages a second",
+    "broadcast to 20 connections",
+    "connection: open and close",
+    "connections a second",
+    "200 connections in a burst",
+    "start of the server to the first echo",
+    "memory of the process",
+    "memory, 100 idle connections",
+    "memory, 500 idle connections",
+    "memory, 100 idle connections, compressed",
+    "memory, 500 idle connections, compressed",
 }
-CONNECTIONS = {"connection: open and close", "connections a second"}
-MEMORY = {"memory, 100 idle connections", "memory, 500 idle connections"}
+GROWTH = [
+    "microseconds of a message, 10 connections",
+    "microseconds of a message, 100 connections",
+    "microseconds of a message, 200 connections",
+    "microseconds of a message, 200 connections, of which 10 talk",
+    "KiB of a connection, 100 connections",
+    "KiB of a connection, 200 connections",
+    "exponent of the time of messages",
+    "exponent of the memory",
+]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+def markdown(*tables: Any) -> str:
+    text: str = runpy.run_path(str(BENCHMARKS / "report.py"))["markdown"](*tables)
+    return text
 
 
 def bench(*options: str) -> subprocess.CompletedProcess[str]:
@@ -43,18 +69,51 @@ def test_benchmark_writes_the_rows_that_every_section_prints(tmp_path: Path) -> 
 
     assert (done.returncode, done.stderr) == (0, "")
     written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    assert set(written) == {"about", "ratios", "figures"}
+    assert set(written) == {"about", "ratios", "noise", "floor", "figures", "growth"}
     assert written["about"]["loop"] == "asyncio"
     assert written["about"]["rounds"] == 1
     assert {"uvicorn", "websockets"} <= set(written["about"]["versions"])
-    assert set(written["figures"]) == ECHOES | CONNECTIONS | MEMORY
+    assert set(written["figures"]) == RATIOS
+    assert list(written["growth"]) == GROWTH
     assert written["ratios"] == {row: {"uvicorn-sansio": 1} for row in written["figures"]}
     figures = {row: cells["uvicorn-sansio"] for row, cells in written["figures"].items()}
     assert all(figure > 0 for figure in figures.values())
     # a mebibyte is unmasked and copied: it cannot cost less than 64 bytes
     assert figures["binary of 1 MiB, 2 in flight"] > figures["text of 64 B, 64 in flight"]
-    report = runpy.run_path(str(BENCHMARKS / "server_report.py"))
-    assert report["markdown"](written["ratios"]) in done.stdout
+    # a compressor has its own window
+    assert (
+        figures["memory, 500 idle connections, compressed"]
+        > figures["memory, 500 idle connections"]
+    )
+    assert markdown(written["ratios"]) in done.stdout
+    assert markdown(written["growth"]) in done.stdout
+
+
+@linux
+def test_benchmark_measures_the_rows_that_are_selected_beside_the_floor(tmp_path: Path) -> None:
+    path = tmp_path / "server.json"
+
+    done = bench(
+        *("--rows", "compressed", "broadcast", "open", "--rounds", "2", "--json", str(path)),
+        *("--only", "uvicorn-wsproto", "uvicorn-wsfsm", "asgi-floor", "picows"),
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    written = json.loads(path.read_text(encoding="utf-8"))
+    all_of_them = ["uvicorn-wsproto", "uvicorn-wsfsm", "asgi-floor", "picows"]
+    assert {row: [*cells] for row, cells in written["ratios"].items()} == {
+        "compressed text of 1 KiB, ping-pong": ["uvicorn-wsproto", "uvicorn-wsfsm"],
+        "broadcast to 20 connections": all_of_them,
+        "connection: open and close": all_of_them,
+        "connections a second": all_of_them,
+    }
+    assert {row: [*cells] for row, cells in written["noise"].items()} == {
+        row: [name for name in cells if name != "uvicorn-wsproto"]
+        for row, cells in written["ratios"].items()
+    }
+    assert set(written["floor"]) == set(written["ratios"]) - {"compressed text of 1 KiB, ping-pong"}
+    assert {cells["asgi-floor"] for cells in written["floor"].values()} == {1}
+    assert markdown(written["ratios"], written["noise"]) in done.stdout
 
 
 @linux
@@ -63,28 +122,6 @@ def test_benchmark_without_a_class_of_uvicorn_names_the_missing_class() -> None:
 
     assert done.returncode == 2
     assert "uvicorn-sansio" in done.stderr.splitlines()[-1]
-
-
-def test_ratios_are_relative_to_the_better_of_uvicorns_classes() -> None:
-    report = runpy.run_path(str(BENCHMARKS / "server_report.py"))
-    figures = {
-        "memory": {"uvicorn-sansio": 20.0, "uvicorn-wsproto": 10.0, "other": 5.0},
-        report["RATE"]: {"uvicorn-sansio": 200.0, "uvicorn-wsproto": 100.0, "other": 400.0},
-        "nothing to compare with": {"other": 1.0},
-    }
-
-    table = report["ratios"](figures)
-
-    assert table == {
-        "memory": {"uvicorn-sansio": 2.0, "uvicorn-wsproto": 1.0, "other": 0.5},
-        report["RATE"]: {"uvicorn-sansio": 1.0, "uvicorn-wsproto": 0.5, "other": 2.0},
-    }
-    assert report["markdown"](table).splitlines() == [
-        "| | uvicorn-sansio | uvicorn-wsproto | other |",
-        "|---|---|---|---|",
-        "| memory | 2.00 | 1.00 | 0.50 |",
-        "| connections a second | 1.00 | 0.50 | 2.00 |",
-    ]
 
 
 def test_core_benchmark_measures_the_core_and_its_peers(tmp_path: Path) -> None:
@@ -102,8 +139,7 @@ def test_core_benchmark_measures_the_core_and_its_peers(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     assert written["about"]["rounds"] == 2
-    report = runpy.run_path(str(BENCHMARKS / "server_report.py"))
-    assert report["markdown"](written["figures"]) in done.stdout
+    assert markdown(written["figures"]) in done.stdout
     figures = written["figures"]
     assert list(figures.pop("one step of the machine")) == ["core", "h11"]
     for row in figures.values():

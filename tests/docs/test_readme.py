@@ -1,10 +1,8 @@
-"""The README and its pages agree with the code, the benchmarks and the Makefile."""
+"""The README and its pages agree with the code and the Makefile."""
 
 import contextlib
 import io
-import json
 import re
-import runpy
 import tomllib
 
 import pytest
@@ -14,7 +12,7 @@ PAGES = {
     name: (ROOT / name).read_text(encoding="utf-8")
     for name in ("README.md", "docs/comparison.md", "docs/speed.md")
 }
-README, SPEED = PAGES["README.md"], PAGES["docs/speed.md"]
+README = PAGES["README.md"]
 PYTHON = [
     (name, code)
     for name, text in PAGES.items()
@@ -58,50 +56,6 @@ def test_make_targets_in_the_readme_exist() -> None:
 
     for target in re.findall(r"\bmake ([a-z][a-z-]*)", README):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
-def test_facade_figures_are_the_measured_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "facade.py"), run_name="benchmark")
-    results = sorted((ROOT / "benchmarks" / "results").glob("facade-*.json"))
-
-    assert results
-    for path in results:
-        measured = json.loads(path.read_text(encoding="utf-8"))
-        assert f"{measured['about']['python']}, Starlette" in SPEED
-        assert benchmark["markdown"](measured["ratios"]) in SPEED
-
-
-def test_server_figures_are_the_measured_ones() -> None:
-    report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
-    results = sorted((ROOT / "benchmarks" / "results").glob("server-*.json"))
-
-    assert results
-    for path in results:
-        measured = json.loads(path.read_text(encoding="utf-8"))
-        about = measured["about"]
-        assert (
-            f"{about['python']}, {about['loop']}, uvicorn {about['versions']['uvicorn']}" in SPEED
-        )
-        assert report["markdown"](measured["ratios"]) in SPEED
-        rows = [row for name, row in measured["figures"].items() if name.startswith("text")]
-        ours, theirs = (
-            [f"{row[name] / row['picows']:.1f}" for row in rows]
-            for name in ("uvicorn-wsfsm", "uvicorn-sansio")
-        )
-        assert (
-            f"{ours[0]} times its time in flight and {ours[1]} times in ping-pong; the best of "
-            f"uvicorn's own classes needs {theirs[0]} and {theirs[1]} times."
-        ) in " ".join(SPEED.split())
-
-
-def test_core_figures_are_the_measured_ones() -> None:
-    report = runpy.run_path(str(ROOT / "benchmarks" / "server_report.py"))
-    results = sorted((ROOT / "benchmarks" / "results").glob("core-*.json"))
-
-    assert results
-    for path in results:
-        assert report["markdown"](json.loads(path.read_text(encoding="utf-8"))["figures"]) in SPEED
 
 
 def test_changelog_begins_with_the_version_of_the_package() -> None:
