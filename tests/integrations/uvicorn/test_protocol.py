@@ -7,6 +7,7 @@ import pytest
 import websockets
 from helpers.echo import ACCEPT, echo
 from helpers.uvicorn_server import in_time, serving, until
+from helpers.virtual_uvicorn import Link, in_virtual_time
 from helpers.wire import (
     BINARY,
     CLOSE,
@@ -19,7 +20,8 @@ from helpers.wire import (
     frame,
 )
 
-from wsfsm.integrations.uvicorn import WebSocketProtocol
+from wsfsm.integrations.uvicorn import WebSocketProtocol, _protocol
+from wsfsm.server import commands
 from wsfsm.types import Message, Receive, Scope, Send
 
 
@@ -102,6 +104,30 @@ class TestMessages:
                         assert await client.frame() == (TEXT, b"%d" % number)
 
         in_time(main)
+
+    def test_message_that_is_sent_during_a_command_is_written_after_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = commands.SendText(b"first"), commands.SendText(b"second")
+        write = _protocol._HANDLERS[commands.SendText]
+
+        def nested(protocol: WebSocketProtocol, command: commands.SendText) -> None:
+            if command is first:
+                protocol.send_data(second)  # as an eager task does
+            write(protocol, command)
+
+        async def main() -> bytes:
+            link = Link(echo)
+            link.ask()
+            monkeypatch.setitem(_protocol._HANDLERS, commands.SendText, nested)
+            link.protocol.perform([first])
+            link.transport.abort()
+            await asyncio.sleep(1)
+            return link.transport.data
+
+        written = in_virtual_time(main)
+        frames = [frame(TEXT, text.payload, masked=False) for text in (first, second)]
+        assert written.endswith(b"".join(frames))
 
     def test_pong_is_written_after_the_messages_before_it(self) -> None:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
