@@ -199,9 +199,9 @@ class TestHandlers:
             asgi(handler)
 
     def test_a_callable_without_a_signature_can_be_the_handler(self) -> None:
-        handler: Any = dict.fromkeys
+        handler: Any = dict
 
-        assert "fromkeys" in repr(asgi(handler))
+        assert "dict" in repr(asgi(handler))
 
     def test_a_plain_function_is_an_error_when_a_client_connects(self) -> None:
         def handler(websocket: WebSocket) -> str:

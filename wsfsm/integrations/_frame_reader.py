@@ -157,7 +157,7 @@ class FrameReader:
                     return events
                 data, at, work = self._rest, self._at, self._work
         except Broken as error:
-            self._stop(events, Failure(error.code, error.reason))
+            self._stop(events, Failure(*error.args))
         except UnicodeDecodeError as error:
             self._stop(events, Failure(1007, error.reason))
         except zlib.error as error:

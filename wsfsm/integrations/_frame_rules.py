@@ -19,17 +19,7 @@ _CONTROL_SIZE: Final = 125  # bytes that a control frame may have (RFC 6455 5.5)
 
 
 class Broken(Exception):
-    """The bytes break the protocol or a limit.
-
-    Args:
-        code: Code of the `Failure`.
-        reason: Reason of the `Failure`.
-    """
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
+    """The bytes break the protocol or a limit. The arguments are the code and the reason of a `Failure`."""
 
 
 def check_head(first: int, second: int, *, compresses: bool, continues: bool) -> None:

@@ -155,8 +155,8 @@ class Sending(Receiving[StateT]):
                 try:
                     await self._send(accept)
                 except Exception as error:
-                    if not self._takes_loss(error, "websocket.accept"):
-                        raise
+                    self._takes_loss(error, "websocket.accept")  # raises, if it is one
+                    raise
                 return
             self._take(message)
         else:
