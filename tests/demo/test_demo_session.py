@@ -91,6 +91,7 @@ class TestSession:
                 "error": None,
             }
             assert stage.state == {
+                "connection": 1,
                 "client": "CONNECTED",
                 "application": "CONNECTING",
                 "allowed": (
@@ -99,6 +100,30 @@ class TestSession:
                     "websocket.http.response.start",
                 ),
             }
+
+        play(scenario)
+
+    def test_a_connection_that_was_replaced_does_not_report_its_state(self) -> None:
+        gate = asyncio.Event()
+
+        async def scenario(stage: Stage) -> None:
+            async def send(_: Any) -> None:
+                await gate.wait()
+
+            slow = stage.session._websocket
+            assert slow is not None
+            slow._send = send
+            sending = asyncio.create_task(stage.do("start"))
+            await stage.settle()
+            assert slow.application_state.name == "RESPONSE"
+            replacing = asyncio.create_task(stage.session.run(stage.websocket()))
+            await stage.settle()
+            gate.set()
+            await sending
+            assert (stage.state["connection"], stage.state["application"]) == (2, "CONNECTING")
+            assert stage.entries[-1]["event"] == "websocket.http.response.start"
+            stage.session.end()
+            await replacing
 
         play(scenario)
 

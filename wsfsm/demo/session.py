@@ -30,6 +30,7 @@ class Session:
     def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
         self._report = report
         self._websocket: WebSocket | None = None
+        self._number = 0  # of the connection
         self._over = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
         self._echo = True
@@ -39,6 +40,7 @@ class Session:
         """Run the application of a connection, until it ends or another connection replaces it."""
         self.end()
         self._websocket = websocket
+        self._number += 1
         self._over = over = asyncio.Event()
         self._report_state(websocket)
         if self._reading:
@@ -180,9 +182,16 @@ class Session:
     # Reporting
 
     def _report_state(self, websocket: WebSocket) -> None:
-        """Report the states of the machines and the allowed messages to the page."""
+        """Report the states of the machines and the allowed messages, if it is the current connection."""
+        if websocket is not self._websocket:
+            return
         client, application = _states(websocket)
-        state = {"client": client, "application": application, "allowed": websocket.allowed}
+        state = {
+            "connection": self._number,
+            "client": client,
+            "application": application,
+            "allowed": websocket.allowed,
+        }
         self._report({"state": state})
 
     def _report_entry(  # noqa: PLR0913, PLR0917 - one argument for each column of the log

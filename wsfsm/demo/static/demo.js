@@ -2,7 +2,7 @@
 import { Diagram } from "./diagram.js";
 import { clear, write } from "./log.js";
 
-/** @typedef {{client: string, application: string, allowed: string[]}} State */
+/** @typedef {{connection: number, client: string, application: string, allowed: string[]}} State */
 
 const PATIENCE = 3000; // ms to wait for a step of a scenario
 const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}`;
@@ -11,7 +11,7 @@ const browserState = /** @type {HTMLOutputElement} */ (document.getElementById("
 const problem = /** @type {HTMLElement} */ (document.getElementById("problem"));
 
 /** @type {State} */
-let state = { client: "CONNECTING", application: "CONNECTING", allowed: [] };
+let state = { connection: 0, client: "CONNECTING", application: "CONNECTING", allowed: [] };
 /** @type {WebSocket | null} */
 let client = null;
 let session = "";
@@ -197,8 +197,9 @@ async function fresh() {
     /** @type {HTMLInputElement} */ (document.getElementById(name)).checked = true;
     command(name, { on: true });
   }
+  const before = state.connection;
   connect(["chat", "superchat"]);
-  await until(() => state.client === "CONNECTED" && state.application === "CONNECTING");
+  await until(() => state.connection !== before && state.client === "CONNECTED");
 }
 
 /** @type {Record<string, () => Promise<unknown>>} */
