@@ -4,6 +4,7 @@ import json
 import runpy
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ GROWTH = [
 ]
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+# the oldest Python, on which the tests run with all groups, has it
+picows = pytest.mark.skipif(find_spec("picows") is None, reason="the floor needs picows")
 
 
 def markdown(*tables: Any) -> str:
@@ -90,6 +93,7 @@ def test_benchmark_writes_the_rows_that_every_section_prints(tmp_path: Path) -> 
 
 
 @linux
+@picows
 def test_benchmark_measures_the_rows_that_are_selected_beside_the_floor(tmp_path: Path) -> None:
     path = tmp_path / "server.json"
 
