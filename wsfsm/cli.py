@@ -117,14 +117,8 @@ def _declare_diagram(commands: Any) -> None:
         "diagram",
         help="draw state machines, those of wsfsm or your own",
         description="Draw state machines from their tables. SVG and PNG need Graphviz.",
-        epilog=_NAMES,
     )
-    parser.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="the machines to draw side by side (default: both, that is, client and application)",
-    )
+    _add_names(parser, "the machines to draw side by side")
     parser.add_argument(
         "-f",
         "--format",
@@ -154,6 +148,12 @@ def _declare_diagram(commands: Any) -> None:
         help="write all diagrams of wsfsm into DIR, in all formats but PNG",
     )
     parser.set_defaults(run=_diagram, refuse=parser.error)
+
+
+def _add_names(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.epilog = _NAMES
+    default = "both, that is, client and application"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{text} (default: {default})")
 
 
 def _diagram(arguments: argparse.Namespace) -> int:
@@ -266,14 +266,8 @@ def _declare_explain(commands: Any) -> None:
         "explain",
         help="explain state machines in words",
         description="Show the shortest path to each state, and the effect of each event in each state.",
-        epilog=_NAMES,
     )
-    parser.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="the machines (default: both, that is, client and application)",
-    )
+    _add_names(parser, "the machines")
     parser.set_defaults(run=_explain, refuse=parser.error, merge_edges=None)
 
 

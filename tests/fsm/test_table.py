@@ -137,7 +137,12 @@ REFUSED_DECLARATIONS = [
         UnknownState,
         ["initial state 'open'"],
     ),
-    ("endless that is no bool", {"endless": 1}, TableError, ["endless must be a bool, got int 1"]),
+    (
+        "endless that is not a bool",
+        {"endless": 1},
+        TableError,
+        ["endless must be a bool, got int 1"],
+    ),
     ("an event without a name", {"rows": (*ROWS, Row("shut", "", "gone"))}, TableError, ["name"]),
     (
         "an event that is no str",

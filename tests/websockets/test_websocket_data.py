@@ -110,7 +110,16 @@ class TestAccept:
 
         assert server.sent[0]["headers"] == [(b"a", b"b"), (b"c", b"d")]
 
-    def test_accept_does_not_take_the_message_of_another_task_for_the_connect(self) -> None:
+    @pytest.mark.parametrize(
+        ("message", "error"),
+        [
+            (TEXT, r"Expected ASGI message \"websocket.connect\""),
+            (CONNECT, r"but got 'websocket\.connect'"),
+        ],
+    )
+    def test_accept_does_not_take_the_message_of_another_task_for_the_connect(
+        self, message: Message, error: str
+    ) -> None:
         websocket, server = connection(CONNECT)
         accepting = websocket.accept()
         gate = Gate()
@@ -119,21 +128,8 @@ class TestAccept:
         websocket._receive = server.receive
         run(websocket.receive())
 
-        with pytest.raises(IllegalTransition, match=r"Expected ASGI message \"websocket.connect\""):
-            gate.give(accepting, TEXT)
-        assert server.sent == []
-
-    def test_accept_refuses_a_second_connect(self) -> None:
-        websocket, server = connection(CONNECT)
-        accepting = websocket.accept()
-        gate = Gate()
-        websocket._receive = gate.receive
-        accepting.send(None)  # it waits for the connect
-        websocket._receive = server.receive
-        run(websocket.receive())
-
-        with pytest.raises(IllegalTransition, match=r"but got 'websocket\.connect'"):
-            gate.give(accepting, CONNECT)
+        with pytest.raises(IllegalTransition, match=error):
+            gate.give(accepting, message)
         assert server.sent == []
 
     @pytest.mark.parametrize("more", [{}, {"extra": 1}])

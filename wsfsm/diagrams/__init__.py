@@ -6,10 +6,10 @@
     print(markdown(diagram))
     Path("light.svg").write_bytes(svg(diagram))
 
-On the command line, ``wsfsm diagram light.py:LIGHT`` does the same; `find` looks such a name up, and `combine`
-puts several machines into one diagram. `DIAGRAMS` has the diagrams of wsfsm's own machines. SVG and PNG need Graphviz, that is, the package
-``graphviz`` of your operating system; DOT, Mermaid, PlantUML and Markdown need nothing else, nor do SCXML and the
-JSON of XState, which tools for state machines read.
+On the command line, ``wsfsm diagram light.py:LIGHT`` does the same; `find` looks such a name up, and
+`combine` puts several machines into one diagram. `DIAGRAMS` has the diagrams of wsfsm's own machines. SVG
+and PNG need Graphviz, that is, the package ``graphviz`` of your operating system; DOT, Mermaid, PlantUML and
+Markdown need nothing else, nor do SCXML and the JSON of XState, which tools for state machines read.
 
 How to read a diagram: a dot marks the initial state, and a double frame (in Mermaid a ring) a final state.
 The colour of an event is that of its `Kind`. Text in italics is a description, and other text a literal

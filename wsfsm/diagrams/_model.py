@@ -17,6 +17,7 @@ __all__ = [
     "CHOSEN",
     "COUPLED",
     "OCCURRENCE",
+    "PLAIN",
     "RECEIVED",
     "SENT",
     "Diagram",
@@ -296,3 +297,7 @@ class Style:
             clauses.append(f"shows {self.literal(name_of(coupling.shown_as))}")
         clause = f"{separator}and ".join(clauses) or "is not affected"
         return f"after {self.event(coupling.event)},{separator}{self.plain(bound.name)} {clause}"
+
+
+PLAIN: Final = Style(str, str, str, " ")
+"""The style of a format that has only plain text."""

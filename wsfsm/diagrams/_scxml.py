@@ -7,7 +7,7 @@ from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
 from wsfsm.diagrams._codes import encoded
-from wsfsm.diagrams._model import Diagram, Style, key_of, name_of, output_name
+from wsfsm.diagrams._model import PLAIN, Diagram, key_of, name_of, output_name
 from wsfsm.fsm import Row, Table
 
 __all__ = ["scxml"]
@@ -98,9 +98,6 @@ def _comment(text: str) -> str:
     return f"<!-- {re.sub('-(?=-|$)', '- ', _string(text)[1:-1])} -->"
 
 
-_STYLE: Final = Style(str, str, str, " ")
-
-
 def scxml(diagram: Diagram) -> str:
     """Write a diagram as SCXML, for tools that run or draw state machines.
 
@@ -132,7 +129,7 @@ def scxml(diagram: Diagram) -> str:
             parts += [f"    {line}" for line in _states(table, ids)]
             parts.append("  </state>")
         parts.append("</parallel>")
-    comments = [_comment(_STYLE.coupling_text(diagram, c)) for c in diagram.couplings]
+    comments = [_comment(PLAIN.coupling_text(diagram, c)) for c in diagram.couplings]
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',

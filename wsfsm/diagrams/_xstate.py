@@ -5,15 +5,13 @@ import re
 from typing import Any, Final
 
 from wsfsm.diagrams._codes import encoded
-from wsfsm.diagrams._model import Diagram, Style, key_of, name_of, output_name
+from wsfsm.diagrams._model import PLAIN, Diagram, key_of, name_of, output_name
 from wsfsm.fsm import Row, Table
 
 __all__ = ["xstate"]
 
 _WILD: Final = r"[*]$"  # "*" and "a.*" would be wildcards
 _ID: Final = "^#"  # would begin the id of a state
-
-_STYLE: Final = Style(str, str, str, " ")
 
 
 def _key(state: Any) -> str:
@@ -72,6 +70,6 @@ def xstate(diagram: Diagram) -> str:
         if len(machines) == 1
         else {"type": "parallel", "states": machines}
     )
-    couplings = [_STYLE.coupling_text(diagram, coupling) for coupling in diagram.couplings]
+    couplings = [PLAIN.coupling_text(diagram, coupling) for coupling in diagram.couplings]
     description = {"description": "; ".join(couplings)} if couplings else {}
     return f"{json.dumps({'id': title, **description, **parts}, indent=2)}\n"

@@ -169,8 +169,6 @@ def negotiate(offers: Sequence[bytes]) -> tuple[str | None, Sequence[Extension]]
         BadHandshake: The offers are not a list of extensions (RFC 6455 9.1), or have more than 4 KiB
             (status 431).
     """
-    if not offers:
-        return None, ()
     # empty elements of a list are ignored (RFC 9110 5.6.1)
     made = tuple(offer for offer in offers if offer.strip(b" \t,"))
     if not made:

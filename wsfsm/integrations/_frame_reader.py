@@ -18,24 +18,28 @@ from websockets.frames import apply_mask  # type: ignore[attr-defined]  # in C i
 from wsfsm._closing import REASON_SIZE
 from wsfsm.integrations._deflate import Inflater
 from wsfsm.integrations._events import Close, Failure, FrameEvent, Ping, Pong
-from wsfsm.integrations._frame_rules import Broken, check_head, long_length, read_close
+from wsfsm.integrations._frame_rules import (
+    BINARY,
+    CLOSE,
+    FIN,
+    MASKED,
+    PING,
+    PONG,
+    RSV1,
+    TEXT,
+    TWO_BYTES,
+    Broken,
+    check_head,
+    long_length,
+    read_close,
+)
 from wsfsm.integrations._payload import Payload
 
 __all__ = ["FrameReader"]
 
-_CONT: Final = 0x0
-_TEXT: Final = 0x1
-_BINARY: Final = 0x2
-_CLOSE: Final = 0x8
-_PING: Final = 0x9
-_PONG: Final = 0xA
-_FIN: Final = 0x80
-_RSV1: Final = 0x40
-_WHOLE_TEXT: Final = _FIN | _TEXT
-_WHOLE_BINARY: Final = _FIN | _BINARY
-_WHOLE_COMPRESSED: Final = frozenset({_WHOLE_TEXT | _RSV1, _WHOLE_BINARY | _RSV1})
-_MASKED: Final = 0x80
-_TWO_BYTES: Final = 126  # the length is in the next two bytes; 127: in the next eight
+_WHOLE_TEXT: Final = FIN | TEXT
+_WHOLE_BINARY: Final = FIN | BINARY
+_WHOLE_COMPRESSED: Final = frozenset({_WHOLE_TEXT | RSV1, _WHOLE_BINARY | RSV1})
 
 _SLICE: Final = 2**18
 """The work of a call, in bytes to unmask, inflate and decode."""
@@ -128,12 +132,12 @@ class FrameReader:
                     for _ in _TURNS:
                         if at > stop:
                             break
-                        first, length = data[at], data[at + 1] - _MASKED
+                        first, length = data[at], data[at + 1] - MASKED
                         begin = at + 6
-                        if length >= _TWO_BYTES:
-                            length = data[at + 2] << 8 | data[at + 3] if length == _TWO_BYTES else 0
+                        if length >= TWO_BYTES:
+                            length = data[at + 2] << 8 | data[at + 3] if length == TWO_BYTES else 0
                             begin = at + 8
-                            if length < _TWO_BYTES:
+                            if length < TWO_BYTES:
                                 break
                         after = begin + length
                         if after > end or length < 0 or length > most:
@@ -242,11 +246,11 @@ class FrameReader:
         data, at = self._rest, self._at
         if len(data) - at < _SHORTEST or data[at] not in _WHOLE_COMPRESSED or self._work <= 0:
             return False
-        length, begin = data[at + 1] - _MASKED, at + 6
-        if length >= _TWO_BYTES:
+        length, begin = data[at + 1] - MASKED, at + 6
+        if length >= TWO_BYTES:
             begin = at + 8
-            length = data[at + 2] << 8 | data[at + 3] if length == _TWO_BYTES else 0
-            if length < _TWO_BYTES:  # wrong, or longer
+            length = data[at + 2] << 8 | data[at + 3] if length == TWO_BYTES else 0
+            if length < TWO_BYTES:  # wrong, or longer
                 return False
         after = begin + length
         if after > len(data) or not 0 < length <= _SHORT or not self._max_size:
@@ -257,11 +261,12 @@ class FrameReader:
         payload, cost = inflater.inflate(self._max_size)
         self._at = after
         self._work -= _FRAME_COST + cost
-        is_text = data[at] == _WHOLE_TEXT | _RSV1
+        is_text = data[at] == _WHOLE_TEXT | RSV1
         if inflater.is_waiting:
             message = self._message = Payload(is_text=is_text, inflater=inflater)
             message.size = len(payload)
-            message.add(payload)
+            if payload:
+                message.add(payload)
             self._in_frame, self._is_last, self._left = True, True, 0
         else:
             inflater.finish()
@@ -281,12 +286,12 @@ class FrameReader:
             compresses=self._inflater is not None,
             continues=self._message is not None,
         )
-        if length >= _TWO_BYTES:
-            size = 8 if length == _TWO_BYTES else 14
+        if length >= TWO_BYTES:
+            size = 8 if length == TWO_BYTES else 14
             if not self._has(size - 4):
                 return False
             length = long_length(self._rest[self._at + 2 : self._at + size - 4])
-        if opcode < _CLOSE:
+        if opcode < CLOSE:
             whole = size
             self._check_size(first, length)
         else:
@@ -297,7 +302,7 @@ class FrameReader:
         self._mask = self._rest[begin - 4 : begin]
         self._at += whole
         self._work -= _FRAME_COST
-        if opcode < _CLOSE:
+        if opcode < CLOSE:
             self._begin_frame(first, length)
         else:
             self._end_control(opcode, self._rest[begin : self._at], events)
@@ -307,7 +312,7 @@ class FrameReader:
         """Check the size of a message after this frame, as far as the head shows it."""
         message = self._message
         if message is None:
-            known = 0 if first & _RSV1 else length
+            known = 0 if first & RSV1 else length
         else:
             known = message.size + (length if message.inflater is None else 0)
         if known > self._max_size:
@@ -316,13 +321,13 @@ class FrameReader:
     def _begin_frame(self, first: int, length: int) -> None:
         message = self._message
         if message is None:
-            inflater = self._inflater if first & _RSV1 else None
+            inflater = self._inflater if first & RSV1 else None
             if inflater is not None:
                 inflater.begin()
-            message = self._message = Payload(is_text=first & 0xF == _TEXT, inflater=inflater)
+            message = self._message = Payload(is_text=first & 0xF == TEXT, inflater=inflater)
         if message.inflater is None:
             message.size += length
-        self._in_frame, self._is_last, self._left = True, first >= _FIN, length
+        self._in_frame, self._is_last, self._left = True, first >= FIN, length
 
     def _end_frame(self, message: Payload, events: list[FrameEvent]) -> None:
         self._in_frame = False
@@ -333,9 +338,9 @@ class FrameReader:
 
     def _end_control(self, opcode: int, masked: bytes, events: list[FrameEvent]) -> None:
         payload = apply_mask(masked, self._mask)
-        if opcode == _PING:
+        if opcode == PING:
             events.append(Ping(payload))
-        elif opcode == _PONG:
+        elif opcode == PONG:
             events.append(Pong(payload))
         else:
             # allowed in the middle of a message, like every control frame (RFC 6455 5.4)

@@ -5,16 +5,34 @@ from typing import Final
 from wsfsm._closing import code_fault
 from wsfsm.integrations._events import Close
 
-__all__ = ["Broken", "check_head", "long_length", "read_close"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "FIN",
+    "MASKED",
+    "PING",
+    "PONG",
+    "RSV1",
+    "TEXT",
+    "TWO_BYTES",
+    "Broken",
+    "check_head",
+    "long_length",
+    "read_close",
+]
 
-_CONT: Final = 0x0
-_CLOSE: Final = 0x8
-_OPCODES: Final = frozenset({0x0, 0x1, 0x2, 0x8, 0x9, 0xA})
-_FIN: Final = 0x80
-_RSV1: Final = 0x40
+CONT: Final = 0x0
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+CLOSE: Final = 0x8
+PING: Final = 0x9
+PONG: Final = 0xA
+FIN: Final = 0x80
+RSV1: Final = 0x40
+MASKED: Final = 0x80
+TWO_BYTES: Final = 126  # the length is in the next two bytes; 127: in the next eight
+_OPCODES: Final = frozenset({CONT, TEXT, BINARY, CLOSE, PING, PONG})
 _RESERVED: Final = 0x70
-_MASKED: Final = 0x80
-_TWO_BYTES: Final = 126
 _CONTROL_SIZE: Final = 125  # bytes that a control frame may have (RFC 6455 5.5)
 
 
@@ -37,22 +55,22 @@ def check_head(first: int, second: int, *, compresses: bool, continues: bool) ->
     opcode = first & 0xF
     if opcode not in _OPCODES:
         raise Broken(1002, "invalid opcode")
-    if second < _MASKED:
+    if second < MASKED:
         raise Broken(1002, "incorrect masking")
     # RFC 7692 6: only the first frame of a message has the mark of compression
-    legal = _RSV1 if compresses and _CONT < opcode < _CLOSE else 0
+    legal = RSV1 if compresses and CONT < opcode < CLOSE else 0
     if first & _RESERVED & ~legal:
         raise Broken(1002, "reserved bits must be 0")
-    if opcode >= _CLOSE:
-        if first < _FIN:
+    if opcode >= CLOSE:
+        if first < FIN:
             raise Broken(1002, "fragmented control frame")
-        if second - _MASKED > _CONTROL_SIZE:
+        if second - MASKED > _CONTROL_SIZE:
             raise Broken(1002, "control frame too long")
-    elif (opcode == _CONT) != continues:
+    elif (opcode == CONT) != continues:
         raise Broken(
             1002,
             "continuation frame without a message to continue"
-            if opcode == _CONT
+            if opcode == CONT
             else "new message before the end of a fragmented one",
         )
 
@@ -60,7 +78,7 @@ def check_head(first: int, second: int, *, compresses: bool, continues: bool) ->
 def long_length(data: bytes) -> int:
     """Read a length of two or eight bytes (RFC 6455 5.2)."""
     length = int.from_bytes(data, "big")
-    if not (_TWO_BYTES if len(data) == 2 else 2**16) <= length < 2**63:
+    if not (TWO_BYTES if len(data) == 2 else 2**16) <= length < 2**63:
         raise Broken(1002, "length not minimally encoded")
     return length
 

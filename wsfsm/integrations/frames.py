@@ -59,7 +59,7 @@ def data_frame(payload: bytes, text: bool, extensions: Sequence[Extension] = ())
         return bytes((first, length)) + payload
     if length < 2**16:
         return bytes((first, _TWO_BYTES, length >> 8, length & 0xFF)) + payload
-    return bytes((first, _EIGHT_BYTES)) + length.to_bytes(8, "big") + payload
+    return _long_head(first, length) + payload
 
 
 def long_frame_head(length: int, text: bool) -> bytes:  # noqa: FBT001 - as above
@@ -69,7 +69,11 @@ def long_frame_head(length: int, text: bool) -> bytes:  # noqa: FBT001 - as abov
         length: Bytes of the payload.
         text: Whether the message is a text.
     """
-    return bytes((_TEXT if text else _BINARY, _EIGHT_BYTES)) + length.to_bytes(8, "big")
+    return _long_head(_TEXT if text else _BINARY, length)
+
+
+def _long_head(first: int, length: int) -> bytes:
+    return bytes((first, _EIGHT_BYTES)) + length.to_bytes(8, "big")
 
 
 def control_frame(command: SendPing | SendPong | SendClose) -> bytes:

@@ -50,8 +50,7 @@ class Deadlines:
 
     def start(self, timer: Timer, seconds: float) -> None:
         """Start a timer, or restart it if it is running."""
-        if timer in self._handles:
-            self.stop(timer)
+        self.stop(timer)
         if timer is Timer.CLOSE:
             handle = self._loop.call_later(seconds * _GRACE, self._look, seconds)
         else:

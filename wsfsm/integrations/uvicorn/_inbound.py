@@ -202,7 +202,7 @@ class Inbound:
                 self._slice = self._slice or self._loop.call_soon(self._read)
             else:
                 self._fail()
-        if (self.at_eof or self._lost) and not self._ended and not self._is_behind:
+        if self._is_at_end and not self._ended and not self._is_behind:
             self._ended = True
             self._host.perform(self._connection.receive_eof())
         self._host.end_slice()
@@ -221,9 +221,6 @@ class Inbound:
     def _set_reading(self) -> None:
         """Read the next slice, read from the transport, or neither."""
         wants = self._connection.should_read
-        if wants and self.is_reading and self._slice is None and not self._reader.has_more:
-            self.held = False  # as it is nearly always
-            return
         if wants and self._slice is None and self._reader.has_more:
             self._slice = self._loop.call_soon(self._read)
         reading = self._draining or (wants and self._slice is None)

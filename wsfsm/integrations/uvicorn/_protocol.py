@@ -139,29 +139,21 @@ class WebSocketProtocol(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - it would be a fatal error of the transport
             self.fail(error)
 
+    @guarded
     def eof_received(self) -> bool:
         """Called when the peer closes its side."""
-        try:
-            if self._inbound is not None:
-                keeps_open = self._inbound.eof()
-                if not keeps_open:  # also of TLS, whose transport does not say that it is closing
-                    self._writer.close()
-                return keeps_open
-            self.perform(self._connection.receive_eof())
-        except Exception as error:  # noqa: BLE001 - whatever is called
-            self.fail(error)
+        if self._inbound is not None:
+            keeps_open = self._inbound.eof()
+            if not keeps_open:  # also of TLS, whose transport does not say that it is closing
+                self._writer.close()
+            return keeps_open
+        self.perform(self._connection.receive_eof())
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Called when the transport is gone."""
         self._writer.clear()
-        try:
-            if self._inbound is not None:
-                self._inbound.lost()
-            else:
-                self.perform(self._connection.connection_lost())
-        except Exception as error:  # noqa: BLE001 - whatever is called
-            self.fail(error)
+        self._lose()
         self._deadlines.stop_all()
         if not self._is_writable:  # asyncio does not call it for a transport that is gone
             self.resume_writing()
@@ -170,6 +162,13 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._application.is_done:
             self._server_state.connections.discard(cast("Any", self))
 
+    @guarded
+    def _lose(self) -> None:
+        if self._inbound is not None:
+            self._inbound.lost()
+        else:
+            self.perform(self._connection.connection_lost())
+
     def resume_reading(self) -> None:
         """Read on, if reading waits for the application and it has taken enough."""
         if self._inbound is not None and self._inbound.held:
@@ -177,9 +176,8 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def log_end(self) -> None:
         """Log the end of the connection, once."""
-        if (
-            self._access.is_open and self._connection.state is ServerState.CLOSED
-        ):  # and all that has arrived is read
+        # in this state, all that has arrived is read
+        if self._access.is_open and self._connection.state is ServerState.CLOSED:
             self._access.closed(self._connection.ending)
 
     def pause_writing(self) -> None:
@@ -261,8 +259,7 @@ class WebSocketProtocol(asyncio.Protocol):
             finally:  # also where a KeyboardInterrupt comes through
                 self._doing = None
         self._application.wake()
-        if self._inbound is not None and self._inbound.held:
-            self._inbound.resume()  # after a close all is read, whatever waits for the application
+        self.resume_reading()  # after a close all is read, whatever waits for the application
 
     def fail(self, error: Exception) -> None:
         """Bring the connection to a valid end after an error of this class or its libraries."""
