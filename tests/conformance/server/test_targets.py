@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import itertools
 import socket
 import sys
 import tempfile
@@ -133,7 +134,22 @@ class TestPorts:
             free.close()
             monkeypatch.setattr(targets, "_PORTS", iter(ports))
 
-            assert targets._free_port() == ports[1]
+            with targets._reserved_port() as port:
+                assert port == ports[1]
+
+    def test_port_is_reserved_until_the_end_of_the_block(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = itertools.islice(targets._PORTS, 2)
+        monkeypatch.setattr(targets, "_PORTS", iter([first, first, second, first]))
+
+        with targets._reserved_port() as one:
+            with socket.create_server(("127.0.0.1", one)):  # as the server does
+                pass
+            with targets._reserved_port() as other:
+                assert (one, other) == (first, second)
+        with targets._reserved_port() as again:
+            assert again == first
 
 
 class TestPrivatePaths:

@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -214,8 +214,8 @@ class CommandTarget:
     async def running(self, control: str, variant: str) -> AsyncIterator[RunningServer]:
         """Start it, and stop it at the end."""
         _reaper.start()
-        port = _free_port()
         with contextlib.ExitStack() as stack:
+            port = stack.enter_context(_reserved_port())
             output = stack.enter_context(tempfile.TemporaryFile())
             made = stack.enter_context(certificate(_HOST)) if variant == TLS else None
             process = await self._start(port, variant, control, output, made)
@@ -285,8 +285,21 @@ _PORTS: Final = itertools.cycle(random.sample(range(20_000, 32_768), 10_000))
 """Ports that systems do not use for clients, each used once in a long time."""
 
 
-def _free_port() -> int:
-    return next(filter(_is_free, _PORTS))
+@contextlib.contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Find a free port, and keep other processes that do the same from it until the end of the block.
+
+    The server cannot bind it at once, so a UDP socket with the same number shows that it is taken.
+    """
+    while True:
+        port = next(filter(_is_free, _PORTS))
+        with socket.socket(type=socket.SOCK_DGRAM) as mark:
+            try:
+                mark.bind((_HOST, port))
+            except OSError:
+                continue
+            yield port
+            return
 
 
 def _is_free(port: int) -> bool:
