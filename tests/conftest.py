@@ -11,6 +11,7 @@ import pytest
 from coverage import Coverage
 from helpers.asgi import ROOT
 from helpers.plugin_project import Project
+from hypothesis import given, settings, strategies
 from playwright.sync_api import Browser, expect, sync_playwright
 
 # tools/ is tested too; it comes last, because the folder must not hide an installed package
@@ -50,6 +51,12 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return None
 
 
+@settings(max_examples=1, database=None)
+@given(strategies.none())
+def _first_example(_: None) -> None:
+    """Let hypothesis look for the referrers of its random numbers while nothing is frozen."""
+
+
 def pytest_collection() -> None:
     """Collect no garbage while tests are collected, which takes a third less time so."""
     gc.disable()
@@ -57,15 +64,10 @@ def pytest_collection() -> None:
 
 def pytest_collection_finish() -> None:
     """Leave the collected tests out of all collections of garbage, which then take milliseconds."""
+    _first_example()
     gc.collect()
     gc.freeze()
     gc.enable()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish() -> None:
-    """Undo that, because hypothesis looks for the referrers of an object in its summary."""
-    gc.unfreeze()
 
 
 @pytest.hookimpl(wrapper=True)
