@@ -106,6 +106,7 @@ def rows(page: Page) -> list[str]:
     return page.locator("#matrix tbody th[scope=row]:visible a").all_inner_texts()
 
 
+@pytest.mark.long
 @pytest.mark.browser
 class TestPage:
     def test_page_shows_the_matrix_first(self, page: Page) -> None:
