@@ -26,6 +26,7 @@ from typing import Any, Final, Generic, NamedTuple, Self, SupportsIndex
 from weakref import WeakValueDictionary
 
 import attrs
+from transitions import Machine as TransitionsMachine
 
 from wsfsm._text import describe, listed, readable, shortened
 from wsfsm.exceptions import BadCoupling, IllegalTransition
@@ -221,6 +222,47 @@ class Machine(Immutable, Generic[S]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _machine, (type(self), self.table)
+
+    @classmethod
+    def from_transitions(cls, machine: TransitionsMachine, *, name: str | None = None) -> Self:
+        """Compile a machine of the package ``transitions``.
+
+        Its states, initial and final states, and transitions become a table. If it declares no final
+        states, these are the states that no transition leaves. Automatic transitions (``to_red()``) are
+        left out. The only condition of a trigger becomes a guard, and its opposite another one: with
+        ``conditions="free"`` these are the events ``go [free]`` and ``go [not free]``.
+
+        Args:
+            machine: A flat machine without callbacks.
+            name: Name of the new machine; by default that of the other one.
+
+        Raises:
+            ConversionError: Something cannot be taken over; its ``reasons`` list everything.
+            TableError: One of the checks refuses the table.
+        """
+        from wsfsm.fsm._from_transitions import table_of  # noqa: PLC0415 - few programs need it
+
+        return cls(table_of(machine, name))
+
+    @classmethod
+    def from_scxml(cls, document: str | bytes, *, name: str | None = None) -> "Machine[str]":
+        """Compile a document in SCXML, for example one that `wsfsm.diagrams.scxml` has written.
+
+        States that no transition leaves are final. The document need not be from a source that you
+        trust; it cannot have a DTD.
+
+        Args:
+            document: A flat machine: states, and transitions with an event and a target. A condition
+                ``_event.data.guard == "..."`` is a guard, and a ``log`` element an output.
+            name: Name of the machine; by default that in the document.
+
+        Raises:
+            ConversionError: Something cannot be taken over; its ``reasons`` list everything.
+            TableError: One of the checks refuses the table.
+        """
+        from wsfsm.fsm._from_scxml import read  # noqa: PLC0415 - few programs need it
+
+        return Machine(read(document, name))
 
     @property
     def name(self) -> str:
