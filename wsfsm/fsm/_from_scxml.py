@@ -133,7 +133,7 @@ class _Reader:
         return [*self._states.values()]
 
     def _refuse_dtd(self, *_: object) -> NoReturn:
-        raise refusal(_WHAT, [f"{self._at()} has a DTD, which is not needed and may be dangerous"])
+        raise refusal(_WHAT, [f"{self._at()} has a DTD, which could expand entities"])
 
     def _at(self, element: str = "") -> str:
         line = f"line {self._parser.CurrentLineNumber}"
@@ -169,15 +169,17 @@ class _Reader:
             return "is not an scxml element"
         if inside in {"state", "final"} and element in {"state", "final", "parallel"}:
             return "is a nested state"
-        what = _REASONS.get(element, "has an effect" if inside == "transition" else "is not known")
-        return f"{what}, which a table cannot have"
+        if element in _CHILDREN:
+            return f"must not be inside of <{inside}>"
+        what = _REASONS.get(element, "has an effect" if inside == "transition" else "is unknown")
+        return f"{what}, so it cannot be in a table"
 
     def _take(self, element: str, attributes: dict[str, str]) -> None:
         for key in attributes:
             # those of other namespaces, which have a blank, are notes of an editor
             if key not in _ATTRIBUTES[element] and " " not in key:
                 self._refuse(
-                    element, f"has the attribute {readable(key)}, which a table cannot have"
+                    element, f"has the attribute {readable(key)}, which cannot be in a table"
                 )
         match element:
             case "scxml":
@@ -231,7 +233,10 @@ class _Reader:
             self._refuse("transition", "has no event, so it would be taken at once")
         for event in events:
             if "*" in event or event.endswith("."):
-                self._refuse("transition", f"has a wildcard, {readable(event)}; name each event")
+                self._refuse(
+                    "transition",
+                    f"has a wildcard, {readable(event)}, instead of the names of events",
+                )
             elif not all(event.split(".")):
                 self._refuse("transition", f"has an event with an empty part, {readable(event)}")
             elif len(event) > _NAME_LENGTH:
