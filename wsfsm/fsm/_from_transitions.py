@@ -189,6 +189,5 @@ def _rows_from(  # noqa: PLR0913, PLR0917 - the place of the rows
                 break
     if len(taken) < len(several):
         reasons.append(
-            f"trigger {readable(str(trigger))} from {readable(source)} has several transitions, of which "
-            f"only {len(taken)} can be taken"
+            f"trigger {readable(str(trigger))} from {readable(source)} has a transition that is never taken"
         )

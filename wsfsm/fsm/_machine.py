@@ -224,7 +224,9 @@ class Machine(Immutable, Generic[S]):
         return _machine, (type(self), self.table)
 
     @classmethod
-    def from_transitions(cls, machine: TransitionsMachine, *, name: str | None = None) -> Self:
+    def from_transitions(
+        cls, machine: TransitionsMachine, *, name: str | None = None
+    ) -> "Machine[Any]":
         """Compile a machine of the package ``transitions``.
 
         Its states, initial and final states, and transitions become a table. If it declares no final
@@ -262,7 +264,8 @@ class Machine(Immutable, Generic[S]):
         """
         from wsfsm.fsm._from_scxml import read  # noqa: PLC0415 - few programs need it
 
-        return Machine(read(document, name))
+        kind: type[Machine[Any]] = cls
+        return kind(read(document, name))
 
     @property
     def name(self) -> str:
