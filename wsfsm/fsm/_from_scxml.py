@@ -22,7 +22,7 @@ __all__ = ["read"]
 
 _NAMESPACE: Final = "http://www.w3.org/2005/07/scxml"
 _WHAT: Final = "the SCXML document"
-_CONDITION: Final = re.compile(r"\s*_event\.data\.guard\s*===?\s*(.*?)\s*", re.DOTALL)
+_CONDITION: Final = re.compile(r"_event\.data\.guard\s*===?(.*)", re.DOTALL)
 _NAME_LENGTH: Final = 1000
 
 _CHILDREN: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -208,7 +208,7 @@ class _Reader:
     def _transition(self, attributes: dict[str, str]) -> ScxmlTransition:
         guard = None
         if "cond" in attributes:
-            condition = _CONDITION.fullmatch(attributes["cond"])
+            condition = _CONDITION.fullmatch(attributes["cond"].strip())
             guard = _string(condition[1]) if condition else None
             if guard is None:
                 self._refuse(
@@ -246,10 +246,10 @@ class _Reader:
 
 def _string(expression: str) -> str | None:
     """Return the value of a literal string, or None if the expression is not one."""
-    if re.fullmatch(r"\s*'[^'\\]*'\s*", expression):
-        return expression.strip()[1:-1]
+    literal = expression.strip()
+    if re.fullmatch(r"'[^'\\]*'", literal):
+        return literal[1:-1]
     try:
-        value = json.loads(expression)
+        return str(json.loads(literal)) if literal.startswith('"') else None
     except ValueError:
         return None
-    return value if isinstance(value, str) else None

@@ -5,8 +5,8 @@ taken. In a table, each event has rows of its own, so each event that the docume
 each state.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import attrs
 
@@ -50,8 +50,35 @@ class ScxmlState:
     transitions: list[ScxmlTransition] = attrs.field(factory=list)
 
 
-_Matching: TypeAlias = dict[str, list[tuple[int, ScxmlTransition]]]
-"""The transitions that match each event, with their places in the state."""
+@attrs.frozen
+class _Choice:
+    """The transitions of a state that an event can take, with their places.
+
+    Attributes:
+        guarded: The first one with each guard.
+        always: The first one without a condition, which ends the search.
+    """
+
+    guarded: dict[str, tuple[int, ScxmlTransition]] = attrs.field(factory=dict)
+    always: list[tuple[int, ScxmlTransition]] = attrs.field(factory=list)
+
+    def add(self, place: int, transition: ScxmlTransition) -> None:
+        """Add the next transition of the document."""
+        if self.always:
+            return
+        if transition.guard is None:
+            self.always.append((place, transition))
+        else:
+            self.guarded.setdefault(transition.guard, (place, transition))
+
+    def taken(self, guard: str) -> tuple[int, ScxmlTransition] | None:
+        """Return the transition that is taken, if there is one."""
+        return self.guarded.get(guard) or next(iter(self.always), None)
+
+    def effect(self, guard: str) -> tuple[str | None, tuple[str, ...]] | None:
+        """Return the effect of the transition that is taken, or None if the event is ignored."""
+        taken = self.taken(guard)
+        return None if taken is None else taken[1].effect
 
 
 def rows_of(states: Sequence[ScxmlState]) -> Iterator[Row[str]]:
@@ -62,32 +89,39 @@ def rows_of(states: Sequence[ScxmlState]) -> Iterator[Row[str]]:
     """
     own = _guards(states)
     shorter = {name: [short for short in _prefixes(name) if short in own] for name in own}
-    found = _matching(states, shorter)
-    guards = {
-        name: dict.fromkeys(
-            [*own[name], *(guard for short in shorter[name] for guard in own[short])]
-        )
+    choices = _choices(states, shorter)
+    _limit(len(own[short]) for name in own for short in shorter[name])
+    others = {
+        name: {guard for short in shorter[name] for guard in own[short]} - {*own[name]}
         for name in own
     }
-    if sum(len(guards[name]) for matching in found for name in matching) > _MOST_CELLS:
-        raise refusal(
-            "the SCXML document", [f"it has more than {_MOST_CELLS} events in its states"]
-        )
-    relevant = {
-        name: [
-            guard for guard in guards[name] if guard in own[name] or _matters(name, guard, found)
-        ]
-        for name in own
-    }
-    for state, matching in zip(states, found, strict=True):
+    _limit(1 + len(others[name]) + len(own[name]) for found in choices for name in found)
+    guards = {name: {**own[name]} for name in own}
+    for found in choices:
+        for name, choice in found.items():
+            # a guard of a shorter name counts if it makes a difference to this one in any state
+            guards[name] |= dict.fromkeys(
+                guard for guard in sorted(others[name]) if choice.effect(guard) != choice.effect("")
+            )
+    for state, found in zip(states, choices, strict=True):
         rows = [
-            (place, _row(state, name, guard, taken))
-            for name, transitions in matching.items()
-            for guard in relevant[name]
-            for place, taken in _taken(transitions, guard)
-            if taken.effect is not None
+            (taken[0], _row(state, name, guard, taken[1]))
+            for name, choice in found.items()
+            for guard in guards[name]
+            if (taken := choice.taken(guard)) is not None and taken[1].effect is not None
         ]
         yield from (row for _, row in sorted(rows, key=lambda one: one[0]))
+
+
+def _limit(counts: Iterable[int]) -> None:
+    """Refuse a document whose events would take too long, because a small one can have very many."""
+    total = 0
+    for count in counts:
+        total += count
+        if total > _MOST_CELLS:
+            raise refusal(
+                "the SCXML document", [f"it has more than {_MOST_CELLS} events in its states"]
+            )
 
 
 def _guards(states: Sequence[ScxmlState]) -> dict[str, dict[str, None]]:
@@ -104,39 +138,29 @@ def _prefixes(name: str) -> Iterator[str]:
     return (name[:place] for place, character in enumerate(name) if character == ".")
 
 
-def _matching(states: Sequence[ScxmlState], shorter: dict[str, list[str]]) -> list[_Matching]:
-    """Return the matching transitions in each state."""
+def _choices(
+    states: Sequence[ScxmlState], shorter: dict[str, list[str]]
+) -> list[dict[str, _Choice]]:
+    """Return, for each state, the choice of each event that it has a transition for."""
     longer: dict[str, list[str]] = {name: [name] for name in shorter}
     for name, prefixes in shorter.items():
         for short in prefixes:
             longer[short].append(name)
-    found: list[_Matching] = []
-    for state in states:
-        matching: _Matching = {}
-        for place, transition in enumerate(state.transitions):
-            # in a transition on "a a.b", both match a.b
-            for name in dict.fromkeys(
-                name for short in transition.events for name in longer[short]
-            ):
-                matching.setdefault(name, []).append((place, transition))
-        found.append(matching)
-    return found
-
-
-def _taken(
-    transitions: list[tuple[int, ScxmlTransition]], guard: str
-) -> list[tuple[int, ScxmlTransition]]:
-    """Return the first transition that is taken, if there is one."""
-    return [one for one in transitions if one[1].guard in {None, guard}][:1]
-
-
-def _matters(name: str, guard: str, found: list[_Matching]) -> bool:
-    """Check whether a guard of a shorter name makes a difference to this one in any state."""
-    return any(
-        [one.effect for _, one in _taken(matching.get(name, []), guard)]
-        != [one.effect for _, one in _taken(matching.get(name, []), "")]
-        for matching in found
+    _limit(
+        len(longer[short])
+        for state in states
+        for transition in state.transitions
+        for short in transition.events
     )
+    choices: list[dict[str, _Choice]] = []
+    for state in states:
+        found: dict[str, _Choice] = {}
+        for place, transition in enumerate(state.transitions):
+            for short in transition.events:
+                for name in longer[short]:
+                    found.setdefault(name, _Choice()).add(place, transition)
+        choices.append(found)
+    return choices
 
 
 def _row(state: ScxmlState, name: str, guard: str, taken: ScxmlTransition) -> Row[str]:
