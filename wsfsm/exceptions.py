@@ -101,7 +101,7 @@ class ConversionError(TableError):
     """A machine of another package, or a document, cannot become a `Machine`.
 
     Attributes:
-        reasons: Everything that cannot be taken over; the text has the first reasons.
+        reasons: Everything that cannot be converted; the text has the first reasons.
     """
 
     def __init__(self, text: str = "", *, reasons: tuple[str, ...] = ()) -> None:

@@ -175,7 +175,7 @@ class TestFlatMachines:
         assert Machine.from_transitions(theirs).table.endless
 
     @pytest.mark.parametrize("kind", [AsyncMachine, AsyncGraphMachine])
-    def test_flat_machines_of_asyncio_and_graphs_are_taken_over(self, kind: Any) -> None:
+    def test_flat_machines_of_asyncio_and_graphs_are_converted(self, kind: Any) -> None:
         options = {"graph_engine": "mermaid"} if kind is AsyncGraphMachine else {}
         theirs = light(kind=kind, **options)
 
@@ -196,7 +196,7 @@ class TestFlatMachines:
         assert machine.initial.events == (Event("go", name), Event("go", f"not {name}"))
         assert machine.nodes["green"].events == (Event("go", f"not {name}"),)
 
-    def test_trigger_of_the_form_of_an_automatic_one_is_taken_over(self) -> None:
+    def test_trigger_of_the_form_of_an_automatic_one_is_converted(self) -> None:
         rows = [["to_green", "red", "green"], ["to_off", "*", "off"], ["to_", "green", "off"]]
         plain = light(transitions=rows, auto_transitions=False)
         other = light(

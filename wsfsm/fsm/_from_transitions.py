@@ -35,7 +35,7 @@ def table_of(theirs: Any, name: str | None) -> Table[Any]:
     """Return the table of a flat machine.
 
     Raises:
-        ConversionError: Something cannot be taken over; the text lists everything.
+        ConversionError: Something cannot be converted; the text lists everything.
         TableError: One of the checks refuses the table.
     """
     if isinstance(theirs, TableMachine):

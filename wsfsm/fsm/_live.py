@@ -32,8 +32,8 @@ class IllegalTrigger(IllegalTransition, MachineError):
     """
 
     def __init__(self, text: str = "", **attributes: Any) -> None:
-        MachineError.__init__(self, text)
         IllegalTransition.__init__(self, text, **attributes)
+        self.value = text
 
     def __str__(self) -> str:
         return Exception.__str__(self)  # MachineError shows quotes around it

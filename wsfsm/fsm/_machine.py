@@ -239,7 +239,7 @@ class Machine(Immutable, Generic[S]):
             name: Name of the new machine; by default that of the other one.
 
         Raises:
-            ConversionError: Something cannot be taken over; its ``reasons`` list everything.
+            ConversionError: Something cannot be converted; its ``reasons`` list everything.
             TableError: One of the checks refuses the table.
         """
         from wsfsm.fsm._from_transitions import table_of  # noqa: PLC0415 - few programs need it
@@ -259,7 +259,7 @@ class Machine(Immutable, Generic[S]):
             name: Name of the machine; by default that in the document.
 
         Raises:
-            ConversionError: Something cannot be taken over; its ``reasons`` list everything.
+            ConversionError: Something cannot be converted; its ``reasons`` list everything.
             TableError: One of the checks refuses the table.
         """
         from wsfsm.fsm._from_scxml import read  # noqa: PLC0415 - few programs need it
