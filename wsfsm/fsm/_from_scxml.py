@@ -64,7 +64,7 @@ def read(document: str | bytes, name: str | None) -> Table[str]:
 
     Raises:
         ConversionError: The document is not well-formed, has a DTD, or has something that cannot be
-            taken over; the text lists everything.
+            in a table; the text lists everything.
         TableError: One of the checks refuses the table.
     """
     given: object = document
