@@ -7,7 +7,7 @@ import pytest
 from helpers.diagram_tables import STRANGE
 from helpers.traffic_light import LIGHT
 from helpers.traffic_light import table as door
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from statemachine.io.scxml.processor import SCXMLProcessor
 
@@ -115,6 +115,7 @@ class TestRoundTrip:
         assert scxml(Diagram([read])) == written
         assert Machine.from_scxml(written.encode()).table == read
 
+    @settings(deadline=None)
     @given(
         st.lists(st.text(max_size=3) | st.sampled_from(["a", "a.b", "a.b.c"]), min_size=2, max_size=3, unique=True),
         st.lists(
@@ -496,6 +497,7 @@ class TestAttacks:
     def test_any_bytes_are_refused_with_our_error(self, text: bytes) -> None:
         assert refused(text)
 
+    @settings(deadline=None)
     @given(st.data())
     def test_damaged_document_is_read_or_refused_with_our_error(self, data: st.DataObject) -> None:
         text = scxml(Diagram([data.draw(st.sampled_from([TABLES[1], PREFIXES]))]))

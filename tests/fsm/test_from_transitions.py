@@ -1,5 +1,6 @@
 """`Machine.from_transitions`: the same machine, cell by cell and path by path, or a refusal with all reasons."""
 
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import partial
 from itertools import product
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import transitions
 from helpers.traffic_light import LIGHT
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transitions.extensions import (
     AsyncGraphMachine,
@@ -25,7 +26,7 @@ from wsfsm.exceptions import (
     TransitionFromFinalState,
     UnreachableState,
 )
-from wsfsm.fsm import Event, IllegalTrigger, Machine, Node
+from wsfsm.fsm import Event, IllegalTrigger, Machine
 from wsfsm.tables import SERVER
 
 STATES = ["red", "green", "off"]
@@ -74,31 +75,36 @@ def reasons(machine: transitions.Machine) -> tuple[str, ...]:
     return caught.value.reasons
 
 
-def in_step(theirs: transitions.Machine, ours: Machine[Any], length: int) -> int:
-    """Compare the effect of each sequence of triggers up to a length, and return their number."""
+Word = Sequence[tuple[str, bool]]
+"""Triggers, and whether the condition of the model holds."""
+
+
+def in_step(theirs: transitions.Machine, ours: Machine[Any], words: Iterable[Word]) -> int:
+    """Take sequences of triggers from each state, and return the number of steps."""
     model: Any = Model()
     theirs.add_model(model)
-    names = [name for name in theirs.events if not name.startswith("to_")]
     guarded = {event.name for event in ours.table.events if isinstance(event, Event)}
-    ahead: list[tuple[Node[Any], int]] = [(ours.initial, 0)]
-    count = 0
-    while ahead:
-        node, depth = ahead.pop()
-        for name, free in product(names, (True, False)):
-            count += 1
-            theirs.set_state(node.state, model)
-            model.free = free
+    steps = 0
+    for state, word in product(ours.table.states, words):
+        theirs.set_state(state, model)
+        node = ours.nodes[state]
+        for name, model.free in word:
             try:
                 taken = model.trigger(name)
             except transitions.MachineError:
                 taken = False
-            event = Event(name, "free" if free else "not free") if name in guarded else name
-            after = node.moves.get(event)
-            assert taken is (after is not None), (node, event)
-            assert getattr(model, theirs.model_attribute) is (after or node).state
-            if after is not None and depth < length:
-                ahead.append((after, depth + 1))
-    return count
+            event = Event(name, "free" if model.free else "not free") if name in guarded else name
+            assert taken is (event in node.moves), (node, event)
+            node = node.moves.get(event, node)
+            assert getattr(model, theirs.model_attribute) is node.state
+            steps += 1
+    return steps
+
+
+def every_path(theirs: transitions.Machine, length: int) -> list[Word]:
+    """All sequences of a length of their own triggers."""
+    names = [name for name in theirs.events if not name.startswith("to_")]
+    return [*product([*product(names, (True, False))], repeat=length)]
 
 
 class TestFlatMachines:
@@ -118,7 +124,7 @@ class TestFlatMachines:
             "green --wink--> green",
             "off --switch off--> off",
         ]
-        assert in_step(light(), machine, 4) > 500
+        assert in_step(light(), machine, every_path(light(), 3)) == 3 * 10**3 * 3
 
     @pytest.mark.parametrize(
         "changes",
@@ -150,7 +156,7 @@ class TestFlatMachines:
     def test_flat_machine_keeps_step_on_every_path(self, changes: dict[str, Any]) -> None:
         theirs = light(**changes)
 
-        assert in_step(theirs, Machine.from_transitions(theirs), 4) > 0
+        assert in_step(theirs, Machine.from_transitions(theirs), every_path(theirs, 3)) > 0
 
     def test_members_of_an_enum_stay_states(self) -> None:
         theirs = light(
@@ -162,7 +168,7 @@ class TestFlatMachines:
 
         assert machine.name == "traffic"
         assert machine.initial.step("stop").state is Color.RED
-        assert in_step(theirs, machine, 5) > 0
+        assert in_step(theirs, machine, every_path(theirs, 5)) > 0
 
     def test_machine_without_a_name_is_named_machine(self) -> None:
         assert Machine.from_transitions(light(name=None)).name == "machine"
@@ -213,6 +219,11 @@ class TestFlatMachines:
     def test_other_transition_of_an_automatic_trigger_is_not_left_out(self) -> None:
         assert reasons(light(transitions=[*ROWS, ["to_off", "red", "green"]])) == (
             "trigger to_off from red has a transition that is never taken",
+        )
+        theirs = light()
+        theirs.before_to_off("f")
+        assert reasons(theirs) == tuple(
+            f"trigger to_off from {state} has the callback before" for state in STATES
         )
         theirs = light()
         theirs.remove_transition("to_off", source="red")
@@ -416,14 +427,16 @@ rows = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(names, min_size=1, unique=True),
     st.lists(rows, max_size=8),
     st.booleans(),
     st.booleans(),
+    st.lists(st.tuples(triggers | st.just("next_state"), st.booleans()), max_size=8),
 )
 def test_any_flat_machine_keeps_step_or_is_refused(
-    states: list[str], rows: list[dict[str, Any]], automatic: bool, ordered: bool
+    states: list[str], rows: list[dict[str, Any]], automatic: bool, ordered: bool, word: Word
 ) -> None:
     options = {"auto_transitions": automatic, "ordered_transitions": ordered and len(states) > 1}
     theirs = light(states=states, initial=states[0], transitions=rows, **options)
@@ -443,7 +456,8 @@ def test_any_flat_machine_keeps_step_or_is_refused(
         assert not strange
     else:
         assert not strange
-        in_step(theirs, ours, 4)
+        known = [step for step in word if step[0] in theirs.events]
+        in_step(theirs, ours, [known, *every_path(theirs, 1)])
 
 
 def test_round_trip_through_a_live_model_keeps_the_refusal() -> None:

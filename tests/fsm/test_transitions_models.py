@@ -275,12 +275,13 @@ class TestCallbacks:
         with pytest.raises(AttributeError, match="on_enter_BLUE"):
             model.timer()
 
-    def test_ignored_triggers_return_false(self) -> None:
+    def test_ignored_triggers_return_false(self, caplog: pytest.LogCaptureFixture) -> None:
         model: Any = Model()
         machine = bound(LIGHT.table, model)
         machine.ignore_invalid_triggers = True
 
         assert model.tick() is False
+        assert caplog.messages == ["light: Can't trigger event tick from state RED!"]
         model.timer()
         assert model.switch() is False  # another guard is allowed
         machine.get_state(Light.GREEN).ignore_invalid_triggers = False

@@ -7,7 +7,6 @@ all else is refused, because the table decides what may follow what.
 
 import re
 from functools import cached_property, partial
-from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import transitions
@@ -203,7 +202,6 @@ class TableMachine(transitions.Machine):
             name: method
             for name, method in methods.items()
             if method != name and method.isidentifier() and found.count(method) == 1
-            if not iskeyword(method)
         }
 
 

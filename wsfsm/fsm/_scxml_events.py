@@ -91,10 +91,7 @@ def rows_of(states: Sequence[ScxmlState]) -> Iterator[Row[str]]:
     shorter = {name: [short for short in _prefixes(name) if short in own] for name in own}
     choices = _choices(states, shorter)
     _limit(len(own[short]) for name in own for short in shorter[name])
-    others = {
-        name: {guard for short in shorter[name] for guard in own[short]} - {*own[name]}
-        for name in own
-    }
+    others = {name: {guard for short in shorter[name] for guard in own[short]} for name in own}
     _limit(1 + len(others[name]) + len(own[name]) for found in choices for name in found)
     guards = {name: {**own[name]} for name in own}
     for found in choices:
