@@ -146,6 +146,7 @@ class TestFlatMachines:
     @pytest.mark.parametrize("machine", [SERVER, LIGHT])
     def test_machine_of_a_table_becomes_the_same_table(self, machine: Machine[Any]) -> None:
         assert Machine.from_transitions(machine.transitions).table is machine.table
+        assert Machine.from_transitions(machine.transitions, name="other").name == "other"
 
     @pytest.mark.parametrize("condition", ["free", callable, "package.free"])
     def test_condition_becomes_a_guard_of_its_name(self, condition: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import attrs
 import transitions
 from transitions.core import Condition, Transition
 
@@ -39,7 +40,8 @@ def table_of(theirs: Any, name: str | None) -> Table[Any]:
         TableError: One of the checks refuses the table.
     """
     if isinstance(theirs, TableMachine):
-        return theirs.compiled.table
+        table: Table[Any] = theirs.compiled.table
+        return table if name is None else attrs.evolve(table, name=name)
     if not isinstance(theirs, transitions.Machine):
         raise ConversionError(
             f"from_transitions() needs a Machine of the package transitions, got {describe(theirs)}"
