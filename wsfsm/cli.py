@@ -39,7 +39,7 @@ _STDOUT: Final = 1
 _REFUSED: Final = 2
 _NAMES: Final = (
     f"NAME is {', '.join(DIAGRAMS)}, or leads to a Machine, a Table or a Diagram of your own: "
-    "package.module:NAME, or folder/file.py:NAME."
+    "package.module:NAME, folder/file.py:NAME, or a document folder/file.scxml."
 )
 
 

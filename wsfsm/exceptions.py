@@ -2,7 +2,7 @@
 
 - `TableError` (`ValueError`): a table that cannot be declared, one class per fault
     - `UnknownState`, `DuplicateRow`, `TransitionFromFinalState`, `UnreachableState`, `DeadEnd`,
-      `BadCoupling`
+      `BadCoupling`, `ConversionError`
 - `IllegalTransition` (`RuntimeError`): an event that its table refuses
     - `WebSocketDisconnected`: a use of a WebSocket that is not connected
         - `ConnectionClosed` (also `WebSocketDisconnect`): the connection is over
@@ -25,6 +25,7 @@ __all__ = [
     "ClientDisconnected",
     "ClosedBy",
     "ConnectionClosed",
+    "ConversionError",
     "DeadEnd",
     "DuplicateRow",
     "IllegalTransition",
@@ -94,6 +95,20 @@ class DeadEnd(TableError):
 
 class BadCoupling(TableError):
     """A coupling names a machine or an event that does not exist."""
+
+
+class ConversionError(TableError):
+    """A machine of another package, or a document, cannot become a `Machine`.
+
+    Attributes:
+        reasons: Everything that cannot be converted; the text has the first reasons.
+    """
+
+    def __init__(self, text: str = "", *, reasons: tuple[str, ...] = ()) -> None:
+        TableError.__init__(self, text)
+        self.reasons = reasons
+
+    __reduce__ = _reduce
 
 
 class IllegalTransition(RuntimeError):

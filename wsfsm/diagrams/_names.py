@@ -1,4 +1,7 @@
-"""Machines by name: ``package.module:NAME``, or ``folder/file.py:NAME`` for a file outside of packages."""
+"""Machines by name: ``package.module:NAME``, or ``folder/file.py:NAME`` for a file outside of packages.
+
+A document in SCXML is a machine too: ``folder/file.scxml``.
+"""
 
 import importlib
 import os
@@ -13,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from wsfsm._text import describe, listed
 from wsfsm.diagrams._model import Diagram
+from wsfsm.exceptions import TableError
 from wsfsm.fsm import Machine, Table
 
 __all__ = ["MachineNotFound", "Named", "find", "in_folder"]
@@ -34,13 +38,16 @@ def find(name: str) -> Named:
     Args:
         name: ``package.module:NAME``, or ``folder/file.py:NAME``. The part after the colon may have
             dots, for example ``Class.NAME``. A file is run as a module each time, with its folder at the
-            head of `sys.path`.
+            head of `sys.path`. ``folder/file.scxml`` is read by `Machine.from_scxml`.
 
     Raises:
         ValueError: The name is not of this form.
         MachineNotFound: The module, the file or the object does not exist, the object is of another
-            type, or the import has raised an exception.
+            type, or the import has raised an exception. The document cannot be read, or cannot become a
+            machine.
     """
+    if name.endswith(".scxml"):
+        return _document(Path(name))
     where, _, attributes = name.rpartition(":")
     if not where or not all(part.isidentifier() for part in attributes.split(".")):
         raise ValueError(f"must be of the form package.module:NAME or file.py:NAME, got {name!r}")
@@ -58,6 +65,15 @@ def find(name: str) -> Named:
             f"{_others(module)}"
         )
     return found
+
+
+def _document(path: Path) -> Machine[str]:
+    try:
+        return Machine.from_scxml(path.read_bytes())
+    except OSError as error:
+        raise MachineNotFound(f"cannot read {path}: {error.strerror}") from None
+    except TableError as error:
+        raise MachineNotFound(f"in {path}, {error}") from None
 
 
 def _others(module: ModuleType) -> str:
