@@ -330,9 +330,10 @@ BAD: Final[list[Any]] = [
     *({"type": kind} for kind in ("connection_ack", "next", "error", "start", None, 1, "complete")),
     *({"type": kind, "payload": []} for kind in ("connection_init", "ping", "pong")),
     *({"type": "complete", "id": id_} for id_ in ("", 1, None)),
-    *(subscribe(id_, "q") for id_ in ("", 1, None)),  # type: ignore[arg-type]  # the client's mistake
+    *({**subscribe("a", "q"), "id": id_} for id_ in ("", 1, None)),
     {"type": "subscribe", "id": "a"},
-    *({"type": "subscribe", "id": "a", "payload": bad} for bad in ({}, [], None, {"query": 1})),
+    *({"type": "subscribe", "id": "a", "payload": bad} for bad in ("q", 1, None, {"query": 1})),
+    {"type": "subscribe", "id": "a", "payload": {}},
     *(
         {"type": "subscribe", "id": "a", "payload": {"query": "q", key: value}}
         for key, value in (("operationName", 1), ("variables", []), ("extensions", "x"))
