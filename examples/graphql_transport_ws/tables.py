@@ -36,9 +36,13 @@ RESULT: Final = Event("source yields", is_message=False)
 ERRORS: Final = Event("source has errors", is_message=False)
 ENDED: Final = Event("source ends", is_message=False)
 
+UNSPECIFIED: Final = Close(4400, "Invalid message")
+UNAUTHORIZED: Final = Close(4401, "Unauthorized")
+REFUSED: Final = Close(4403, "Forbidden")
+TIMEOUT: Final = Close(4408, "Connection initialisation timeout")
 EXISTS: Final = Close(4409, "Subscriber already exists")
 TOO_MANY: Final = Close(4429, "Too many initialisation requests")
-UNAUTHORIZED: Final = Close(4401, "Unauthorized")
+BUG: Final = Close(4500, "Internal server error")
 
 # fmt: off
 CONNECTION: Final = Machine(Table(
@@ -48,30 +52,30 @@ CONNECTION: Final = Machine(Table(
     final=("closed",),
     rows=(
         *in_state("opened",
-            ("connection_init", "initialising", ("stop the timer", "authenticate"),     "ConnectionInit"),
-            (LATE,              "closed", (Close(4408, "Connection initialisation timeout"),), "ConnectionInit"),
-            (SUBSCRIBE,         "closed", (UNAUTHORIZED,),                              "Subscribe"),
+            ("connection_init", "initialising", ("stop the timer", "authenticate"), "ConnectionInit"),
+            (LATE,              "closed",       (TIMEOUT,),      "ConnectionInit"),
+            (SUBSCRIBE,         "closed",       (UNAUTHORIZED,), "Subscribe"),
         ),
         *in_state("initialising",
-            (PERMITTED,         "acknowledged", ("send connection_ack",),               "ConnectionAck"),
-            (FORBIDDEN,         "closed", (Close(4403, "Forbidden"),),                  "ConnectionInit"),
-            ("connection_init", "closed", (TOO_MANY,),                                  "ConnectionInit"),
-            (SUBSCRIBE,         "closed", (UNAUTHORIZED,),                              "Subscribe"),
+            (PERMITTED,         "acknowledged", ("send connection_ack",), "ConnectionAck"),
+            (FORBIDDEN,         "closed",       (REFUSED,),      "ConnectionInit"),
+            ("connection_init", "closed",       (TOO_MANY,),     "ConnectionInit"),
+            (SUBSCRIBE,         "closed",       (UNAUTHORIZED,), "Subscribe"),
         ),
         *in_state("acknowledged",
-            (FIRST,             SAME,     ("pass on",),                                 "Subscribe"),
-            (AGAIN,             "closed", (EXISTS,),                                    "Subscribe"),
-            ("connection_init", "closed", (TOO_MANY,),                                  "ConnectionInit"),
+            (FIRST,             SAME,           ("pass on",),    "Subscribe"),
+            (AGAIN,             "closed",       (EXISTS,),       "Subscribe"),
+            ("connection_init", "closed",       (TOO_MANY,),     "ConnectionInit"),
         ),
         *in_state(("opened", "initialising", "acknowledged"),
-            ("complete",        SAME,     ("pass on",),                                 "Complete"),
-            ("ping",            SAME,     ("send pong",),                               "Ping"),
-            ("pong",            SAME,                                                   "Pong"),
-            (INVALID,           "closed", (Close(4400, "Invalid message"),),            "Invalid message"),
-            (FAILED,            "closed", (Close(4500, "Internal server error"),),      "CloseCode in src/common.ts"),
+            ("complete",        SAME,           ("pass on",),    "Complete"),
+            ("ping",            SAME,           ("send pong",),  "Ping"),
+            ("pong",            SAME,                            "Pong"),
+            (INVALID,           "closed",       (UNSPECIFIED,),  "Invalid message"),
+            (FAILED,            "closed",       (BUG,),          "CloseCode in src/common.ts"),
         ),
         *in_state("closed",  # messages may be in flight
-            (("connection_init", *SUBSCRIBE, "complete", "ping", "pong", INVALID), SAME, "Communication"),
+            ((*SUBSCRIBE, "connection_init", "complete", "ping", "pong", INVALID), SAME),
             ((PERMITTED, FORBIDDEN, FAILED), SAME),
         ),
     ),

@@ -90,7 +90,7 @@ async def does_not_accept(websocket: Any) -> None:
 
 HANDLERS: Final = [receives_after_a_failed_send, receives_twice, does_not_accept]
 ROWS: Final = [
-    [cell.strip() for cell in line.strip("|").split("|")]
+    [cell.strip(" `") for cell in line.strip("|").split("|")]
     for line in GUIDE.section("Read other errors").splitlines()
     if line.startswith("|")
 ][2:]
