@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
 from coverage import Coverage
@@ -19,8 +19,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 import wsfsm
 
-# tools/ is tested too; it comes last, because the folder must not hide an installed package
-sys.path.append(str(ROOT))
+# tools/ and a package in examples/ are tested too; these folders come last, because they must not hide
+# an installed package
+sys.path += [str(ROOT), str(ROOT / "examples")]
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -114,13 +115,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+def _missing(reason: str) -> NoReturn:
+    """Skip a test whose tool is missing, or fail it if the tools are required."""
+    if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        reason = "no Chromium is installed (Debian: apt-get install chromium)"
-        if os.environ.get("WSFSM_REQUIRE_TOOLS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _missing("no Chromium is installed (Debian: apt-get install chromium)")
     expect.set_options(timeout=30_000)  # for a busy machine
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
@@ -130,12 +135,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def graphviz() -> None:
-    """Skip a test if Graphviz is missing, or fail it if the tools are required."""
+    """Graphviz, on the PATH."""
     if shutil.which("dot") is None:
-        reason = "needs Graphviz, but its program 'dot' is not on the PATH"
-        if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _missing("needs Graphviz, but its program 'dot' is not on the PATH")
+
+
+@pytest.fixture(scope="module")
+def redis() -> None:
+    """The program of Redis, on the PATH."""
+    if shutil.which("redis-server") is None:
+        _missing("no Redis is installed (Debian: apt-get install redis-server)")
 
 
 @pytest.fixture
