@@ -60,9 +60,7 @@ class TestErrors:
 
         assert built.status == 1
         assert f"index.rst:{LINE}: " in built.said
-        assert said.replace("light.py ", f"{tmp_path}/light.py ") in built.said or (
-            said in built.said
-        )
+        assert said in built.said
 
     def test_machine_that_two_tables_define_is_reported(self, tmp_path: Path) -> None:
         built = build(
