@@ -276,7 +276,8 @@ class TestServe:
         pytest.fail(f"{address} does not show {text!r}")
 
     def test_server_shows_a_change_of_an_imported_file(self, tmp_path: Path) -> None:
-        write(tmp_path, {**FILES, "docs/index.md": "```wsfsm-table light.py:LIGHT\n```\n"})
+        page = "```wsfsm-table light.py:LIGHT\n```\n\n```wsfsm-table client\n```\n"
+        write(tmp_path, {**FILES, "docs/index.md": page})
         (tmp_path / "docs" / "tables.md").unlink()
         port = self.free_port()
         address = f"http://127.0.0.1:{port}/"

@@ -64,7 +64,7 @@ def _may_change(module: ModuleType, start: str) -> bool:
     if file is None or not _INSTALLED.isdisjoint(file.parents):
         return False
     # each machine imports wsfsm
-    return _OURS not in module.__name__.split(".")[:1] or start.startswith(_OURS)
+    return start.partition(".")[0] == _OURS or module.__name__.partition(".")[0] != _OURS
 
 
 def _file_of(module: ModuleType) -> Path | None:

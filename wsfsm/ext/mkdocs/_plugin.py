@@ -71,10 +71,10 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
         """Forget the last build, and modules of which a source has changed since."""
         if any(_stamp(path) != stamp for path, stamp in self._stamps.items()):
-            for module in [module for name in self._names for module in modules_of(name)]:
-                # the types of wsfsm must stay the same
-                if module.__name__.partition(".")[0] != "wsfsm":
-                    sys.modules.pop(module.__name__, None)
+            modules = {module.__name__ for name in self._names for module in modules_of(name)}
+            # the types of wsfsm must stay the same
+            for name in {name for name in modules if name.partition(".")[0] != "wsfsm"}:
+                sys.modules.pop(name, None)
         self._names.clear()
         self._stamps.clear()
         self._objects.places.clear()

@@ -8,14 +8,16 @@ The directive ``wsfsm-diagram`` draws machines, and ``wsfsm-table`` shows their 
 ``wsfsm:machine``, ``wsfsm:state`` and ``wsfsm:event`` lead to what such a table shows.
 """
 
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 from wsfsm.ext._blocks import CSS
 from wsfsm.ext.sphinx._directives import DiagramDirective, TableDirective
 from wsfsm.ext.sphinx._domain import WsfsmDomain, report_missing
-from wsfsm.ext.sphinx._drawing import Draw
+from wsfsm.ext.sphinx._drawing import draw_pictures
 from wsfsm.ext.sphinx._nodes import picture
 
 __all__ = ["setup"]
@@ -29,11 +31,16 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("wsfsm-diagram", DiagramDirective)
     app.add_directive("wsfsm-table", TableDirective)
     app.add_domain(WsfsmDomain)
-    app.add_post_transform(Draw)
+    app.connect("config-inited", _find_folder)
+    app.connect("doctree-resolved", draw_pictures)
     app.connect("warn-missing-reference", report_missing)
     app.connect("builder-inited", _add_styles)
     app.add_css_file(CSS.name)
     return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _find_folder(app: Sphinx, config: Config) -> None:
+    config["wsfsm_folder"] = str(Path(app.confdir, config.wsfsm_folder).resolve())
 
 
 def _add_styles(app: Sphinx) -> None:
