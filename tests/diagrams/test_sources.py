@@ -66,6 +66,13 @@ def test_sources_of_a_name_that_is_not_found_are_its_file(
     assert names(sources_of(name, tmp_path)) == found
 
 
+def test_source_of_a_document_is_the_document(tmp_path: Path) -> None:
+    assert sources_of("docs/door.scxml", tmp_path) == (
+        (tmp_path / "docs" / "door.scxml").resolve(),
+    )
+    assert modules_of("docs/door.scxml") == ()
+
+
 def test_sources_of_our_machines_are_our_tables() -> None:
     found = names(sources_of("server", Path()))
 
