@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.config import Config
+from sphinx.config import ENUM, Config
 
 from wsfsm.ext._blocks import CSS
 from wsfsm.ext.sphinx._directives import DiagramDirective, TableDirective
@@ -22,11 +22,13 @@ from wsfsm.ext.sphinx._nodes import picture
 
 __all__ = ["setup"]
 
+_FORMATS = ENUM("auto", "svg", "mermaid")
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
     app.add_config_value("wsfsm_folder", "", "env", [str])
-    app.add_config_value("wsfsm_diagram_format", "auto", "html", [str])
+    app.add_config_value("wsfsm_diagram_format", "auto", "html", _FORMATS)
     app.add_node(picture)
     app.add_directive("wsfsm-diagram", DiagramDirective)
     app.add_directive("wsfsm-table", TableDirective)
