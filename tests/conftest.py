@@ -100,6 +100,14 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all tests in a browser be long ones, because each start of it takes seconds."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker("long")
+
+
 def pytest_collection_finish() -> None:
     """Leave the collected tests out of all collections of garbage, which then take milliseconds."""
     _first_example()

@@ -12,7 +12,7 @@ from helpers.asgi import ROOT
 from helpers.origins_app import PLACES
 from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.long, pytest.mark.one_python, pytest.mark.browser]
+pytestmark = [pytest.mark.one_python, pytest.mark.browser]
 
 OPEN: Final = """url => new Promise(done => {
     const socket = new WebSocket(url);

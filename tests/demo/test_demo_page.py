@@ -305,12 +305,7 @@ def test_page_says_that_its_server_has_stopped(browser: Browser) -> None:
 
 @pytest.mark.parametrize(
     ("size", "scheme"),
-    [
-        (DESK, "light"),
-        (PHONE, "dark"),
-        pytest.param(DESK, "dark", marks=pytest.mark.long),
-        pytest.param(PHONE, "light", marks=pytest.mark.long),
-    ],
+    [(DESK, "light"), (PHONE, "dark"), (DESK, "dark"), (PHONE, "light")],
 )
 def test_page_fits_the_screen_and_has_enough_contrast(
     browser: Browser, address: str, scheme: Any, size: tuple[int, int]

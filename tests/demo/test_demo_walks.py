@@ -161,7 +161,6 @@ def test_pages_with_and_without_a_server_agree_with_the_machines(
 
 
 @pytest.mark.parametrize("seed", range(2, 7))
-@pytest.mark.long
 def test_pages_agree_with_the_machines_on_many_walks(
     served: Page, simulated: Page, seed: int
 ) -> None:

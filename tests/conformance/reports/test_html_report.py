@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from helpers import pages
+from helpers.asgi import ROOT
 from helpers.pages import contrast
 from helpers.sample_reports import BAD, CODE, REPORTS, STATUS, WEIRD, WILD, report, result
 from playwright.sync_api import Browser, Page, expect
 
 from wsfsm.conformance.reports._common import one_line
 from wsfsm.conformance.reports.html import to_html
+
+STATIC = ROOT / "wsfsm" / "conformance" / "reports" / "static"
 
 pytestmark = pytest.mark.one_python
 
@@ -62,6 +65,10 @@ class TestHtml:
 
         assert data(html)["targets"][0]["name"] == "{{script}}"
 
+    @pytest.mark.parametrize("name", ["client.svg", "application.svg"])
+    def test_pictures_are_the_committed_diagrams(self, name: str) -> None:
+        assert (STATIC / name).read_bytes() == (ROOT / "diagrams" / name).read_bytes()
+
     def test_html_has_unique_ids(self) -> None:
         ids = re.findall(r'\sid="([^"]+)"', to_html([]))
 
@@ -106,7 +113,6 @@ def rows(page: Page) -> list[str]:
     return page.locator("#matrix tbody th[scope=row]:visible a").all_inner_texts()
 
 
-@pytest.mark.long
 @pytest.mark.browser
 class TestPage:
     def test_page_shows_the_matrix_first(self, page: Page) -> None:
