@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from html import unescape
 from pathlib import Path
+from textwrap import indent
 from urllib.request import urlopen
 
 import pytest
@@ -80,6 +82,45 @@ application
 :state: OPEN
 ```
 """
+EXAMPLES = """\
+    ``` wsfsm-diagram
+    no.py:A & B
+    :outputs:
+    ```
+
+!!! note
+
+    Like this:
+
+        before
+        ``` wsfsm-diagram
+        no.py:A & B
+        :outputs:
+        ```
+        between
+
+          ``` wsfsm-diagram
+          no.py:A & B
+          :outputs:
+          ```
+        after
+
+> ```wsfsm-table
+> client
+> :rows:
+> ```
+
+<!--
+```wsfsm-diagram
+no.py:A
+```
+-->
+
+<!-- never closed
+```wsfsm-diagram
+no.py:A
+```
+"""
 FILES = {"mkdocs.yml": SETTINGS, "docs/index.md": INDEX, "docs/tables.md": TABLES}
 
 
@@ -126,6 +167,26 @@ class TestPages:
         )
         assert "```wsfsm-diagram\nlight.py:LIGHT\n```" in page
         assert "an_open_block" in page
+
+    @pytest.mark.parametrize(
+        "extensions",
+        ["admonition", "admonition, codehilite", "admonition, pymdownx.superfences"],
+    )
+    def test_block_in_indented_code_or_a_comment_stays_a_text(
+        self, extensions: str, tmp_path: Path
+    ) -> None:
+        settings = SETTINGS.replace("admonition", extensions)
+
+        built = build(tmp_path, EXAMPLES, settings)
+
+        assert (built.status, built.said) == (0, "")
+        page = built.page("index.html")
+        codes = re.findall(r"<pre>.*?</pre>", page.partition("<!--\n")[0], re.DOTALL)
+        texts = [unescape(re.sub("<[^>]*>", "", code)).rstrip() for code in codes]
+        one = "``` wsfsm-diagram\nno.py:A & B\n:outputs:\n```"
+        assert texts == [one, f"before\n{one}\nbetween\n\n{indent(one, '  ')}\nafter"]
+        assert len(re.findall(r"<blockquote>\s*<div class=\"wsfsm-table\">", page)) == 1
+        assert "wzxhzdk" not in page
 
     @pytest.mark.parametrize(
         ("text", "there"),

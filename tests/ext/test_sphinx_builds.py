@@ -13,6 +13,7 @@ from wsfsm.diagrams import DIAGRAMS, mermaid
 
 CONF = 'extensions = ["wsfsm.ext.sphinx"]\n'
 LINE = 4
+FORMATS = {".1", ".texi", ".txt"}
 
 PAGES = {
     "conf.py": CONF,
@@ -156,6 +157,20 @@ class TestGraphvizAndMermaid:
         first = mermaid(DIAGRAMS["client"]).splitlines()[0]
         assert (first in built.page("index.html")) == drawn
         assert ("<svg" in built.page("index.html")) != drawn
+
+    @pytest.mark.parametrize("builder", ["text", "man", "texinfo"])
+    def test_picture_in_a_cell_is_described_where_tables_cannot_be_nested(
+        self, builder: str, tmp_path: Path
+    ) -> None:
+        cell = self.BLOCK.replace("\n", "\n     ")
+        table = f".. list-table::\n\n   * - {cell}\n   * - .. wsfsm-diagram:: client\n\n"
+
+        built = build(tmp_path, table, builder=builder)
+
+        assert (built.status, built.said) == (0, "")
+        page = next(path for path in built.folder.iterdir() if path.suffix in FORMATS)
+        text = " ".join(page.read_text().split())
+        assert text.count("State diagram of client, with 3 states") == 2
 
     def test_mermaid_without_its_extension_is_reported(self, tmp_path: Path) -> None:
         built = build(tmp_path, f"{self.BLOCK}\n   :format: mermaid")

@@ -24,7 +24,7 @@ from wsfsm.diagrams._sources import modules_of
 from wsfsm.ext._blocks import CSS, Block, read_options
 from wsfsm.ext._objects import Objects, definitions, positions
 from wsfsm.ext.mkdocs._fences import Fences, options_of
-from wsfsm.ext.mkdocs._html import IMPLICIT, figure, picture, table_of
+from wsfsm.ext.mkdocs._html import IMPLICIT, figure, literal, picture, table_of, words
 
 __all__ = ["WsfsmPlugin"]
 
@@ -137,9 +137,9 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         parts = []
         for table in diagram.tables:
             grid = block.grid(diagram, table)
-            title = block.options.get("caption", "")
+            title = words(block.options.get("caption", ""))
             if len(diagram.tables) > 1:
-                title = f"`{table.name}`"
+                title = literal(table.name)
             places = positions(grid)
             inside: dict[tuple[int, int], str] = {}
             for definition in () if block.options.get("no-index") else definitions(diagram, table):
