@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 from helpers.sites import Built, sphinx, write
@@ -222,34 +223,43 @@ class TestPartialBuilds:
         assert "no wsfsm-table shows the event light.stop; there is websocket" not in said
         assert "no wsfsm-table shows the event light.stop; there is client." in said
 
+    # two processes are used for more than five pages
+    MORE: Final = {f"p{n}.rst": f"P{n}\n===\n\n:wsfsm:state:`light.red`\n" for n in range(5)}
+
+    def in_a_process(self, folder: Path, files: dict[str, str], jobs: str) -> Built:
+        write(folder, files)
+        out = folder / "_build"
+        options = ["-q", "-W", "--keep-going", "-j", jobs]
+        done = subprocess.run(  # noqa: S603 - it is Sphinx
+            [sys.executable, "-W", "ignore", "-m", "sphinx", *options, ".", str(out)],
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=folder,
+            timeout=120,
+            text=True,
+        )
+        return Built(done.returncode, done.stderr, out)
+
     def test_parallel_build_is_the_same_as_a_serial_one(self, tmp_path: Path) -> None:
-        # two processes are used for more than five pages
-        more = {f"p{n}.rst": f"P{n}\n===\n\n:wsfsm:state:`light.red`\n" for n in range(5)}
         pages = []
         for name, jobs in (("serial", "1"), ("parallel", "2")):
-            write(tmp_path / name, {**PAGES, **more})
-            out = tmp_path / name / "_build"
-            subprocess.run(  # noqa: S603 - it is Sphinx
-                [
-                    sys.executable,
-                    "-W",
-                    "ignore",
-                    "-m",
-                    "sphinx",
-                    "-q",
-                    "-W",
-                    "-j",
-                    jobs,
-                    ".",
-                    str(out),
-                ],
-                check=True,
-                cwd=tmp_path / name,
-                timeout=120,
-            )
-            pages.append({page.name: page.read_text() for page in out.glob("*.html")})
+            built = self.in_a_process(tmp_path / name, {**PAGES, **self.MORE}, jobs)
+            assert built.status == 0, built.said
+            pages.append({page.name: page.read_text() for page in built.folder.glob("*.html")})
 
         serial, parallel = pages
         assert len(serial) > 8
         assert parallel == serial
         assert re.search(r'href="one.html#wsfsm-state-light-red"', parallel["p3.html"])
+
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_machine_of_two_tables_is_reported_by_each_build(
+        self, jobs: str, tmp_path: Path
+    ) -> None:
+        again = {"p2.rst": "P2\n===\n\n.. wsfsm-table:: light.py:LIGHT\n"}
+
+        built = self.in_a_process(tmp_path, {**PAGES, **self.MORE, **again}, jobs)
+
+        assert built.status == 1
+        # on the page that is read last
+        assert built.said.count("another table defines the machine light, on the page ") == 1
