@@ -6,12 +6,13 @@ PYTHON27 ?= python2.7
 HOST ?= 127.0.0.1
 PORT ?= 8000
 SECONDS ?= 60
+DOCS_PORT ?= 8080
 
 # Tests start hundreds of processes, which are slow without bytecode
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server speed diagrams clean
+.PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server speed diagrams docs site clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -72,6 +73,13 @@ diagrams: $(VENV)/test ## Render the diagrams again (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams
 	cp diagrams/client.svg diagrams/application.svg wsfsm/demo/static/
 
+docs: site ## Build the site, serve it, and print its address (DOCS_PORT=)
+	@echo "http://127.0.0.1:$(DOCS_PORT)/ (stop with Ctrl+C)"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site $(DOCS_PORT)
+
+site: $(VENV)/docs ## Build the site in build/site; a broken link or name is an error
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --jobs auto --quiet docs build/site
+
 clean: ## Remove all generated files
 	rm -rf $(VENV) .nox build dist
 
@@ -87,6 +95,10 @@ $(VENV)/run: $(VENV)/pip pyproject.toml
 
 $(VENV)/test: $(VENV)/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group dev
+	@touch $@
+
+$(VENV)/docs: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group docs
 	@touch $@
 
 $(VENV)/bench: $(VENV)/pip pyproject.toml

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from docutils import nodes
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 from sphinx.highlighting import PygmentsBridge
-from sphinx.util import logging
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -39,7 +39,6 @@ _LANGUAGES: Final = {
 }
 _LINK: Final = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 _SCHEME: Final = "project-file"
-_log = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -49,6 +48,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("include-read", _read_included)
     app.connect("doctree-resolved", _resolve)
     app.connect("html-collect-pages", _collect)
+    app.add_lexer("mermaid", TextLexer)  # Pygments has none
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

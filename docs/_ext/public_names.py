@@ -1,25 +1,37 @@
-"""Every public name is documented at one place, and found under all of its names.
+"""Names in docstrings and annotations lead to the one place where each object is documented.
 
-`WebSocket`, for example, is documented as `wsfsm.WebSocket`, and is `wsfsm.websockets.WebSocket` too. Docstrings and
-annotations name it by any of its names, also by that in the private module that defines it.
+`WebSocket`, for example, is documented as `wsfsm.WebSocket`, and is `wsfsm.websockets.WebSocket` too; annotations name
+it by the private module that defines it. A name that leads nowhere is a warning, unless it is one of Python, of
+another package, or of a parameter.
 """
 
+import builtins
 import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Final, TypeVar
 
+from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import wsfsm
 
+_VALUES: Final = {"attribute", "data", "property"}
+_kept: dict[str, list[str]] = {}
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
+    app.connect("autodoc-process-docstring", _keep, priority=400)
+    app.connect("autodoc-process-docstring", _put_back, priority=600)
+    app.connect("autodoc-process-bases", _show_public_bases)
     app.connect("env-updated", _add_names)
+    app.connect("doctree-read", _be_exact)
+    app.connect("missing-reference", _find)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -31,31 +43,139 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(found.name)
 
 
-def is_public(module: ModuleType) -> bool:
-    """Whether a module has public names."""
-    private = any(part.startswith("_") for part in module.__name__.split("."))
-    return not private and bool(module.__all__)
+def public_modules() -> Iterator[ModuleType]:
+    """Yield the modules that have public names."""
+    for module in modules():
+        private = any(part.startswith("_") for part in module.__name__.split("."))
+        if not private and module.__all__:
+            yield module
 
 
-def _add_names(app: Sphinx, env: BuildEnvironment) -> None:
-    domain = env.domains.python_domain
-    documented = dict(domain.objects)
-    homes: dict[int, list[str]] = {}
-    values = {}
-    for module in modules():
-        for name in vars(module):
-            full = f"{module.__name__}.{name}"
-            if full in documented:
-                value = getattr(module, name)
-                values[id(value)] = value
-                homes.setdefault(id(value), []).append(full)
-    for module in modules():
+def _keep(_app: Sphinx, what: str, name: str, obj: Any, _options: Any, lines: list[str]) -> None:
+    """Hide the docstring of a value from napoleon, which takes the text before a colon for a type."""
+    if what in _VALUES:
+        inherited = (inspect.getdoc(type(obj)) or "").split("\n") if what == "data" else []
+        own = "\n".join(lines).strip() != "\n".join(inherited).strip()
+        _kept[name] = lines[:] if own else []
+        lines.clear()
+
+
+def _put_back(_app: Sphinx, what: str, name: str, _obj: Any, _opt: Any, lines: list[str]) -> None:
+    if what in _VALUES:
+        lines[:] = _kept.pop(name)
+
+
+def _show_public_bases(_app: Sphinx, _name: str, _obj: Any, _opt: Any, bases: list[Any]) -> None:
+    """Replace private bases by theirs."""
+    shown: list[Any] = []
+    for base in bases:
+        kind = getattr(base, "__origin__", base)
+        private = kind.__name__.startswith("_") or "._" in kind.__module__
+        if not private or kind.__name__ in wsfsm.__all__:
+            shown.append(base)
+        elif kind.__module__.startswith("wsfsm"):
+            shown += [b for b in kind.__bases__ if b.__module__ == "builtins" and b is not object]
+    bases[:] = list(dict.fromkeys(shown)) or [object]
+
+
+def _add_names(_app: Sphinx, env: BuildEnvironment) -> None:
+    """Make every documented object known under all of its names."""
+    objects = env.domains.python_domain.objects
+    documented = dict(objects)
+    known = list(modules())
+    homes: dict[tuple[str, int], str] = {}
+    for module in known:
         for name, value in vars(module).items():
-            full = f"{module.__name__}.{name}"
-            for home in homes.get(id(value), []):
-                if full in documented or name != home.rpartition(".")[2]:
-                    continue
-                for key, entry in documented.items():
-                    if key == home or key.startswith(f"{home}."):
-                        alias = full + key.removeprefix(home)
-                        domain.objects.setdefault(alias, entry._replace(aliased=True))
+            if f"{module.__name__}.{name}" in documented:
+                homes.setdefault((name, id(value)), f"{module.__name__}.{name}")
+    for module in known:
+        for name, value in vars(module).items():
+            home = homes.get((name, id(value)))
+            if home is None:
+                continue
+            for key, entry in documented.items():
+                if key == home or key.startswith(f"{home}."):
+                    alias = f"{module.__name__}.{name}{key.removeprefix(home)}"
+                    objects.setdefault(alias, entry._replace(aliased=True))
+
+
+def _be_exact(_app: Sphinx, doctree: nodes.document) -> None:
+    """Do not take the type ``bytes`` for one of the attributes of this name."""
+    for node in list(doctree.findall(pending_xref)):
+        if node.get("reftype") == "class" and hasattr(builtins, node["reftarget"]):
+            node.replace_self(node.children)
+
+
+def _find(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element
+) -> nodes.Element | None:
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    if node["reftype"] == "obj" and target.isidentifier():
+        owner = _owner(node)
+        if target in _parameters(owner):
+            return content
+        module = getattr(_named(owner), "__module__", "")
+        for home in (_class_of(owner), module, "wsfsm.WebSocket"):
+            found = f"{home}.{target}"
+            if found in env.domains.python_domain.objects:
+                return env.domains.python_domain.resolve_xref(
+                    env, node["refdoc"], app.builder, "obj", found, node, content
+                )
+    return content if _is_foreign(target) else None
+
+
+def _owner(node: nodes.Element) -> str:
+    """The object whose docstring has a reference."""
+    while node.source is None and node.parent is not None:
+        node = node.parent
+    return (node.source or "").rpartition("docstring of ")[2]
+
+
+def _class_of(name: str) -> str:
+    value = _named(name)
+    return name if inspect.isclass(value) else name.rpartition(".")[0]
+
+
+def _named(name: str) -> Any:
+    """Import the object of a dotted name, or return None."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            value: Any = importlib.import_module(".".join(parts[:count]))
+        except (ImportError, ValueError):
+            continue
+        for part in parts[count:]:
+            value = getattr(value, part, None)
+        return value
+    return None
+
+
+def _parameters(name: str) -> set[str]:
+    """Names of the parameters of a function, or of a method's and its class's."""
+    found = set()
+    for owner in (name, name.rpartition(".")[0]):
+        try:
+            found |= {*inspect.signature(_named(owner)).parameters}
+        except (TypeError, ValueError):
+            continue
+    return found
+
+
+def _is_foreign(target: str) -> bool:
+    """Whether a name is one of Python or of another package, or of something that is only typed."""
+    if hasattr(builtins, target) or target in _TYPE_VARIABLES:
+        return True
+    value = _named(target)
+    if getattr(value, "__module__", target).startswith("wsfsm"):
+        return isinstance(value, TypeVar) or (value is not None and "._" in target)
+    return value is not None
+
+
+_TYPE_VARIABLES: Final = {
+    name
+    for module in modules()
+    for name, value in vars(module).items()
+    if isinstance(value, TypeVar)
+}

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from wsfsm._text import describe, listed
 from wsfsm.diagrams._model import Diagram
+from wsfsm.exceptions import Explained
 from wsfsm.fsm import Machine, Table
 
 __all__ = ["MachineNotFound", "Named", "find", "in_folder"]
@@ -24,8 +25,10 @@ _KINDS: Final = (Machine, Table, Diagram)
 _SKIPPED: Final = ("<", str(importlib.__file__), f"{Path(__file__).parents[1]}{os.sep}")
 
 
-class MachineNotFound(LookupError):
+class MachineNotFound(Explained, LookupError):
     """A name does not lead to a machine; the text says why, and where the search has ended."""
+
+    topic = "machine-not-found"
 
 
 def find(name: str) -> Named:
