@@ -14,8 +14,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, NoReturn, get_args
 
-import attrs
-
 from wsfsm.demo import DemoError, serve
 from wsfsm.diagrams import (
     DIAGRAMS,
@@ -23,15 +21,13 @@ from wsfsm.diagrams import (
     Diagram,
     Form,
     GraphvizError,
+    Kind,
     MachineNotFound,
-    Named,
-    combine,
     explain,
-    find,
     is_current,
     render,
 )
-from wsfsm.diagrams._names import in_folder
+from wsfsm.diagrams._selection import KINDS, BadName, Selection, kinds_of
 from wsfsm.diagrams._terminal import show
 
 __all__ = ["main"]
@@ -137,6 +133,18 @@ def _declare_diagram(commands: Any) -> None:
         help="draw one arrow for all events from one state to another, and write events that do not "
         "change the state inside of it (default: if labels would overlap otherwise)",
     )
+    parser.add_argument(
+        "--outputs",
+        action=argparse.BooleanOptionalAction,
+        help="show outputs in pictures (default: as the diagram says, otherwise yes)",
+    )
+    parser.add_argument(
+        "--kinds",
+        type=_kinds,
+        help=f"the kind, that is, the colour, of the events: {', '.join(KINDS)}; for one of several machines "
+        "MACHINE=KIND, separated by commas",
+    )
+    parser.add_argument("--state", help="show only the rows that begin in STATE")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "-o", "--output", metavar="FILE", type=Path, help="write to FILE (default: standard output)"
@@ -156,6 +164,13 @@ def _declare_diagram(commands: Any) -> None:
     parser.set_defaults(run=_diagram, refuse=parser.error)
 
 
+def _kinds(text: str) -> dict[str, Kind]:
+    try:
+        return kinds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _add_names(parser: argparse.ArgumentParser, text: str) -> None:
     parser.epilog = _NAMES
     default = "both, that is, client and application"
@@ -164,11 +179,13 @@ def _add_names(parser: argparse.ArgumentParser, text: str) -> None:
 
 def _diagram(arguments: argparse.Namespace) -> int:
     if arguments.write is not None:
-        if arguments.names or arguments.format or arguments.merge_edges is not None:
+        if arguments.names or arguments.format or _options(arguments):
             arguments.refuse("--write writes all diagrams; omit the names and other options")
         _write_all(arguments.write)
         return 0
     form = arguments.format or _form_of(arguments)
+    if form in {"scxml", "xstate"} and arguments.state is not None:
+        arguments.refuse(f"{form} has the whole machine; omit --state, or choose another format")
     if form == "png" and arguments.check is not None:
         arguments.refuse("PNG cannot be checked, because it differs between versions of Graphviz")
     if form == "png" and arguments.output is None and os.isatty(_STDOUT):
@@ -183,37 +200,27 @@ def _diagram(arguments: argparse.Namespace) -> int:
 
 def _named(arguments: argparse.Namespace) -> Diagram:
     """Find the machines by their names, and put them into one diagram."""
-    parts = [_find(arguments, name) for name in arguments.names or ["both"]]
+    selection = Selection(
+        tuple(arguments.names or ["both"]),
+        arguments.merge_edges,
+        arguments.outputs,
+        arguments.kinds or {},
+        arguments.state,
+    )
     try:
-        diagram = combine(parts)
+        return selection.diagram(Path())
+    except BadName as error:
+        refuse: Callable[[str], NoReturn] = arguments.refuse
+        refuse(str(error))
     except ValueError as error:
         raise _Failure(str(error)) from None
-    if arguments.merge_edges is None:
-        return diagram
-    return attrs.evolve(diagram, merge_edges=arguments.merge_edges)
-
-
-def _find(arguments: argparse.Namespace, name: str) -> Named:
-    if name in DIAGRAMS:
-        return DIAGRAMS[name]
-    try:
-        with in_folder(Path.cwd()):  # `python -m` does the same, but not the script `wsfsm`
-            return find(name)
-    except ValueError:
-        refuse: Callable[[str], NoReturn] = arguments.refuse
-        refuse(
-            f"invalid name {name!r}; use {', '.join(DIAGRAMS)}, or package.module:NAME or "
-            "file.py:NAME for a machine of your own"
-        )
 
 
 def _compare(arguments: argparse.Namespace, drawn: bytes, form: Form) -> None:
     """Fail if a file is not the diagram."""
     path: Path = arguments.check
-    names, merge = arguments.names, arguments.merge_edges
-    options = ["-f", form] * (arguments.format is not None)
-    options += [] if merge is None else ["--merge-edges" if merge else "--no-merge-edges"]
-    command = shlex.join(["wsfsm", "diagram", *names, *options, "-o", str(path)])
+    options = [*["-f", form] * (arguments.format is not None), *_options(arguments)]
+    command = shlex.join(["wsfsm", "diagram", *arguments.names, *options, "-o", str(path)])
     try:
         current = is_current(path.read_bytes(), drawn, form)
     except FileNotFoundError:
@@ -222,6 +229,16 @@ def _compare(arguments: argparse.Namespace, drawn: bytes, form: Form) -> None:
         raise _Failure(f"cannot read {path}: {error.strerror}") from None
     if not current:
         raise _Failure(f"{path} is stale; run `{command}`")
+
+
+def _options(arguments: argparse.Namespace) -> list[str]:
+    """Write the options that say what a picture shows."""
+    flags = {"merge-edges": arguments.merge_edges, "outputs": arguments.outputs}
+    options = [f"--{'' if on else 'no-'}{flag}" for flag, on in flags.items() if on is not None]
+    if arguments.kinds is not None:
+        kinds = (f"{name}={k.name}" if name else k.name for name, k in arguments.kinds.items())
+        options += ["--kinds", ",".join(kinds)]
+    return options if arguments.state is None else [*options, "--state", arguments.state]
 
 
 def _form_of(arguments: argparse.Namespace) -> Form:
@@ -274,7 +291,9 @@ def _declare_explain(commands: Any) -> None:
         description="Show the shortest path to each state, and the effect of each event in each state.",
     )
     _add_names(parser, "the machines")
-    parser.set_defaults(run=_explain, refuse=parser.error, merge_edges=None)
+    parser.set_defaults(
+        run=_explain, refuse=parser.error, merge_edges=None, outputs=None, kinds=None, state=None
+    )
 
 
 def _explain(arguments: argparse.Namespace) -> int:

@@ -38,6 +38,9 @@ its lines             the same and ``:from`` or ``:to``       ``edge coupling``
 ====================  ======================================  ===================================
 
 `anchor` encodes the names in an id.
+
+A machine may be too large for one picture. `moves_of` returns a diagram that shows only one of its states, with
+what can happen in it.
 """
 
 from collections.abc import Callable, Mapping
@@ -58,13 +61,14 @@ from wsfsm.diagrams._model import (
     Kind,
     anchor,
     combine,
+    moves_of,
 )
 from wsfsm.diagrams._names import MachineNotFound, Named, find
+from wsfsm.diagrams._own import DIAGRAMS
 from wsfsm.diagrams._plantuml import plantuml
 from wsfsm.diagrams._scxml import scxml
 from wsfsm.diagrams._stale import is_current
 from wsfsm.diagrams._xstate import xstate
-from wsfsm.tables import AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS, APPLICATION, CLIENT, SERVER
 
 __all__ = [
     "CHOSEN",
@@ -88,6 +92,7 @@ __all__ = [
     "is_current",
     "markdown",
     "mermaid",
+    "moves_of",
     "plantuml",
     "png",
     "render",
@@ -134,15 +139,3 @@ _RENDERERS: Final[dict[Form, Callable[[Diagram], str | bytes]]] = {
     "scxml": scxml,
     "xstate": xstate,
 }
-
-_KINDS: Final = {"client": RECEIVED, "application": SENT, "server": SENT}
-
-DIAGRAMS: Final[Mapping[str, Diagram]] = MappingProxyType(
-    {
-        "client": Diagram([CLIENT], kinds=_KINDS),
-        "application": Diagram([APPLICATION], kinds=_KINDS),
-        "both": Diagram([CLIENT, APPLICATION], [AFTER_DISCONNECT, AFTER_TRANSPORT_LOSS], _KINDS),
-        "server": Diagram([SERVER], kinds=_KINDS, merge_edges=True, outputs=False),
-    }
-)
-"""The machines of wsfsm: ``client``, ``application``, ``both`` of them with couplings, and ``server``."""

@@ -11,7 +11,7 @@ from wsfsm.diagrams._model import COUPLED, Diagram, Style, anchor, lines_of, nam
 from wsfsm.exceptions import Explained
 from wsfsm.fsm import Coupling, Row, Table
 
-__all__ = ["GraphvizError", "dot", "png", "svg"]
+__all__ = ["GraphvizError", "dot", "draw", "png", "svg"]
 
 # A background of its own, because otherwise you could not read the picture on a dark page
 _PAPER: Final = "#ffffff"
@@ -78,17 +78,20 @@ def _machine(diagram: Diagram, table: Table[Any]) -> Iterator[str]:
     yield f"subgraph {_quoted(f'cluster_{me}')} {{"
     yield f'  id={_quoted(me)}; class="machine"; label=<<B>{_text(table.name)}</B>>;'
     yield f'  style="rounded,filled"; color="{_FRAME}"; fillcolor="{_PANEL}"; margin=8;'
-    yield f"  {_quoted(f'{me}:start')} {start};"
     arrows = diagram.arrows(table)
-    for state in table.states:
+    states = diagram.states(table)
+    if table.initial in states:
+        yield f"  {_quoted(f'{me}:start')} {start};"
+    for state in states:
         inside = arrows.pop((state, state), []) if diagram.merge_edges else []
         yield f"  {_state(diagram, table, state, inside, final=state in final)}"
-    yield f"  {_edge(f'{me}:start', initial)} {_attributes(f'{me}:start:arrow', 'start')};"
+    if table.initial in states:
+        yield f"  {_edge(f'{me}:start', initial)} {_attributes(f'{me}:start:arrow', 'start')};"
     if diagram.merge_edges:
         for (source, destination), rows in arrows.items():
             yield f"  {_arrow(diagram, table, source, destination, rows)}"
     else:
-        for row in table.rows:
+        for row in diagram.rows(table):
             yield f"  {_row(diagram, table, row)}"
     yield "}"
 
@@ -110,6 +113,8 @@ def _state(
         " ".join(role for role, has in classes.items() if has),
         label=f"<{label}>",
         **({"peripheries": "2"} if final else {}),
+        # the other states are only where its rows lead
+        **({"penwidth": "2.2"} if name_of(state) == diagram.state else {}),
     )
     return f"{_quoted(me)} {node};"
 
@@ -190,8 +195,11 @@ def _legend(diagram: Diagram) -> str:
         )
         for kind in diagram.legend
     ]
-    marks = [("&#9679;", "initial state")]
-    if any(table.final for table in diagram.tables):
+    shown = [(table, diagram.states(table)) for table in diagram.tables]
+    marks = []
+    if any(table.initial in states for table, states in shown):
+        marks.append(("&#9679;", "initial state"))
+    if any(state in table.final for table, states in shown for state in states):
         marks.append((_FRAMES, "final state"))
     if diagram.has_descriptions:
         marks.append(("<I>a</I>", "<I>a description, not a literal name</I>"))
@@ -216,7 +224,12 @@ def dot(diagram: Diagram) -> str:
     return "\n".join(parts)
 
 
-def _draw(diagram: Diagram, form: str) -> bytes:
+def draw(source: str, form: str) -> bytes:
+    """Let Graphviz draw a picture from DOT, in any format that it knows.
+
+    Raises:
+        GraphvizError: Graphviz is missing, or has failed.
+    """
     program = shutil.which("dot")
     if program is None:
         raise GraphvizError(
@@ -226,7 +239,7 @@ def _draw(diagram: Diagram, form: str) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603 - the program is dot, and the input is our own
             [program, f"-T{form}"],
-            input=dot(diagram).encode(),
+            input=source.encode(),
             capture_output=True,
             check=True,
             timeout=_PATIENCE,
@@ -249,7 +262,7 @@ def svg(diagram: Diagram) -> bytes:
     Raises:
         GraphvizError: Graphviz is missing, or has failed.
     """
-    return _draw(diagram, "svg")
+    return draw(dot(diagram), "svg")
 
 
 def png(diagram: Diagram) -> bytes:
@@ -258,4 +271,4 @@ def png(diagram: Diagram) -> bytes:
     Raises:
         GraphvizError: Graphviz is missing, or has failed.
     """
-    return _draw(diagram, "png")
+    return draw(dot(diagram), "png")

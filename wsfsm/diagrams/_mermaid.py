@@ -35,9 +35,11 @@ def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
     yield f'state "{_text(title)}" as {me} {{'
     yield "    direction TB"
     ids = {state: f"{me}s{number}" for number, state in enumerate(table.states)}
-    for state in table.states:
+    states = diagram.states(table)
+    for state in states:
         yield f'    state "{_text(name_of(state))}" as {ids[state]}'
-    yield f"    [*] --> {ids[table.initial]}"
+    if table.initial in states:
+        yield f"    [*] --> {ids[table.initial]}"
     # one arrow for all events between two states, because the labels of two arrows would overlap
     for (source, destination), rows in diagram.arrows(table).items():
         events = [_STYLE.row(diagram, row) for row in diagram.shown(table, rows)]
@@ -45,13 +47,13 @@ def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
             yield from (f"    {ids[source]} : {event}" for event in events)
         else:
             yield f"    {ids[source]} --> {ids[destination]} : {'<br/>'.join(events)}"
-    yield from (f"    {ids[state]} --> [*]" for state in table.final)
+    yield from (f"    {ids[state]} --> [*]" for state in table.final if state in states)
     yield "}"
 
 
 def _legend(diagram: Diagram) -> Iterator[str]:
     keys = []
-    if any(row.source == row.target for table in diagram.tables for row in table.rows):
+    if any(row.source == row.target for table in diagram.tables for row in diagram.rows(table)):
         keys.append(_text("in a state: an event that does not change it"))
     if diagram.has_descriptions:
         keys.append(f"{_STYLE.described('italics')}{_text(': a description, not a literal name')}")

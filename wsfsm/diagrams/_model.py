@@ -27,6 +27,7 @@ __all__ = [
     "combine",
     "key_of",
     "lines_of",
+    "moves_of",
     "name_of",
     "output_name",
 ]
@@ -77,9 +78,11 @@ class Diagram:
         merge_edges: Whether pictures have only one arrow from a state to another, and show events that
             do not change the state inside of it. Use this for machines with many rows.
         outputs: Whether pictures show outputs. Markdown always shows them.
+        state: Name of a state, if pictures and tables show only the rows that begin in it. SCXML and the
+            JSON of XState always have the whole machine.
 
     Raises:
-        ValueError: There is no machine, or two machines have the same name.
+        ValueError: There is no machine, two machines have the same name, or one does not have `state`.
         BadCoupling: The machine, the target or the event of a coupling is not in the diagram.
     """
 
@@ -88,6 +91,7 @@ class Diagram:
     kinds: Mapping[str, Kind] = attrs.field(factory=dict)
     merge_edges: bool = False
     outputs: bool = True
+    state: str | None = None
     _guards: Mapping[str, dict[str, set[str]]] = attrs.field(init=False, repr=False)
 
     @_guards.default
@@ -100,6 +104,12 @@ class Diagram:
             raise ValueError(
                 f"a diagram must have machines with different names, got {listed(names) or 'none'}"
             )
+        for table in self.tables:
+            states = [*map(name_of, table.states)]
+            if self.state is not None and self.state not in states:
+                raise ValueError(
+                    f"{readable(table.name)} has no state {self.state!r}; it has {listed(states)}"
+                )
         events = {table.name: frozenset(table.events) for table in self.tables}
         for coupling in self.couplings:
             taken = coupling.event in events.get(coupling.machine, ())
@@ -120,7 +130,7 @@ class Diagram:
 
     def meaning(self, table: Table[Any]) -> str:
         """Describe the events of `table`; empty if its kind is not given."""
-        kinds = {self.kind(table, event): None for event in table.events}
+        kinds = {self.kind(table, event): None for event in self.events(table)}
         given = [kind.meaning for kind in kinds if kind == self.kinds.get(table.name)]
         others = [OCCURRENCE.meaning] * (OCCURRENCE in kinds)
         return " and ".join([*given, *others]) if given else ""
@@ -129,10 +139,27 @@ class Diagram:
         """Return the table of a machine by its name."""
         return next(table for table in self.tables if table.name == name)
 
+    def rows(self, table: Table[Any]) -> tuple[Row[Any], ...]:
+        """Return the rows of `table` that the diagram shows."""
+        if self.state is None:
+            return table.rows
+        return tuple(row for row in table.rows if name_of(row.source) == self.state)
+
+    def events(self, table: Table[Any]) -> tuple[AnyEvent, ...]:
+        """Return the events of these rows."""
+        return tuple(dict.fromkeys(row.event for row in self.rows(table)))
+
+    def states(self, table: Table[Any]) -> tuple[Any, ...]:
+        """Return the states of `table` that pictures show."""
+        if self.state is None:
+            return table.states
+        shown = {self.state, *(name_of(row.target) for row in self.rows(table))}
+        return tuple(state for state in table.states if name_of(state) in shown)
+
     def arrows(self, table: Table[Any]) -> dict[tuple[Any, Any], list[Row[Any]]]:
-        """Return all rows, grouped by source and target."""
+        """Return these rows, grouped by source and target."""
         arrows: dict[tuple[Any, Any], list[Row[Any]]] = {}
-        for row in table.rows:
+        for row in self.rows(table):
             arrows.setdefault((row.source, row.target), []).append(row)
         return arrows
 
@@ -153,7 +180,7 @@ class Diagram:
     @property
     def legend(self) -> tuple[Kind, ...]:
         """The kinds that the diagram has."""
-        kinds = [self.kind(table, event) for table in self.tables for event in table.events]
+        kinds = [self.kind(table, event) for table in self.tables for event in self.events(table)]
         kinds.sort(key=lambda kind: kind == OCCURRENCE)
         return tuple(dict.fromkeys([*kinds, *(COUPLED for _ in self.couplings)]))
 
@@ -163,8 +190,27 @@ class Diagram:
         return any(
             isinstance(event, Event) and (not event.is_message or event.guard)
             for table in self.tables
-            for event in table.events
+            for event in self.events(table)
         )
+
+
+def moves_of(diagram: Diagram, state: str) -> Diagram:
+    """Return a diagram that shows only what can happen in a state: its rows, and where they lead.
+
+    It has the machines of `diagram` that have such a state, and no couplings.
+
+    Raises:
+        ValueError: No machine has a state of this name.
+    """
+    names = [[*map(name_of, table.states)] for table in diagram.tables]
+    tables = [t for t, states in zip(diagram.tables, names, strict=True) if state in states]
+    if not tables:
+        known = "; ".join(
+            f"{readable(table.name)} has {listed(states)}"
+            for table, states in zip(diagram.tables, names, strict=True)
+        )
+        raise ValueError(f"there is no state {state!r}; {known}")
+    return attrs.evolve(diagram, tables=tables, couplings=(), state=state)
 
 
 def combine(parts: Iterable[Machine[Any] | Table[Any] | Diagram]) -> Diagram:

@@ -16,7 +16,7 @@ from wsfsm.diagrams._model import Diagram
 from wsfsm.exceptions import Explained
 from wsfsm.fsm import Machine, Table
 
-__all__ = ["MachineNotFound", "Named", "find", "in_folder"]
+__all__ = ["MachineNotFound", "Named", "find", "in_folder", "is_file", "module_of", "parts_of"]
 
 Named: TypeAlias = Machine[Any] | Table[Any] | Diagram
 """An object that a name can lead to."""
@@ -31,24 +31,22 @@ class MachineNotFound(Explained, LookupError):
     topic = "machine-not-found"
 
 
-def find(name: str) -> Named:
+def find(name: str, folder: Path = Path()) -> Named:
     """Import the module in a name, and return the machine, table or diagram that the name leads to.
 
     Args:
         name: ``package.module:NAME``, or ``folder/file.py:NAME``. The part after the colon may have
             dots, for example ``Class.NAME``. A file is run as a module each time, with its folder at the
             head of `sys.path`.
+        folder: The folder in which a file is looked for.
 
     Raises:
         ValueError: The name is not of this form.
         MachineNotFound: The module, the file or the object does not exist, the object is of another
             type, or the import has raised an exception.
     """
-    where, _, attributes = name.rpartition(":")
-    if not where or not all(part.isidentifier() for part in attributes.split(".")):
-        raise ValueError(f"must be of the form package.module:NAME or file.py:NAME, got {name!r}")
-    is_file = where.endswith(".py") or "/" in where or "\\" in where
-    module = _file(where) if is_file else _module(where)
+    where, attributes = parts_of(name)
+    module = _file(folder / where) if is_file(where) else _module(where)
     found: Any = module
     for part in attributes.split("."):
         try:
@@ -61,6 +59,28 @@ def find(name: str) -> Named:
             f"{_others(module)}"
         )
     return found
+
+
+def parts_of(name: str) -> tuple[str, str]:
+    """Split a name at its colon.
+
+    Raises:
+        ValueError: As `find` does.
+    """
+    where, _, attributes = name.rpartition(":")
+    if not where or not all(part.isidentifier() for part in attributes.split(".")):
+        raise ValueError(f"must be of the form package.module:NAME or file.py:NAME, got {name!r}")
+    return where, attributes
+
+
+def is_file(where: str) -> bool:
+    """Check whether the part of a name before its colon is a file, and not a module."""
+    return where.endswith(".py") or "/" in where or "\\" in where
+
+
+def module_of(path: Path) -> str:
+    """Return the name of the module as which a file is run."""
+    return f"wsfsm_file_{path.stem}"
 
 
 def _others(module: ModuleType) -> str:
@@ -82,14 +102,13 @@ def _module(name: str) -> ModuleType:
         raise _failed(name, error) from error
 
 
-def _file(where: str) -> ModuleType:
-    path = Path(where)
+def _file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise MachineNotFound(f"there is no file {where}")
-    spec = spec_from_file_location(f"wsfsm_file_{path.stem}", path)
+        raise MachineNotFound(f"there is no file {path}")
+    spec = spec_from_file_location(module_of(path), path)
     if spec is None or spec.loader is None:
         raise MachineNotFound(
-            f"{where} is not a Python file, because its name does not end with .py"
+            f"{path} is not a Python file, because its name does not end with .py"
         )
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look for it there
@@ -98,7 +117,7 @@ def _file(where: str) -> ModuleType:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:  # as above
             del sys.modules[spec.name]
-            raise _failed(where, error) from error
+            raise _failed(str(path), error) from error
     return module
 
 

@@ -52,9 +52,11 @@ def _events(diagram: Diagram, table: Table[Any], rows: list[Row[Any]]) -> list[s
 def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
     yield f'state "{_text(table.name)}" as {me} {{'
     ids = {state: f"{me}s{number}" for number, state in enumerate(table.states)}
-    for state in table.states:
+    states = diagram.states(table)
+    for state in states:
         yield f'  state "{_text(name_of(state))}" as {ids[state]}'
-    yield f"  [*] --> {ids[table.initial]}"
+    if table.initial in states:
+        yield f"  [*] --> {ids[table.initial]}"
     # one arrow for all events between two states, because the labels of two arrows would overlap
     for (source, destination), rows in diagram.arrows(table).items():
         events = _events(diagram, table, rows)
@@ -63,14 +65,14 @@ def _machine(diagram: Diagram, table: Table[Any], me: str) -> Iterator[str]:
         else:
             label = r"\n".join(events)
             yield f"  {ids[source]} --> {ids[destination]} : {label}"
-    yield from (f"  {ids[state]} --> [*]" for state in table.final)
+    yield from (f"  {ids[state]} --> [*]" for state in table.final if state in states)
     yield "}"
 
 
 def _legend(diagram: Diagram) -> Iterator[str]:
     for kind in diagram.legend:
         yield _coloured(kind, _text(kind.meaning))
-    if any(row.source == row.target for table in diagram.tables for row in table.rows):
+    if any(row.source == row.target for table in diagram.tables for row in diagram.rows(table)):
         yield _text("in a state: an event that does not change it")
     if diagram.has_descriptions:
         yield f"{_STYLE.described('italics')}{_text(': a description, not a literal name')}"

@@ -1,0 +1,93 @@
+"""The files that a machine comes from."""
+
+import ast
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import resolve_name
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from wsfsm.diagrams._names import is_file, module_of, parts_of
+from wsfsm.diagrams._own import DIAGRAMS
+
+__all__ = ["modules_of", "sources_of"]
+
+# files of other packages change only with their version
+_INSTALLED: Final = frozenset(
+    Path(sysconfig.get_path(name)).resolve()
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+_OURS: Final = "wsfsm"
+
+
+def sources_of(name: str, folder: Path) -> tuple[Path, ...]:
+    """Return the files that can change a machine, as far as they are known.
+
+    These are the file of the machine, and those that it imports, directly or not, unless they belong to another
+    package that is installed.
+
+    Args:
+        name: A name that `find` takes, or that of a diagram of wsfsm.
+        folder: The folder in which a file is looked for.
+    """
+    given = Path(folder, where) if is_file(where := _where(name)) else None
+    found = filter(None, map(_file_of, modules_of(name)))
+    return tuple(dict.fromkeys([*([given.resolve()] if given else []), *found]))
+
+
+def modules_of(name: str) -> tuple[ModuleType, ...]:
+    """Return the imported modules that can change a machine, as `sources_of` does."""
+    where = _where(name)
+    start = module_of(Path(where)) if is_file(where) else where
+    seen: dict[str, ModuleType] = {}
+    ahead = [start]
+    while ahead:
+        here = ahead.pop()
+        module = sys.modules.get(here)
+        if module is None or here in seen or not (here == start or _may_change(module, start)):
+            continue
+        seen[here] = module
+        ahead += _imports(module)
+    return tuple(seen.values())
+
+
+def _where(name: str) -> str:
+    return "wsfsm.tables" if name in DIAGRAMS else parts_of(name)[0]
+
+
+def _may_change(module: ModuleType, start: str) -> bool:
+    file = _file_of(module)
+    if file is None or not _INSTALLED.isdisjoint(file.parents):
+        return False
+    # each machine imports wsfsm
+    return _OURS not in module.__name__.split(".")[:1] or start.startswith(_OURS)
+
+
+def _file_of(module: ModuleType) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if file else None
+
+
+def _imports(module: ModuleType) -> Iterator[str]:
+    """Return the names that may be modules in the import statements of a module."""
+    try:
+        tree = ast.parse(Path(str(module.__file__)).read_bytes())
+    except (OSError, SyntaxError, ValueError):  # it is not a Python file, or has changed since
+        return
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.Import):
+            names = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            base = "." * statement.level + (statement.module or "")
+            with suppress(ImportError):  # beyond the top of the package
+                base = resolve_name(base, module.__package__ or "")
+            names = [base, *(f"{base}.{alias.name}" for alias in statement.names)]
+        else:
+            continue
+        for name in names:
+            # importing a.b runs a, too
+            parts = name.split(".")
+            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))

@@ -1,0 +1,136 @@
+"""The directives."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.nodes import make_id
+
+from wsfsm.diagrams._graphviz import dot
+from wsfsm.diagrams._grids import Cell, State, rows
+from wsfsm.diagrams._mermaid import mermaid
+from wsfsm.diagrams._model import PLAIN, Diagram, anchor, name_of
+from wsfsm.diagrams._names import MachineNotFound
+from wsfsm.diagrams._sources import sources_of
+from wsfsm.ext._blocks import OPTIONS, Block, alternative
+from wsfsm.ext.sphinx._domain import domain_of
+from wsfsm.ext.sphinx._nodes import picture, table_of
+from wsfsm.fsm import Table
+
+__all__ = ["DiagramDirective", "TableDirective"]
+
+
+class _BlockDirective(SphinxDirective):
+    """A directive with names of machines as its argument."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def load(self) -> tuple[Block, Diagram]:
+        """Find the machines, and note the files that they come from."""
+        folder = Path(self.env.app.confdir, self.config.wsfsm_folder)
+        try:
+            block = Block.of(self.arguments[0], self.options, folder)
+            diagram = block.diagram()
+            for name in block.names:
+                for path in sources_of(name, folder):
+                    self.env.note_dependency(str(path))
+        except (ValueError, MachineNotFound) as error:
+            # the cause may be in a file that is not known
+            self.env.note_reread()
+            raise self.error(str(error)) from None
+        return block, diagram
+
+
+class DiagramDirective(_BlockDirective):
+    """``wsfsm-diagram``: machines as a picture."""
+
+    option_spec: ClassVar[dict[str, Any]] = dict(OPTIONS["wsfsm-diagram"])
+
+    def run(self) -> list[nodes.Node]:
+        """Describe a picture, which a builder draws in its own format."""
+        _, diagram = self.load()
+        node = picture(
+            "",
+            alt=self.options.get("alt") or alternative(diagram),
+            couplings=[PLAIN.coupling_text(diagram, coupling) for coupling in diagram.couplings],
+            dot=dot(diagram),
+            form=self.options.get("format"),
+            grids=[(table.name, rows(diagram, table)) for table in diagram.tables],
+            mermaid=mermaid(diagram),
+            states=[
+                (anchor(table.name, name_of(state)), table.name, name_of(state))
+                for table in diagram.tables
+                for state in diagram.states(table)
+            ],
+        )
+        self.set_source_info(node)
+        result: nodes.Element = node
+        if "caption" in self.options:
+            result = nodes.figure("", node, classes=["wsfsm-figure"])
+            self.set_source_info(result)
+            inline, messages = self.parse_inline(self.options["caption"])
+            caption = nodes.caption("", "", *inline, *messages)
+            self.set_source_info(caption)
+            result += caption
+        self.add_name(result)
+        return [result]
+
+
+class TableDirective(_BlockDirective):
+    """``wsfsm-table``: every cell of machines, or only the rows."""
+
+    option_spec: ClassVar[dict[str, Any]] = dict(OPTIONS["wsfsm-table"])
+
+    def run(self) -> list[nodes.Node]:
+        """Build the tables."""
+        block, diagram = self.load()
+        result: list[nodes.Node] = []
+        for table in diagram.tables:
+            outside: list[nodes.Node] = []
+            inside: dict[Cell, nodes.target] = {}
+            if not self.options.get("no-index"):
+                outside, inside = self._define(diagram, table)
+            node = table_of(table.name, block.grid(diagram, table), inside)
+            self.set_source_info(node)
+            title = [*self._title(table, alone=len(diagram.tables) == 1)]
+            if title:
+                node.insert(0, nodes.title("", "", *title))
+            result += [*outside, node]
+        first = next(node for node in result if isinstance(node, nodes.table))
+        self.add_name(first)
+        return result
+
+    def _title(self, table: Table[Any], *, alone: bool) -> Iterator[nodes.Node]:
+        if "caption" in self.options:
+            inline, messages = self.parse_inline(self.options["caption"])
+            yield from (*inline, *messages)
+            if not alone:
+                yield nodes.Text(": ")
+        if not alone:
+            yield nodes.literal("", table.name)
+
+    def _define(
+        self, diagram: Diagram, table: Table[Any]
+    ) -> tuple[list[nodes.Node], dict[Cell, nodes.target]]:
+        """Make this table the place to which references lead; that of one state has a higher rank."""
+        if diagram.state is not None:
+            return [self._target("state", table.name, diagram.state, 1)], {}
+        targets: dict[Cell, nodes.target] = {}
+        for state in map(name_of, table.states):
+            targets[State(state)] = self._target("state", table.name, state, 0)
+        for event in table.events:
+            targets[event] = self._target("event", table.name, str(event), 0)
+        return [self._target("machine", table.name, "", 0)], targets
+
+    def _target(self, kind: str, machine: str, name: str, rank: int) -> nodes.target:
+        document = self.state.document
+        # the moves of a state may be on the page of the whole machine, which defines it too
+        prefix = "wsfsm-moves" if rank else f"wsfsm-{kind}"
+        node_id = make_id(self.env, document, prefix, f"{machine}-{name}" if name else machine)
+        target = nodes.target("", "", ids=[node_id])
+        document.note_explicit_target(target)
+        domain_of(self.env).note((kind, machine, name, rank), node_id, self.get_location())
+        return target

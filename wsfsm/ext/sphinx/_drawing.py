@@ -1,0 +1,128 @@
+"""Pictures in the format of each builder."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.osutil import relative_uri
+
+from wsfsm._text import printable
+from wsfsm.diagrams._graphviz import GraphvizError, draw
+from wsfsm.ext._picture import inline
+from wsfsm.ext.sphinx._domain import domain_of
+from wsfsm.ext.sphinx._nodes import picture, table_of
+
+__all__ = ["Draw"]
+
+_logger = logging.getLogger(__name__)
+
+_MERMAID: Final = "sphinxcontrib.mermaid"
+# readers of books know neither scripts nor new CSS
+_BOOKS: Final = {"epub", "htmlhelp", "qthelp", "applehelp", "devhelp"}
+
+
+class Draw(SphinxPostTransform):
+    """Replace each picture by that of the builder: SVG, Mermaid, PDF, or a table in formats of only text."""
+
+    # before references are resolved, because the table of a picture may have some
+    default_priority = 5
+
+    def run(self, **_: Any) -> None:
+        """Replace the pictures of a page."""
+        for node in [*self.document.findall(picture)]:
+            try:
+                drawn = self._draw(node)
+            except GraphvizError as error:
+                _logger.warning(str(error), location=node, type="wsfsm", subtype="graphviz")
+                drawn = None
+            if drawn is None:
+                _show_tables(node)
+            else:
+                node.replace_self(drawn)
+
+    def _draw(self, node: picture) -> nodes.Node | None:
+        """Draw a picture, or return None if the builder shows no pictures."""
+        builder = self.app.builder
+        names = {"ids": node["ids"], "names": node["names"]}
+        if builder.format == "latex":
+            uri = _write(Path(builder.outdir), node["dot"], "pdf")
+        elif builder.format != "html":
+            return None
+        elif builder.name in _BOOKS:
+            name = _write(Path(builder.outdir, builder.imagedir), node["dot"], "svg")
+            page = builder.get_target_uri(self.env.docname)
+            uri = f"{relative_uri(page, builder.imagedir)}/{name}"
+        elif self._form(node) == "mermaid":
+            return self._mermaid(node, names)
+        else:
+            svg = inline(draw(node["dot"], "svg"), node["alt"], self._links(node))
+            return nodes.raw("", svg, format="html", classes=["wsfsm-diagram"], **names)
+        image = nodes.image(uri=uri, candidates={"?": ""}, alt=node["alt"])
+        return nodes.container("", image, **names)
+
+    def _form(self, node: picture) -> str:
+        form: str = node["form"] or self.config.wsfsm_diagram_format
+        if form == "auto":
+            without_graphviz = shutil.which("dot") is None and _MERMAID in self.app.extensions
+            return "mermaid" if without_graphviz else "svg"
+        return form
+
+    def _mermaid(self, node: picture, names: dict[str, Any]) -> nodes.Node | None:
+        if _MERMAID not in self.app.extensions:
+            _logger.warning(
+                "the format mermaid needs the extension %s; install the package sphinxcontrib-mermaid, and "
+                "add it to the extensions in conf.py",
+                _MERMAID,
+                location=node,
+                type="wsfsm",
+                subtype="mermaid",
+            )
+            return None
+        from sphinxcontrib.mermaid import mermaid  # noqa: PLC0415 - only where it is installed
+
+        return nodes.container("", mermaid("", code=node["mermaid"], options={}), **names)
+
+    def _links(self, node: picture) -> dict[str, str]:
+        """Return the addresses of the places where the states in a picture are defined."""
+        domain = domain_of(self.env)
+        builder, here = self.app.builder, self.env.docname
+        links = {}
+        for element, machine, state in node["states"]:
+            place = domain.place("state", machine, state)
+            if place is not None:
+                page, node_id = place
+                # the pages of this builder are one
+                other = page != here and builder.name != "singlehtml"
+                links[element] = (
+                    f"{builder.get_relative_uri(here, page) if other else ''}#{node_id}"
+                )
+        return links
+
+
+def _write(folder: Path, source: str, form: str) -> str:
+    """Draw a picture into a file whose name depends on the picture, and return the name."""
+    name = f"wsfsm-{hashlib.sha256(source.encode()).hexdigest()[:16]}.{form}"
+    if not (folder / name).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(draw(source, form))
+    return name
+
+
+def _show_tables(node: picture) -> None:
+    """Put tables into the place of a picture; a figure cannot have any."""
+    figure = node.parent if isinstance(node.parent, nodes.figure) else None
+    parts: list[nodes.Node] = []
+    for machine, grid in node["grids"]:
+        parts += [nodes.paragraph("", "", nodes.strong("", printable(machine)))]
+        parts += [table_of(machine, grid, {})]
+    parts += [nodes.paragraph("", f"{text}.") for text in node["couplings"]]
+    if figure is None:
+        node.replace_self(nodes.container("", *parts, ids=node["ids"], names=node["names"]))
+        return
+    caption = [part for child in figure.findall(nodes.caption) for part in child.children]
+    parts.insert(0, nodes.paragraph("", "", *caption))
+    figure.replace_self(nodes.container("", *parts, ids=figure["ids"], names=figure["names"]))
