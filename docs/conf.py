@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "wsfsm.ext.sphinx",
     "project_files",
     "public_names",
 ]

@@ -38,6 +38,7 @@ _LANGUAGES: Final = {
     ".yml": "yaml",
 }
 _LINK: Final = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
+_PICTURE: Final = re.compile(r"^!\[([^\]]*)\]\((?:\.\./)+diagrams/(\w+)\.svg\)$", re.MULTILINE)
 _SCHEME: Final = "project-file"
 
 
@@ -92,7 +93,9 @@ def _rewritten(app: Sphinx, docname: str, folder: Path, text: str) -> str:
             return f"{_SCHEME}:{name}{anchor}"
         return posixpath.relpath(path.as_posix(), here.as_posix()) + anchor
 
-    return _LINK.sub(link, text)
+    # GitHub shows the committed picture, and the site draws it
+    drawn = _PICTURE.sub(r"```{wsfsm-diagram} \2\n:alt: \1\n```", text)
+    return _LINK.sub(link, drawn)
 
 
 def _resolve(app: Sphinx, doctree: nodes.document, docname: str) -> None:
