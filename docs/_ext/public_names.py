@@ -43,14 +43,6 @@ def modules() -> Iterator[ModuleType]:
             yield importlib.import_module(found.name)
 
 
-def public_modules() -> Iterator[ModuleType]:
-    """Yield the modules that have public names."""
-    for module in modules():
-        private = any(part.startswith("_") for part in module.__name__.split("."))
-        if not private and module.__all__:
-            yield module
-
-
 def _keep(_app: Sphinx, what: str, name: str, obj: Any, _options: Any, lines: list[str]) -> None:
     """Hide the docstring of a value from napoleon, which takes the text before a colon for a type."""
     if what in _VALUES:

@@ -161,7 +161,9 @@ class TestStates:
         assert f"the states {first!r} and {last!r} are equal" in str(caught.value)
 
     def test_state_listed_twice_is_reported_as_listed_twice(self) -> None:
-        with pytest.raises(DuplicateRow, match=r"(?m)state OPEN is listed twice in OPEN, SHUT, OPEN$"):
+        with pytest.raises(
+            DuplicateRow, match=r"(?m)state OPEN is listed twice in OPEN, SHUT, OPEN$"
+        ):
             table(Door.OPEN, "push", Door.SHUT, states=(Door.OPEN, Door.SHUT, Door.OPEN))
 
     @pytest.mark.parametrize(
