@@ -1,18 +1,21 @@
 """A diagram or a table as a page asks for it: its options, and the machines that it shows."""
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
+from wsfsm._text import listed
 from wsfsm.diagrams._grids import Grid, cells, matrix, rows
 from wsfsm.diagrams._model import Diagram
 from wsfsm.diagrams._selection import Selection, kinds_of
+from wsfsm.diagrams._sources import sources_of
 from wsfsm.fsm import Table
 
-__all__ = ["CSS", "OPTIONS", "Block", "PictureForm", "alternative"]
+__all__ = ["CSS", "OPTIONS", "Block", "PictureForm", "alternative", "read_options"]
 
 CSS: Final = Path(__file__).with_name("wsfsm.css")
 
@@ -67,22 +70,41 @@ OPTIONS: Final[Mapping[str, Mapping[str, Callable[[str | None], Any]]]] = {
 """The options of each block, with functions that read their values and raise ValueError."""
 
 
+def read_options(language: str, given: Mapping[str, str | None]) -> dict[str, Any]:
+    """Read the options of a block.
+
+    Raises:
+        ValueError: An option does not exist, or its value is wrong.
+    """
+    known, options = OPTIONS[language], {}
+    for option, value in given.items():
+        if option not in known:
+            raise ValueError(f"unknown option {option!r}; {language} has {listed(known)}")
+        try:
+            options[option] = known[option](value)
+        except ValueError as error:
+            raise ValueError(f"the option {option} {error}") from None
+    return options
+
+
 @attrs.frozen
 class Block:
     """A block.
 
     Attributes:
+        language: Its name, a key of `OPTIONS`.
         names: The names of its machines, as in the command ``wsfsm diagram``.
         options: The values of its options, as `OPTIONS` reads them.
         folder: The folder in which files and modules are looked for.
     """
 
+    language: str
     names: tuple[str, ...]
     options: Mapping[str, Any]
     folder: Path
 
     @classmethod
-    def of(cls, names: str, options: Mapping[str, Any], folder: Path) -> "Block":
+    def of(cls, language: str, names: str, options: Mapping[str, Any], folder: Path) -> "Block":
         """Split the names at blanks, as a shell does.
 
         Raises:
@@ -91,7 +113,7 @@ class Block:
         given = tuple(shlex.split(names))
         if not given:
             raise ValueError("needs the name of a machine, for example package.module:MACHINE")
-        return cls(given, options, folder)
+        return cls(language, given, options, folder)
 
     def diagram(self) -> Diagram:
         """Find the machines.
@@ -100,19 +122,28 @@ class Block:
             ValueError: A name, an option or a state is wrong.
             MachineNotFound: A name does not lead to a machine.
         """
-        return Selection(
+        diagram = Selection(
             self.names,
             self._switch("merge-edges"),
             self._switch("outputs"),
             self.options.get("kinds", {}),
             self.options.get("state"),
         ).diagram(self.folder)
+        if self.language == "wsfsm-table" and "caption" in self.options and len(diagram.tables) > 1:
+            raise ValueError("a caption is for the table of one machine; use a block for each")
+        return diagram
 
     def _switch(self, name: str) -> bool | None:
         on, off = self.options.get(name), self.options.get(f"no-{name}")
         if on and off:
             raise ValueError(f"must have only one of the options {name} and no-{name}")
         return True if on else False if off else None
+
+    def sources(self) -> Iterator[Path]:
+        """Yield the files that can change the machines, as far as they are known."""
+        for name in self.names:
+            with suppress(ValueError):  # the name has another form, which leads nowhere
+                yield from sources_of(name, self.folder)
 
     def grid(self, diagram: Diagram, table: Table[Any]) -> Grid:
         """Return the table of a machine."""

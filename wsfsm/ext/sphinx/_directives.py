@@ -1,6 +1,5 @@
 """The directives."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,12 +8,12 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_id
 
 from wsfsm.diagrams._graphviz import dot
-from wsfsm.diagrams._grids import Cell, State, rows
+from wsfsm.diagrams._grids import rows
 from wsfsm.diagrams._mermaid import mermaid
 from wsfsm.diagrams._model import PLAIN, Diagram, anchor, name_of
 from wsfsm.diagrams._names import MachineNotFound
-from wsfsm.diagrams._sources import sources_of
 from wsfsm.ext._blocks import OPTIONS, Block, alternative
+from wsfsm.ext._objects import Definition, definitions, positions
 from wsfsm.ext.sphinx._domain import domain_of
 from wsfsm.ext.sphinx._nodes import picture, table_of
 from wsfsm.fsm import Table
@@ -32,15 +31,14 @@ class _BlockDirective(SphinxDirective):
         """Find the machines, and note the files that they come from."""
         folder = Path(self.env.app.confdir, self.config.wsfsm_folder)
         try:
-            block = Block.of(self.arguments[0], self.options, folder)
+            block = Block.of(self.name, self.arguments[0], self.options, folder)
             diagram = block.diagram()
-            for name in block.names:
-                for path in sources_of(name, folder):
-                    self.env.note_dependency(str(path))
         except (ValueError, MachineNotFound) as error:
             # the cause may be in a file that is not known
             self.env.note_reread()
             raise self.error(str(error)) from None
+        for path in block.sources():
+            self.env.note_dependency(str(path))
         return block, diagram
 
 
@@ -89,48 +87,41 @@ class TableDirective(_BlockDirective):
         block, diagram = self.load()
         result: list[nodes.Node] = []
         for table in diagram.tables:
-            outside: list[nodes.Node] = []
-            inside: dict[Cell, nodes.target] = {}
+            grid = block.grid(diagram, table)
+            inside: dict[tuple[int, int], nodes.target] = {}
             if not self.options.get("no-index"):
-                outside, inside = self._define(diagram, table)
-            node = table_of(table.name, block.grid(diagram, table), inside)
+                places = positions(grid)
+                for definition in definitions(diagram, table):
+                    target = self._define(definition)
+                    place = places.get(definition.cell)
+                    # without rows, a table of rows does not have the only state
+                    if place is None:
+                        result.append(target)
+                    else:
+                        inside[place] = target
+            node = table_of(table.name, grid, inside)
             self.set_source_info(node)
-            title = [*self._title(table, alone=len(diagram.tables) == 1)]
+            title = self._title(table, alone=len(diagram.tables) == 1)
             if title:
                 node.insert(0, nodes.title("", "", *title))
-            result += [*outside, node]
+            result.append(node)
         first = next(node for node in result if isinstance(node, nodes.table))
         self.add_name(first)
         return result
 
-    def _title(self, table: Table[Any], *, alone: bool) -> Iterator[nodes.Node]:
-        if "caption" in self.options:
-            inline, messages = self.parse_inline(self.options["caption"])
-            yield from (*inline, *messages)
-            if not alone:
-                yield nodes.Text(": ")
+    def _title(self, table: Table[Any], *, alone: bool) -> list[nodes.Node]:
         if not alone:
-            yield nodes.literal("", table.name)
+            return [nodes.literal("", table.name)]
+        if "caption" not in self.options:
+            return []
+        inline, messages = self.parse_inline(self.options["caption"])
+        return [*inline, *messages]
 
-    def _define(
-        self, diagram: Diagram, table: Table[Any]
-    ) -> tuple[list[nodes.Node], dict[Cell, nodes.target]]:
-        """Make this table the place to which references lead; that of one state has a higher rank."""
-        if diagram.state is not None:
-            return [self._target("state", table.name, diagram.state, 1)], {}
-        targets: dict[Cell, nodes.target] = {}
-        for state in map(name_of, table.states):
-            targets[State(state)] = self._target("state", table.name, state, 0)
-        for event in table.events:
-            targets[event] = self._target("event", table.name, str(event), 0)
-        return [self._target("machine", table.name, "", 0)], targets
-
-    def _target(self, kind: str, machine: str, name: str, rank: int) -> nodes.target:
+    def _define(self, definition: Definition) -> nodes.target:
+        """Make a place to which references lead."""
         document = self.state.document
-        # the moves of a state may be on the page of the whole machine, which defines it too
-        prefix = "wsfsm-moves" if rank else f"wsfsm-{kind}"
-        node_id = make_id(self.env, document, prefix, f"{machine}-{name}" if name else machine)
+        node_id = make_id(self.env, document, *definition.words)
         target = nodes.target("", "", ids=[node_id])
         document.note_explicit_target(target)
-        domain_of(self.env).note((kind, machine, name, rank), node_id, self.get_location())
+        domain_of(self.env).note(definition.key, node_id, self.get_location())
         return target

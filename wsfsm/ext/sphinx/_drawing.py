@@ -88,11 +88,11 @@ class Draw(SphinxPostTransform):
 
     def _links(self, node: picture) -> dict[str, str]:
         """Return the addresses of the places where the states in a picture are defined."""
-        domain = domain_of(self.env)
+        objects = domain_of(self.env).objects
         builder, here = self.app.builder, self.env.docname
         links = {}
         for element, machine, state in node["states"]:
-            place = domain.place("state", machine, state)
+            place = objects.place("state", machine, state)
             if place is not None:
                 page, node_id = place
                 # the pages of this builder are one
@@ -118,7 +118,7 @@ def _show_tables(node: picture) -> None:
     parts: list[nodes.Node] = []
     for machine, grid in node["grids"]:
         parts += [nodes.paragraph("", "", nodes.strong("", printable(machine)))]
-        parts += [table_of(machine, grid, {})]
+        parts += [table_of(machine, grid)]
     parts += [nodes.paragraph("", f"{text}.") for text in node["couplings"]]
     if figure is None:
         node.replace_self(nodes.container("", *parts, ids=node["ids"], names=node["names"]))

@@ -1,6 +1,7 @@
 """What directives put into a page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from docutils import nodes
@@ -8,7 +9,7 @@ from sphinx import addnodes
 
 from wsfsm._text import printable
 from wsfsm.diagrams._grids import Cell, Grid, State, Words
-from wsfsm.ext.sphinx._domain import full_name
+from wsfsm.ext._objects import full_name
 from wsfsm.fsm import Event
 
 __all__ = ["picture", "table_of"]
@@ -24,60 +25,43 @@ class picture(nodes.General, nodes.Element):  # noqa: N801 - nodes have such nam
     """
 
 
-def table_of(machine: str, grid: Grid, targets: dict[Cell, nodes.target]) -> nodes.table:
+def table_of(
+    machine: str, grid: Grid, targets: Mapping[tuple[int, int], nodes.target] = MappingProxyType({})
+) -> nodes.table:
     """Build a table.
 
     Args:
         machine: The name of the machine.
         grid: Its contents.
-        targets: The target in front of a state or an event; each is put into the first fitting place.
+        targets: The target at a place, by line and column.
     """
     table = nodes.table(classes=["wsfsm-table", "colwidths-auto"])
     group = nodes.tgroup(cols=len(grid.head))
     table += group
     columns = zip(grid.head, *grid.rows, strict=True)
     group.extend(nodes.colspec(colwidth=_width(column)) for column in columns)
-    # a state is defined by the rows that begin in it, even if an earlier row leads to it
-    first = [*grid.head, *(line[0] for line in grid.rows)]
-    waiting = dict(targets)
-    early = {cell: waiting.pop(cell) for cell in first if cell in waiting}
-    head = nodes.thead()
-    head += _row(machine, grid.head, early)
-    group += head
-    body = nodes.tbody()
-    for line in grid.rows:
-        body += _row(machine, line[:1], early, line[1:], waiting)
-    group += body
+    head, body = nodes.thead(), nodes.tbody()
+    for number, line in enumerate([grid.head, *grid.rows]):
+        row = nodes.row()
+        for column, cell in enumerate(line):
+            row += _entry(machine, cell, targets.get((number, column)))
+        (body if number else head).append(row)
+    group += [head, body]
     return table
+
+
+def _entry(machine: str, cell: Cell, target: nodes.target | None) -> nodes.entry:
+    text = nodes.paragraph()
+    if target is not None:
+        text += target
+    text.extend(_parts(machine, cell, defined=target is not None))
+    return nodes.entry("", text)
 
 
 def _width(column: Iterable[Cell]) -> int:
     """Return the width of a column in formats of plain text, in which longer cells are wrapped."""
     texts = (" ".join(part.astext() for part in _parts("", cell, defined=True)) for cell in column)
     return min(max(map(len, texts)), _WIDEST) + 2
-
-
-def _row(
-    machine: str,
-    cells: Iterable[Cell],
-    targets: dict[Cell, nodes.target],
-    more: Iterable[Cell] = (),
-    more_targets: dict[Cell, nodes.target] | None = None,
-) -> nodes.row:
-    row = nodes.row()
-    row.extend(_entry(machine, cell, targets) for cell in cells)
-    row.extend(_entry(machine, cell, more_targets or {}) for cell in more)
-    return row
-
-
-def _entry(machine: str, cell: Cell, targets: dict[Cell, nodes.target]) -> nodes.entry:
-    entry, text = nodes.entry(), nodes.paragraph()
-    target = targets.pop(cell, None)
-    if target is not None:
-        text += target
-    text.extend(_parts(machine, cell, defined=target is not None))
-    entry += text
-    return entry
 
 
 def _parts(machine: str, cell: Cell, *, defined: bool) -> Iterator[nodes.Node]:
