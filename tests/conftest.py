@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Generator, Iterator
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
 from coverage import Coverage
@@ -86,13 +86,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         coverage.start()
 
 
+def _missing(reason: str) -> NoReturn:
+    """Skip a test whose tool is missing, or fail it if the tools are required."""
+    if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        reason = "no Chromium is installed (Debian: apt-get install chromium)"
-        if os.environ.get("WSFSM_REQUIRE_TOOLS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _missing("no Chromium is installed (Debian: apt-get install chromium)")
     expect.set_options(timeout=30_000)  # for a busy machine
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
@@ -102,12 +106,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def graphviz() -> None:
-    """Skip a test if Graphviz is missing, or fail it if the tools are required."""
+    """Graphviz, on the PATH."""
     if shutil.which("dot") is None:
-        reason = "needs Graphviz, but its program 'dot' is not on the PATH"
-        if os.environ.get("WSFSM_REQUIRE_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _missing("needs Graphviz, but its program 'dot' is not on the PATH")
+
+
+@pytest.fixture(scope="module")
+def redis() -> None:
+    """The program of Redis, on the PATH."""
+    if shutil.which("redis-server") is None:
+        _missing("no Redis is installed (Debian: apt-get install redis-server)")
 
 
 @pytest.fixture

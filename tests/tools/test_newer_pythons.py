@@ -22,9 +22,9 @@ FAKES = {
     "debootstrap": r"""
         for target in "$@"; do case "$target" in */partial) break ;; esac; done
         mkdir -p "$target/usr/bin" "$target/proc" "$target/dev" "$target/tmp"
-        for python in 3.14 3.15; do
-            printf '#!/bin/sh\n' >"$target/usr/bin/python$python"
-            chmod +x "$target/usr/bin/python$python"
+        for program in python3.14 python3.15 redis-server; do
+            printf '#!/bin/sh\n' >"$target/usr/bin/$program"
+            chmod +x "$target/usr/bin/$program"
         done
         echo "E: it was said here" >&2; exit "$(cat "$FAKES/debootstraps")"
     """,
@@ -171,7 +171,7 @@ class TestInstalling:
             (
                 "--variant=minbase"
                 " --include=python3.15,python3.15-venv,python3.14,python3.14-venv,"
-                "ca-certificates,graphviz"
+                "ca-certificates,graphviz,redis-server"
                 f" sid {machine.pythons}/partial http://mirror.test/debian/"
             )
         ]
