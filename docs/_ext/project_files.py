@@ -39,6 +39,7 @@ _LANGUAGES: Final = {
 }
 _LINK: Final = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 _PICTURE: Final = re.compile(r"^!\[([^\]]*)\]\((?:\.\./)+diagrams/(\w+)\.svg\)$", re.MULTILINE)
+_trees: dict[tuple[Any, ...], Any] = {}
 _SCHEME: Final = "project-file"
 
 
@@ -49,6 +50,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("include-read", _read_included)
     app.connect("doctree-resolved", _resolve)
     app.connect("html-collect-pages", _collect)
+    app.connect("html-page-context", _share_tree, priority=400)
     app.add_lexer("mermaid", TextLexer)  # Pygments has none
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -114,6 +116,22 @@ def _linked(app: Sphinx) -> set[str]:
             if _SCHEME in node["classes"]:
                 found.add(node["refuri"])
     return found
+
+
+def _share_tree(
+    _app: Sphinx, name: str, _template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Make the navigation once for all pages of files in equally deep folders, because it takes long."""
+    if doctree is None and name.startswith(("files/", "_modules/")):
+        toctree, depth = context["toctree"], name.count("/")
+
+        def shared(**options: Any) -> Any:
+            key = (depth, *sorted(options.items()))
+            if key not in _trees:
+                _trees[key] = toctree(**options)
+            return _trees[key]
+
+        context["toctree"] = shared
 
 
 def _children(folder: Path) -> list[Path]:

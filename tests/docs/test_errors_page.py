@@ -24,7 +24,15 @@ EVENTS = [event for machine in (CLIENT, APPLICATION, SERVER) for event in machin
 # They are caught by the package itself, or mean what they mean everywhere in Python
 ORDINARY = {"AttributeError", "KeyError", "StopAsyncIteration", "AssertionError", "SystemExit"}
 # Modules whose errors are about programs, not about WebSockets: their texts say all that there is
-PLAIN = ("conformance", "demo", "diagrams", "ext", "testing", "integrations/frames", "integrations/_")
+PLAIN = (
+    "conformance",
+    "demo",
+    "diagrams",
+    "ext",
+    "testing",
+    "integrations/frames",
+    "integrations/_",
+)
 PLAIN_TOO = {"wsfsm/_loops.py", "wsfsm/_urls.py", "wsfsm/datastructures.py", "wsfsm/cli.py"}
 
 
