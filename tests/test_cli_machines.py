@@ -6,12 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 from helpers.asgi import ROOT
 from helpers.machines_app import PLANT, PUMP, VALVE
 
 from wsfsm.cli import main
-from wsfsm.diagrams import DIAGRAMS, Diagram, dot, explain, markdown, mermaid, svg
+from wsfsm.diagrams import (
+    CHOSEN,
+    DIAGRAMS,
+    SENT,
+    Diagram,
+    combine,
+    dot,
+    explain,
+    markdown,
+    mermaid,
+    moves_of,
+    svg,
+)
 from wsfsm.tables import CLIENT
 
 APP = "helpers.machines_app"
@@ -28,6 +41,11 @@ class TestNames:
             ([f"{APP}:PUMP", "--no-merge-edges"], dot(Diagram([PUMP]))),
             ([f"{APP}:VALVE", "--merge-edges"], dot(Diagram([VALVE], merge_edges=True))),
             ([f"{APP}:PLANT"], dot(PLANT)),
+            (["server", "--outputs"], dot(attrs.evolve(DIAGRAMS["server"], outputs=True))),
+            ([f"{APP}:PUMP", "--no-outputs"], dot(attrs.evolve(combine([PUMP]), outputs=False))),
+            (["client", "--state", "CONNECTED"], dot(moves_of(DIAGRAMS["client"], "CONNECTED"))),
+            ([f"{APP}:VALVE", "--kinds", "sent"], dot(Diagram([VALVE], kinds={"valve": SENT}))),
+            (["client", f"{APP}:VALVE", "--kinds", "event,valve = sent"], dot(Diagram([CLIENT, VALVE], kinds={"client": CHOSEN, "valve": SENT}))),
             (["client", f"{APP}:VALVE"], dot(Diagram([CLIENT, VALVE], kinds=DIAGRAMS["client"].kinds))),
         ],
     )  # fmt: skip
@@ -65,6 +83,8 @@ class TestNames:
             ([f"{APP}:PIPE"], f"{APP} has no 'PIPE'; it has VALVE, PUMP, PLANT\n"),
             (["no_such_module:PUMP"], "there is no module 'no_such_module'; specify "),
             (["no/such/file.py:PUMP"], "there is no file no/such/file.py\n"),
+            (["client", "--state", "OPEN"], "there is no state 'OPEN'; client has CONNECTING, CONNECTED, DISCONNECTED\n"),
+            ([f"{APP}:VALVE", "--kinds", "tap=sent"], "there is no machine 'tap'; the diagram has valve\n"),
             ([f"{APP}:PUMP"] * 2, "a diagram must have machines with different names, got pump, pump\n"),
         ],
     )  # fmt: skip
@@ -75,6 +95,27 @@ class TestNames:
         out, err = capfd.readouterr()
         assert out == ""
         assert err.startswith(f"wsfsm: {said}")
+
+
+class TestWrongUsage:
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (["--kinds", "told"], "argument --kinds: kinds must be sent, received, event, or MACHINE=KIND"),
+            (["--state", "CONNECTED", "-f", "scxml"], "scxml has the whole machine; omit --state, or choose "),
+            (["--state", "CONNECTED", "-f", "xstate"], "xstate has the whole machine; omit --state, or choose "),
+            (["--state", "CONNECTED", "--write", "it"], "omit the names and other options"),
+        ],
+    )  # fmt: skip
+    def test_wrong_option_has_status_2(
+        self, options: list[str], said: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        names = [] if "--write" in options else ["client"]
+        with pytest.raises(SystemExit) as raised:
+            main(["diagram", *names, *options])
+
+        assert raised.value.code == 2
+        assert said in capfd.readouterr().err
 
 
 class TestCheck:
@@ -101,7 +142,17 @@ class TestCheck:
         assert main(command) == 1
 
     @pytest.mark.parametrize(
-        "options", [[], ["-f", "dot"], ["--merge-edges"], ["--no-merge-edges"]]
+        "options",
+        [
+            [],
+            ["-f", "dot"],
+            ["--merge-edges"],
+            ["--no-merge-edges"],
+            ["--outputs"],
+            ["--no-outputs"],
+            ["--kinds", "sent,valve=received"],
+            ["--state", "open"],
+        ],
     )
     def test_stale_file_has_status_1_and_the_command_that_it_names_writes_it(
         self, options: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -192,12 +192,18 @@ class TestMarkdown:
 
     @pytest.mark.parametrize(
         ("note", "written"),
-        [("a note\n", "a note"), ("\n  a\n  note\n", "a<br>  note"), (" \n", ""), ("", "")],
+        [("a note\n", "a note"), ("\n  a\n  note\n", "a<br>  note")],
     )
     def test_markdown_strips_blanks_around_a_note(self, note: str, written: str) -> None:
         table = Table("t", ("a", "b"), "a", ("b",), (Row("a", "go", "b", note),))
 
         assert re.search(rf"`b` +\| {written} +\|", markdown(Diagram([table])))
+
+    @pytest.mark.parametrize("note", [" \n", ""])
+    def test_markdown_has_no_column_for_notes_that_are_blank(self, note: str) -> None:
+        table = Table("t", ("a", "b"), "a", ("b",), (Row("a", "go", "b", note),))
+
+        assert "note" not in markdown(Diagram([table]))
 
     def test_markdown_does_not_pad_every_line_to_a_long_name(self) -> None:
         rows = (*(Row("a", f"e{n}", "a") for n in range(100)), Row("a", "x" * 10_000, "b"))

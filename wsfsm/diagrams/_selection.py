@@ -32,7 +32,7 @@ def kinds_of(text: str) -> dict[str, Kind]:
     """
     kinds = {}
     for part in text.split(","):
-        machine, _, kind = part.strip().rpartition("=")
+        machine, _, kind = map(str.strip, part.rpartition("="))
         if kind not in KINDS:
             raise ValueError(
                 f"kinds must be {listed(KINDS)}, or MACHINE=KIND for one of several machines, "

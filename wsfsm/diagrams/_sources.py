@@ -5,6 +5,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
@@ -73,21 +74,28 @@ def _file_of(module: ModuleType) -> Path | None:
 
 def _imports(module: ModuleType) -> Iterator[str]:
     """Return the names that may be modules in the import statements of a module."""
+    path = Path(str(module.__file__))
     try:
-        tree = ast.parse(Path(str(module.__file__)).read_bytes())
+        imported = _imported(path, path.stat().st_mtime_ns)
     except (OSError, SyntaxError, ValueError):  # it is not a Python file, or has changed since
         return
-    for statement in ast.walk(tree):
-        if isinstance(statement, ast.Import):
-            names = [alias.name for alias in statement.names]
-        elif isinstance(statement, ast.ImportFrom):
-            base = "." * statement.level + (statement.module or "")
-            with suppress(ImportError):  # beyond the top of the package
-                base = resolve_name(base, module.__package__ or "")
-            names = [base, *(f"{base}.{alias.name}" for alias in statement.names)]
+    for level, name in imported:
+        if not level:
+            yield name
         else:
-            continue
-        for name in names:
-            # importing a.b runs a, too
-            parts = name.split(".")
-            yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+            with suppress(ImportError):  # beyond the top of the package
+                yield resolve_name("." * level + name, module.__package__ or "")
+
+
+@lru_cache(maxsize=1024)
+def _imported(path: Path, _: int) -> tuple[tuple[int, str], ...]:
+    """Return the number of leading dots and the name in each import statement of a file, at a time."""
+    found: list[tuple[int, str]] = []
+    for statement in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(statement, ast.Import):
+            found += [(0, alias.name) for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            base = statement.module or ""
+            names = [f"{base}.{alias.name}".removeprefix(".") for alias in statement.names]
+            found += [(statement.level, name) for name in (base, *names)]
+    return tuple(dict.fromkeys(found))

@@ -40,7 +40,9 @@ def picture(diagram: Diagram, form: str, alt: str | None) -> str:
         for table in diagram.tables
         for state in diagram.states(table)
     }
-    return inline(svg(diagram), alt or alternative(diagram), links)
+    drawn = inline(svg(diagram), alt or alternative(diagram), links)
+    # no table may show these states
+    return drawn.replace('<a href="wsfsm:', f'<a {IMPLICIT} href="wsfsm:')
 
 
 def figure(content: str, options: Mapping[str, Any]) -> str:
