@@ -72,6 +72,8 @@ speed: $(VENV)/test ## Write the results of both benchmarks into docs/speed.md, 
 diagrams: $(VENV)/test ## Render the diagrams again (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams
 	cp diagrams/client.svg diagrams/application.svg wsfsm/demo/static/
+	cd examples/graphql_transport_ws && $(CURDIR)/$(BIN)/wsfsm diagram tables.py:CONNECTION --output connection.svg
+	cd examples/graphql_transport_ws && $(CURDIR)/$(BIN)/wsfsm diagram tables.py:OPERATION --output operation.svg
 
 docs: site ## Build the site, serve it, and print its address (DOCS_PORT=)
 	@echo "http://127.0.0.1:$(DOCS_PORT)/ (stop with Ctrl+C)"

@@ -14,8 +14,9 @@ from helpers.plugin_project import Project
 from hypothesis import given, settings, strategies
 from playwright.sync_api import Browser, expect, sync_playwright
 
-# tools/ is tested too; it comes last, because the folder must not hide an installed package
-sys.path.append(str(ROOT))
+# tools/ and a package in examples/ are tested too; these folders come last, because they must not hide
+# an installed package
+sys.path += [str(ROOT), str(ROOT / "examples")]
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

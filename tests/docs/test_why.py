@@ -13,9 +13,10 @@ import websockets
 from helpers.asgi import ROOT
 from helpers.guides import Guide
 from helpers.unix_processes import UVICORN, Processes, processes
-from helpers.uvicorn_server import in_time, serving
+from helpers.uvicorn_server import in_time, serving, until
 
 import wsfsm.integrations.starlette
+from wsfsm import WebSocket, asgi
 from wsfsm.tables import APPLICATION, CLIENT
 from wsfsm.types import Receive, Scope, Send
 
@@ -89,7 +90,7 @@ async def does_not_accept(websocket: Any) -> None:
 
 HANDLERS: Final = [receives_after_a_failed_send, receives_twice, does_not_accept]
 ROWS: Final = [
-    [cell.strip() for cell in line.strip("|").split("|")]
+    [cell.strip(" `") for cell in line.strip("|").split("|")]
     for line in GUIDE.section("Read other errors").splitlines()
     if line.startswith("|")
 ][2:]
@@ -130,6 +131,28 @@ async def error_of(
         else:
             await client.close(4000)
         return await raised
+
+
+def test_until_disconnect_has_the_code_of_the_client() -> None:
+    ends = []
+
+    @asgi
+    async def app(websocket: WebSocket) -> None:
+        async with websocket.until_disconnect():
+            await websocket.accept()
+            while True:
+                await websocket.send_text("hello")
+                await asyncio.sleep(0.01)
+        ends.append((websocket.closed_by, websocket.close_code))
+
+    async def main() -> None:
+        async with serving(app) as address:
+            async with websockets.connect(f"ws://{address}/") as client:
+                await client.close(4000)
+            await until(lambda: bool(ends))
+
+    in_time(main)
+    assert ends == [("client", 4000)]
 
 
 def test_classes_of_the_errors_are_related_as_it_says() -> None:

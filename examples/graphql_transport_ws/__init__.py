@@ -1,0 +1,1 @@
+"""The subprotocol graphql-transport-ws, on machines of wsfsm."""
