@@ -16,12 +16,14 @@ from wsfsm.conformance.options import OptionError
 from wsfsm.exceptions import (
     ClientDisconnected,
     ConnectionClosed,
+    ConversionError,
     IllegalTransition,
     MalformedMessage,
     UnexpectedFrame,
     WebSocketDisconnect,
     WebSocketDisconnected,
 )
+from wsfsm.fsm import IllegalTrigger
 from wsfsm.server import BadHandshake
 from wsfsm.testing import ClientDenied, ConnectionEnded, Denied
 
@@ -30,6 +32,8 @@ Kind: TypeAlias = type[BaseException]
 REFUSED: dict[str, Any] = {"machine": "m", "state": 1, "event": "e", "allowed": ("x",)}
 ARGUMENTS: dict[Kind, tuple[tuple[Any, ...], dict[str, Any]]] = {
     IllegalTransition: (("a\nb",), REFUSED),
+    IllegalTrigger: (("a\nb",), REFUSED),
+    ConversionError: (("text",), {"reasons": ("a", "b")}),
     WebSocketDisconnected: (("a\nb",), REFUSED),
     WebSocketDisconnect: ((4000, "bye"), {}),
     ConnectionClosed: (

@@ -40,7 +40,7 @@ _PAGE: Final = _HERE / _ERRORS if (_HERE / _ERRORS).is_file() else _HERE.parent 
 """The page about errors: in the package, or in the tree that it is run from."""
 _NAMES: Final = (
     f"NAME is {', '.join(DIAGRAMS)}, or leads to a Machine, a Table or a Diagram of your own: "
-    "package.module:NAME, or folder/file.py:NAME."
+    "package.module:NAME, folder/file.py:NAME, or a document folder/file.scxml."
 )
 
 

@@ -2,7 +2,7 @@
 
 - `TableError` (`ValueError`): a table that cannot be declared, one class per fault
     - `UnknownState`, `DuplicateRow`, `TransitionFromFinalState`, `UnreachableState`, `DeadEnd`,
-      `BadCoupling`
+      `BadCoupling`, `ConversionError`
 - `IllegalTransition` (`RuntimeError`): an event that its table refuses
     - `WebSocketDisconnected`: a use of a WebSocket that is not connected
         - `ConnectionClosed` (also `WebSocketDisconnect`): the connection is over
@@ -27,6 +27,7 @@ __all__ = [
     "ClientDisconnected",
     "ClosedBy",
     "ConnectionClosed",
+    "ConversionError",
     "DeadEnd",
     "DuplicateRow",
     "Explained",
@@ -147,6 +148,22 @@ class BadCoupling(TableError):
     """A coupling names a machine or an event that does not exist."""
 
     topic = "bad-coupling"
+
+
+class ConversionError(TableError):
+    """A machine of another package, or a document, cannot become a `Machine`.
+
+    Attributes:
+        reasons: Everything that cannot be converted; the text has the first reasons.
+    """
+
+    topic = "conversion"
+
+    def __init__(self, text: str = "", *, reasons: tuple[str, ...] = ()) -> None:
+        TableError.__init__(self, text)
+        self.reasons = reasons
+
+    __reduce__ = _reduce
 
 
 _REFUSED: Final[Mapping[str, str]] = {

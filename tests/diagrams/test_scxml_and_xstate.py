@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from statemachine.io.scxml.processor import SCXMLProcessor
 
 from wsfsm.diagrams import DIAGRAMS, Diagram, scxml, xstate
-from wsfsm.diagrams._codes import decoded, encoded
 from wsfsm.diagrams._model import name_of, output_name
 from wsfsm.diagrams._scxml import _EVENT, _PART, _STATE
 from wsfsm.fsm import Event, Row, Table
+from wsfsm.fsm._codes import decoded, encoded
 from wsfsm.tables import APPLICATION, CLIENT, SERVER
 
 # "a" is also the name to which SCXML would match "a.b" and "a.b.c"

@@ -80,7 +80,8 @@ def test_endless_machine_runs_for_ever(folder: Path, capfd: pytest.CaptureFixtur
 @pytest.mark.parametrize("name", GUIDE.first_cells("Name a machine"))
 def test_form_of_every_name_is_valid(name: str) -> None:
     for one in re.split("`, `", name):
-        assert one in DIAGRAMS or re.fullmatch(r"(light\.py|package\.module):[\w.]+", one)
+        form = r"(light\.py|package\.module):[\w.]+|light\.scxml"
+        assert one in DIAGRAMS or re.fullmatch(form, one)
 
 
 def test_formats_are_all_formats_with_their_suffixes() -> None:

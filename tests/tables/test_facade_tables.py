@@ -7,7 +7,7 @@ import pytest
 from helpers.asgi import Cells, spec, spec_cells
 
 from wsfsm.exceptions import MalformedMessage
-from wsfsm.fsm import AnyEvent, Coupling, Machine, Row
+from wsfsm.fsm import AnyEvent, Coupling, Event, Machine, Row
 from wsfsm.tables import (
     AFTER_DISCONNECT,
     AFTER_READ_AHEAD,
@@ -117,11 +117,11 @@ class TestAgainstTheSpecification:
     def test_transitions_machine_agrees_with_the_specification(self, name: str) -> None:
         machine = MACHINES[name].transitions
         cells: Cells = dict.fromkeys(specified(name))
-        cells |= {
-            (transition.source, trigger): transition.dest
-            for trigger in machine.events
-            for transition in machine.get_transitions(trigger)
-        }
+        for trigger in machine.events:
+            for transition in machine.get_transitions(trigger):
+                guards = [condition.func for condition in transition.conditions]
+                event = str(Event(trigger, *guards))
+                cells[transition.source, event] = transition.dest or transition.source
 
         assert cells == specified(name)
 

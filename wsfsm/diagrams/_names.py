@@ -1,4 +1,7 @@
-"""Machines by name: ``package.module:NAME``, or ``folder/file.py:NAME`` for a file outside of packages."""
+"""Machines by name: ``package.module:NAME``, or ``folder/file.py:NAME`` for a file outside of packages.
+
+A document in SCXML is a machine too: ``folder/file.scxml``.
+"""
 
 import importlib
 import os
@@ -13,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from wsfsm._text import describe, listed
 from wsfsm.diagrams._model import Diagram
-from wsfsm.exceptions import Explained
+from wsfsm.exceptions import Explained, TableError
 from wsfsm.fsm import Machine, Table
 
 __all__ = ["MachineNotFound", "Named", "find", "in_folder", "is_file", "module_of", "parts_of"]
@@ -37,14 +40,17 @@ def find(name: str, folder: Path = Path()) -> Named:
     Args:
         name: ``package.module:NAME``, or ``folder/file.py:NAME``. The part after the colon may have
             dots, for example ``Class.NAME``. A file is run as a module each time, with its folder at the
-            head of `sys.path`.
+            head of `sys.path`. ``folder/file.scxml`` is read by `Machine.from_scxml`.
         folder: The folder in which a file is looked for.
 
     Raises:
         ValueError: The name is not of this form.
         MachineNotFound: The module, the file or the object does not exist, the object is of another
-            type, or the import has raised an exception.
+            type, or the import has raised an exception. The document cannot be read, or cannot become a
+            machine.
     """
+    if name.endswith(".scxml"):
+        return _document(folder / name)
     where, attributes = parts_of(name)
     module = _file(folder / where) if is_file(where) else _module(where)
     found: Any = module
@@ -81,6 +87,15 @@ def is_file(where: str) -> bool:
 def module_of(path: Path) -> str:
     """Return the name of the module as which a file is run."""
     return f"wsfsm_file_{path.stem}"
+
+
+def _document(path: Path) -> Machine[str]:
+    try:
+        return Machine.from_scxml(path.read_bytes())
+    except OSError as error:
+        raise MachineNotFound(f"cannot read {path}: {error.strerror}") from None
+    except TableError as error:
+        raise MachineNotFound(f"in {path}, {error}") from None
 
 
 def _others(module: ModuleType) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
-from wsfsm.diagrams._codes import encoded
 from wsfsm.diagrams._model import PLAIN, Diagram, key_of, name_of, output_name
 from wsfsm.fsm import Row, Table
+from wsfsm.fsm._codes import encoded
 
 __all__ = ["scxml"]
 

@@ -4,9 +4,9 @@ import json
 import re
 from typing import Any, Final
 
-from wsfsm.diagrams._codes import encoded
 from wsfsm.diagrams._model import PLAIN, Diagram, key_of, name_of, output_name
 from wsfsm.fsm import Row, Table
+from wsfsm.fsm._codes import encoded
 
 __all__ = ["xstate"]
 

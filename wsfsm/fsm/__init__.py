@@ -4,6 +4,7 @@
 it allows.
 """
 
+from wsfsm.fsm._live import IllegalTrigger, TableMachine
 from wsfsm.fsm._machine import Coupling, Machine, Node, Transition
 from wsfsm.fsm._table import SAME, AnyEvent, Event, Row, Table, in_state, state_name
 
@@ -12,10 +13,12 @@ __all__ = [
     "AnyEvent",
     "Coupling",
     "Event",
+    "IllegalTrigger",
     "Machine",
     "Node",
     "Row",
     "Table",
+    "TableMachine",
     "Transition",
     "in_state",
     "state_name",

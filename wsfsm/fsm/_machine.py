@@ -29,7 +29,8 @@ import attrs
 from transitions import Machine as TransitionsMachine
 
 from wsfsm._text import describe, listed, readable, shortened
-from wsfsm.exceptions import BadCoupling, IllegalTransition, TableError
+from wsfsm.exceptions import BadCoupling, IllegalTransition
+from wsfsm.fsm._live import TableMachine, check
 from wsfsm.fsm._table import (
     AnyEvent,
     Event,
@@ -169,14 +170,14 @@ class Machine(Immutable, Generic[S]):
 
     Attributes:
         table: The declaration.
-        transitions: The same machine in the package ``transitions``, for introspection and
-            as an oracle. It has no model, and wsfsm never triggers it, because a trigger costs
-            about as much as ninety look-ups.
+        transitions: The same machine in the package ``transitions``, for introspection, as an
+            oracle, and for models of yours, which you add with its method ``add_model``. wsfsm never
+            triggers it, because a trigger costs about as much as ninety look-ups.
         nodes: The compiled states.
     """
 
     table: Table[S]
-    transitions: TransitionsMachine = attrs.field(init=False, repr=False)
+    transitions: TableMachine = attrs.field(init=False, repr=False)
     nodes: Mapping[S, Node[S]] = attrs.field(init=False, repr=False)
     _columns: Mapping[AnyEvent, Mapping[Node[S], Transition]] = attrs.field(init=False, repr=False)
     _bound: dict[Coupling[S], Mapping[Node[S], Node[S]]] = attrs.field(
@@ -184,26 +185,8 @@ class Machine(Immutable, Generic[S]):
     )
 
     @transitions.default
-    def _declare(self) -> TransitionsMachine:
-        table = self.table
-        final = frozenset(table.final)
-        triggers = {str(event) for event in table.events}
-        attribute = "state"
-        while attribute in triggers:  # transitions does not allow an event of that name
-            attribute += "_"
-        return TransitionsMachine(
-            model=None,
-            name=table.name,
-            states=[{"name": s, "final": s in final} for s in table.states],
-            initial=table.initial,
-            transitions=[
-                {"trigger": str(row.event), "source": row.source, "dest": row.target}
-                for row in table.rows
-            ],
-            auto_transitions=False,
-            send_event=False,
-            model_attribute=attribute,
-        )
+    def _declare(self) -> TableMachine:
+        return TableMachine(self)
 
     @nodes.default
     def _compile(self) -> Mapping[S, Node[S]]:
@@ -219,24 +202,11 @@ class Machine(Immutable, Generic[S]):
             )
             for state in moves
         }
-        declared = self._declared()
+        check(self.transitions)
         for row in self.table.rows:
-            found = declared.get((str(row.event), state_name(row.source)), [])
-            if [transition.dest for transition in found] != [state_name(row.target)]:
-                raise TableError(
-                    f"table {self.name!r}, row {row}: transitions declares it as {found}"
-                )
             moves[row.source][row.event] = nodes[row.target]
             outputs[row.source][row.event] = row.outputs
         return MappingProxyType(nodes)
-
-    def _declared(self) -> dict[tuple[str, str], list[Any]]:
-        """Return the transitions that the package ``transitions`` has, by event and source."""
-        declared: dict[tuple[str, str], list[Any]] = {}
-        for trigger in map(str, self.table.events):
-            for transition in self.transitions.get_transitions(trigger):
-                declared.setdefault((trigger, transition.source), []).append(transition)
-        return declared
 
     @_columns.default
     def _compile_columns(self) -> Mapping[AnyEvent, Mapping[Node[S], Transition]]:
@@ -252,6 +222,50 @@ class Machine(Immutable, Generic[S]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _machine, (type(self), self.table)
+
+    @classmethod
+    def from_transitions(
+        cls, machine: TransitionsMachine, *, name: str | None = None
+    ) -> "Machine[Any]":
+        """Compile a machine of the package ``transitions``.
+
+        Its states, initial and final states, and transitions become a table. If it declares no final
+        states, these are the states that no transition leaves. Automatic transitions (``to_red()``) are
+        left out. The only condition of a trigger becomes a guard, and its opposite another one: with
+        ``conditions="free"`` these are the events ``go [free]`` and ``go [not free]``.
+
+        Args:
+            machine: A flat machine without callbacks.
+            name: Name of the new machine; by default that of the other one.
+
+        Raises:
+            ConversionError: Something cannot be converted; its ``reasons`` list everything.
+            TableError: One of the checks refuses the table.
+        """
+        from wsfsm.fsm._from_transitions import table_of  # noqa: PLC0415 - few programs need it
+
+        return cls(table_of(machine, name))
+
+    @classmethod
+    def from_scxml(cls, document: str | bytes, *, name: str | None = None) -> "Machine[str]":
+        """Compile a document in SCXML, for example one that `wsfsm.diagrams.scxml` has written.
+
+        States that no transition leaves are final. The document need not be from a source that you
+        trust; it cannot have a DTD.
+
+        Args:
+            document: A flat machine: states, and transitions with an event and a target. A condition
+                ``_event.data.guard == "..."`` is a guard, and a ``log`` element an output.
+            name: Name of the machine; by default that in the document.
+
+        Raises:
+            ConversionError: Something cannot be converted; its ``reasons`` list everything.
+            TableError: One of the checks refuses the table.
+        """
+        from wsfsm.fsm._from_scxml import read  # noqa: PLC0415 - few programs need it
+
+        kind: type[Machine[Any]] = cls
+        return kind(read(document, name))
 
     @property
     def name(self) -> str:

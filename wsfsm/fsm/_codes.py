@@ -1,6 +1,7 @@
 """Names for formats that allow only some characters: codes that can be decoded again."""
 
 import re
+import sys
 
 __all__ = ["decoded", "encoded"]
 
@@ -19,5 +20,13 @@ def encoded(name: str, forbidden: str) -> str:
 
 
 def decoded(code: str) -> str:
-    """Return the name that has been encoded."""
-    return re.sub("_x([0-9A-F]*)_", lambda found: chr(int(found[1], 16)) if found[1] else "", code)
+    """Return the name that has been encoded. The code of a character that does not exist stays as it is."""
+    return re.sub("_x([0-9A-F]*)_", _character, code)
+
+
+def _character(found: re.Match[str]) -> str:
+    digits = found[1].lstrip("0")
+    if not found[1]:
+        return ""
+    known = len(digits) <= 6 and int(digits or "0", 16) <= sys.maxunicode
+    return chr(int(digits or "0", 16)) if known else found[0]
