@@ -79,7 +79,7 @@ docs: site ## Build the site, serve it, and print its address (DOCS_PORT=)
 	@echo "http://127.0.0.1:$(DOCS_PORT)/ (stop with Ctrl+C)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site $(DOCS_PORT)
 
-site: $(VENV)/docs ## Build the site in build/site; a broken link or name is an error
+site: $(VENV)/test ## Build the site in build/site; a broken link or name is an error
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --jobs auto --quiet docs build/site
 
 clean: ## Remove all generated files
@@ -97,10 +97,6 @@ $(VENV)/run: $(VENV)/pip pyproject.toml
 
 $(VENV)/test: $(VENV)/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group dev
-	@touch $@
-
-$(VENV)/docs: $(VENV)/pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[demo]" --group docs
 	@touch $@
 
 $(VENV)/bench: $(VENV)/pip pyproject.toml

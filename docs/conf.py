@@ -39,6 +39,7 @@ autodoc_default_options = {"members": True}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False  # those of other packages are not in our form
 python_maximum_signature_line_length = 88
 napoleon_use_ivar = False
 viewcode_line_numbers = True

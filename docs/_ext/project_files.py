@@ -29,6 +29,10 @@ PAGES: Final = {
 }
 """The pages of files outside of this folder."""
 
+REPORT: Final = ROOT / "specs" / "RESULTS.html"
+"""The report, which is too big for git. It is published if `make conformance` has written it."""
+
+_REPORT_LINK: Final = f'<a href="{REPORT.name}">The report</a> has every step of every case.'
 _LANGUAGES: Final = {
     ".json": "json",
     ".md": "markdown",
@@ -56,6 +60,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def _configure(_app: Sphinx, config: Any) -> None:
+    if REPORT.is_file():
+        config.html_extra_path = [str(REPORT)]
     config.myst_url_schemes = {
         "http": None,
         "https": None,
@@ -74,6 +80,8 @@ def _read_included(app: Sphinx, path: Path, docname: str, content: list[str]) ->
     folder = (Path(app.srcdir) / path).resolve().parent
     if path.suffix == ".md":
         content[0] = _rewritten(app, docname, folder, content[0])
+        if docname == PAGES["specs/RESULTS.md"] and REPORT.is_file():
+            content[0] = content[0].replace("\n## Targets", f"\n{_REPORT_LINK}\n\n## Targets", 1)
 
 
 def _rewritten(app: Sphinx, docname: str, folder: Path, text: str) -> str:

@@ -104,17 +104,19 @@ def _find(
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"]
-    if node["reftype"] == "obj" and target.isidentifier():
+    if node["reftype"] == "obj":
         owner = _owner(node)
         if target in _parameters(owner):
             return content
         module = getattr(_named(owner), "__module__", "")
-        for home in (_class_of(owner), module, "wsfsm.WebSocket"):
+        for home in (_class_of(owner), module, "wsfsm", "wsfsm.WebSocket"):
             found = f"{home}.{target}"
             if found in env.domains.python_domain.objects:
                 return env.domains.python_domain.resolve_xref(
                     env, node["refdoc"], app.builder, "obj", found, node, content
                 )
+        if _is_foreign(f"{module}.{target}"):
+            return content
     return content if _is_foreign(target) else None
 
 

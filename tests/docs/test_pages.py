@@ -18,7 +18,8 @@ from wsfsm.cli import main
 RUN_HERE = [
     name
     for name in GUIDES
-    if name in {"architecture.md", "differences.md", "errors.md", "index.md", "quirks.md"}
+    if name
+    in {"architecture.md", "concepts.md", "differences.md", "errors.md", "index.md", "quirks.md"}
     or name.startswith("reference/")
 ]
 # Other tests run the blocks of these pages, each in its own way
@@ -28,12 +29,14 @@ RUN_THERE = {
     "conformance.md": "test_conformance_guide.py",
     "diagrams.md": "test_diagrams_guide.py",
     "frameworks.md": "test_frameworks_guide.py",
+    "machines.md": "test_machines_guide.py",
     "origins.md": "test_testing_guides.py",
     "other_frameworks.md": "test_other_frameworks_guide.py",
     "pytest.md": "test_pytest_guide.py",
     "servers.md": "test_servers_guide.py",
     "speed.md": "test_readme.py",
     "start.md": "test_start_guide.py",
+    "subprotocol.md": "test_subprotocol.py",
     "testing.md": "test_testing_guides.py",
     "tutorial.md": "test_tutorial.py",
     "websocket.md": "test_websocket_guide.py",
