@@ -115,7 +115,7 @@ def _find(
                 return env.domains.python_domain.resolve_xref(
                     env, node["refdoc"], app.builder, "obj", found, node, content
                 )
-        if _is_foreign(f"{module}.{target}"):
+        if module and _is_foreign(f"{module}.{target}"):
             return content
     return content if _is_foreign(target) else None
 
@@ -138,7 +138,7 @@ def _named(name: str) -> Any:
     for count in range(len(parts), 0, -1):
         try:
             value: Any = importlib.import_module(".".join(parts[:count]))
-        except (ImportError, ValueError):
+        except (ImportError, TypeError, ValueError):
             continue
         for part in parts[count:]:
             value = getattr(value, part, None)
