@@ -7,6 +7,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
+from public_names import source_of  # noqa: E402
+
 project = "wsfsm"
 copyright = "wsfsm contributors"  # noqa: A001 - Sphinx reads this name
 version = release = installed_version("wsfsm")
@@ -15,9 +17,10 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinx.ext.viewcode",
+    "sphinx.ext.linkcode",
     "sphinx_copybutton",
     "wsfsm.ext.sphinx",
+    "number_search",
     "project_files",
     "public_names",
 ]
@@ -42,7 +45,6 @@ autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False  # those of other packages are not in our form
 python_maximum_signature_line_length = 88
 napoleon_use_ivar = False
-viewcode_line_numbers = True
 
 html_theme = "furo"
 html_title = "wsfsm"
@@ -52,4 +54,5 @@ html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
+linkcode_resolve = source_of
 copybutton_exclude = ".linenos, .gp, .go"

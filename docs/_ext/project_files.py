@@ -130,7 +130,7 @@ def _share_tree(
     _app: Sphinx, name: str, _template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Make the navigation once for all pages of files in equally deep folders, because it takes long."""
-    if doctree is None and name.startswith(("files/", "_modules/")):
+    if doctree is None and name.startswith("files/"):
         toctree, depth = context["toctree"], name.count("/")
 
         def shared(**options: Any) -> Any:
@@ -152,7 +152,7 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _collect(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
-    waiting, seen = sorted(_linked(app)), set[str]()
+    waiting, seen = sorted({*_linked(app), "wsfsm"}), set[str]()  # the reference links to sources
     bridge = PygmentsBridge("html", app.config.pygments_style)
     while waiting:
         name = waiting.pop()
@@ -166,7 +166,8 @@ def _collect(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
             body = _folder(app, name, children)
         else:
             language = _LANGUAGES.get(path.suffix, "text")
-            body = bridge.highlight_block(path.read_text(encoding="utf-8"), language)
+            text = path.read_text(encoding="utf-8")
+            body = bridge.highlight_block(text, language, lineanchors="L")
         title = f"<h1><code>{escape(name)}</code></h1>"
         yield f"files/{name}", {"title": name, "body": title + body}, "page.html"
 

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ from sphinx.environment import BuildEnvironment
 
 import wsfsm
 
+_PACKAGE: Final = Path(wsfsm.__file__).resolve().parent
 _VALUES: Final = {"attribute", "data", "property"}
 _kept: dict[str, list[str]] = {}
 
@@ -33,6 +35,20 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-read", _be_exact)
     app.connect("missing-reference", _find)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def source_of(_domain: str, info: dict[str, str]) -> str | None:
+    """Return the address of the source of an object, seen from a page of the reference."""
+    value = _named(f"{info['module']}.{info['fullname']}")
+    value = inspect.unwrap(getattr(value, "fget", None) or value)
+    try:
+        path, line = inspect.getsourcefile(value), inspect.getsourcelines(value)[1]
+    except (OSError, TypeError):
+        return None  # a value; its module has the source
+    file = Path(path or "").resolve()
+    if not file.is_relative_to(_PACKAGE):
+        return None
+    return f"../files/wsfsm/{file.relative_to(_PACKAGE).as_posix()}.html#L-{max(line, 1)}"
 
 
 def modules() -> Iterator[ModuleType]:
@@ -86,7 +102,8 @@ def _add_names(_app: Sphinx, env: BuildEnvironment) -> None:
             if home is None:
                 continue
             for key, entry in documented.items():
-                if key == home or key.startswith(f"{home}."):
+                # the members of an object only under its public names
+                if key == home or (key.startswith(f"{home}.") and "._" not in module.__name__):
                     alias = f"{module.__name__}.{name}{key.removeprefix(home)}"
                     objects.setdefault(alias, entry._replace(aliased=True))
 
