@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.linkcode",
     "sphinx_copybutton",
     "wsfsm.ext.sphinx",
+    "flowchart",
     "number_search",
     "project_files",
     "public_names",
@@ -30,6 +31,7 @@ nitpicky = True
 
 # The pages are read on GitHub too, so they have its anchors, and nothing that it does not show
 myst_heading_anchors = 4
+myst_fence_as_directive = ["mermaid"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 suppress_warnings = ["myst.header"]  # RESULTS.md skips a level for what is not a section
 
@@ -41,7 +43,6 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False  # those of other packages are not in our form
 python_maximum_signature_line_length = 88
 napoleon_use_ivar = False

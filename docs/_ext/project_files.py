@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from docutils import nodes
-from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 from sphinx.highlighting import PygmentsBridge
 
@@ -55,7 +54,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", _resolve)
     app.connect("html-collect-pages", _collect)
     app.connect("html-page-context", _share_tree, priority=400)
-    app.add_lexer("mermaid", TextLexer)  # Pygments has none
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -146,8 +144,7 @@ def _children(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.name[0] not in "._" or path.name in {"__init__.py", "__main__.py", ".ci"}
-        if path.suffix != ".pyc"
+        if path.name[0] != "." and path.name != "__pycache__" and path.suffix != ".pyc"
     )
 
 

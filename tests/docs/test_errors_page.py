@@ -8,6 +8,7 @@ import pkgutil
 import re
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from helpers.asgi import ROOT
@@ -87,7 +88,7 @@ def test_every_section_is_that_of_an_error_and_every_error_has_one() -> None:
 
 
 @pytest.mark.parametrize("machine", [CLIENT, APPLICATION, SERVER], ids=lambda m: m.name)
-def test_every_cell_that_a_table_refuses_has_a_section(machine: Machine[object]) -> None:
+def test_every_cell_that_a_table_refuses_has_a_section(machine: Machine[Any]) -> None:
     own = {
         node.refusal(event).topic
         for node in machine.nodes.values()

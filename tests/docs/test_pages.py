@@ -110,7 +110,8 @@ def test_every_page_is_in_the_tree() -> None:
     for name, guide in GUIDES.items():
         for tree in re.findall(r"```\{toctree\}\n(.*?)```", guide.text, re.DOTALL):
             pages = [line for line in tree.splitlines() if line and not line.startswith(":")]
-            listed |= {(Path(name).parent / f"{page}.md").as_posix() for page in pages}
+            names = [re.sub(r".* <(.*)>", r"\1", page) for page in pages]
+            listed |= {(Path(name).parent / f"{page}.md").as_posix() for page in names}
 
     assert listed == {*GUIDES, *OTHERS} - {"index.md"}
 
