@@ -7,7 +7,7 @@ blocks of Mermaid are shown as their text.
 import re
 import subprocess
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -16,10 +16,10 @@ from sphinx.util.docutils import SphinxDirective
 
 from wsfsm.ext._picture import inline
 
-_STYLE = """
+_STYLE: Final = """
     bgcolor="white"; compound=true; ranksep=0.25;
-    node [shape=box, style="rounded,filled", fillcolor="white", color="#24292f", fontname="Helvetica", fontsize=11];
-    edge [color="#24292f"]; graph [fontname="Helvetica", fontsize=11, style="rounded,filled", fillcolor="#f6f8fa", color="#d0d7de"];
+    node [shape=box, style="rounded,filled", fillcolor="white", color="#24292f", fontname="Helvetica", fontsize=11, fontcolor="#24292f"];
+    edge [color="#24292f"]; graph [fontname="Helvetica", fontsize=11, fontcolor="#24292f", style="rounded,filled", fillcolor="#f6f8fa", color="#d0d7de"];
 """
 
 
@@ -54,20 +54,22 @@ class _Mermaid(SphinxDirective):
 
 
 def _dot(lines: list[str]) -> str:
-    written, first, group = [f"digraph {{{_STYLE}"], dict[str, str](), ""
+    written, groups, group = [f"digraph {{{_STYLE}"], dict[str, list[str]](), ""
     for line in lines:
         if found := re.fullmatch(r"subgraph (\w+) \[(.+)\]", line):
             group = found[1]
             written.append(f'subgraph cluster_{group} {{ label="{found[2]}";')
         elif found := re.fullmatch(r'(\w+)\["(.+)"\]', line):
-            first.setdefault(group, found[1])
+            groups.setdefault(group, []).append(found[1])
             written.append(f'{found[1]} [label="{found[2]}"];')
         elif line == "end":
-            written.append("}")
+            row = groups[group]
+            order = [f"{a} -> {b} [style=invis];" for a, b in pairwise(row)]
+            written.append(f"{{rank=same; {'; '.join(row)}; {' '.join(order)}}}}}")  # as written
         elif re.fullmatch(r"\w+( --> \w+)+", line):
             chain = line.split(" --> ")
             written += [
-                f"{first[a]} -> {first[b]} [ltail=cluster_{a}, lhead=cluster_{b}];"
+                f"{groups[a][0]} -> {groups[b][0]} [ltail=cluster_{a}, lhead=cluster_{b}];"
                 for a, b in pairwise(chain)
             ]
         else:
