@@ -94,6 +94,14 @@ def test_page_begins_with_an_example(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GUIDES)
+def test_lines_have_no_more_than_120_characters(name: str) -> None:
+    text = GUIDES[name].text
+    prose = re.sub(r"^```.*?^```|^ *\|.*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+    assert [line for line in prose.splitlines() if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("name", GUIDES)
 def test_every_topic_of_an_error_exists(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     for topic in re.findall(r"wsfsm error ([a-z-]+)", GUIDES[name].text):
         assert main(["error", topic]) == 0

@@ -2,3 +2,5 @@
 
 `wsfsm.ext.sphinx` is an extension of Sphinx, and `wsfsm.ext.mkdocs` a plugin of MkDocs.
 """
+
+__all__: list[str] = []
