@@ -20,6 +20,8 @@ from helpers.pages import contrast
 from helpers.site import GUIDES, OTHERS
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+import wsfsm
+
 pytestmark = [
     pytest.mark.long,
     pytest.mark.one_python,
@@ -148,8 +150,6 @@ def test_every_page_has_one_heading_and_no_markup_is_left(site: Path) -> None:
 
 def test_every_public_name_is_in_the_inventory(site: Path) -> None:
     from sphinx.util.inventory import InventoryFile  # noqa: PLC0415 - only where it is installed
-
-    import wsfsm  # noqa: PLC0415
 
     inventory = InventoryFile.loads((site / "objects.inv").read_bytes(), uri="").data
     names = {name for kind in inventory if kind.startswith("py:") for name in inventory[kind]}
