@@ -71,7 +71,7 @@ speed: $(VENV)/test ## Write the results of both benchmarks into docs/speed.md, 
 
 diagrams: $(VENV)/test ## Render the diagrams again (needs Graphviz)
 	$(BIN)/wsfsm diagram --write diagrams
-	cp diagrams/client.svg diagrams/application.svg wsfsm/demo/static/
+	cp diagrams/client.svg diagrams/application.svg wsfsm/conformance/reports/static/
 	cd examples/graphql_transport_ws && $(CURDIR)/$(BIN)/wsfsm diagram tables.py:CONNECTION --output connection.svg
 	cd examples/graphql_transport_ws && $(CURDIR)/$(BIN)/wsfsm diagram tables.py:OPERATION --output operation.svg
 

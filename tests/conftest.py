@@ -1,10 +1,13 @@
 """Fixtures and hooks of all tests."""
 
 import gc
+import importlib
 import os
+import pkgutil
 import shutil
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import NoReturn, cast
 
 import pytest
@@ -13,6 +16,8 @@ from helpers.asgi import ROOT
 from helpers.plugin_project import Project
 from hypothesis import given, settings, strategies
 from playwright.sync_api import Browser, expect, sync_playwright
+
+import wsfsm
 
 # tools/ and a package in examples/ are tested too; these folders come last, because they must not hide
 # an installed package
@@ -52,15 +57,55 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return None
 
 
+# A busy machine may take long for an example
+settings.register_profile(
+    "wsfsm", settings.get_profile(settings.get_current_profile_name()), deadline=None
+)
+settings.load_profile("wsfsm")
+
+# The workers of pytest-xdist measure coverage; the processes that tests start would only take longer
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
 @settings(max_examples=1, database=None)
 @given(strategies.none())
 def _first_example(_: None) -> None:
     """Let hypothesis look for the referrers of its random numbers while nothing is frozen."""
 
 
-def pytest_collection() -> None:
-    """Collect no garbage while tests are collected, which takes a third less time so."""
+@contextmanager
+def _unmeasured() -> Iterator[None]:
+    """Run without coverage, if the tests run with it."""
+    coverage = Coverage.current()
+    if not coverage:
+        yield
+        return
+    coverage.stop()
+    try:
+        yield
+    finally:
+        coverage.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without garbage collections and coverage, which take two thirds of the time."""
+    if Coverage.current():
+        for module in pkgutil.walk_packages(wsfsm.__path__, "wsfsm."):
+            if not module.name.endswith(".__main__"):
+                importlib.import_module(module.name)
     gc.disable()
+    with _unmeasured():
+        return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let all tests in a browser be long ones, because each start of it takes seconds."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker("long")
 
 
 def pytest_collection_finish() -> None:
@@ -74,17 +119,8 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run the tests that are marked so without coverage, which would double their time."""
-    coverage = item.get_closest_marker("unmeasured") and Coverage.current()
-    if not coverage:
+    with _unmeasured() if item.get_closest_marker("unmeasured") else nullcontext():
         return (yield)
-    coverage.stop()
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            # the processes of the test measure nothing either
-            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-            return (yield)
-    finally:
-        coverage.start()
 
 
 def _missing(reason: str) -> NoReturn:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, get_args
 
 from wsfsm.demo import DemoError, serve
+from wsfsm.demo import write as write_demo
 from wsfsm.diagrams import (
     DIAGRAMS,
     SUFFIXES,
@@ -344,7 +345,8 @@ def _declare_demo(commands: Any) -> None:
     parser = commands.add_parser(
         "demo",
         help="watch the state machines in a browser",
-        description="Serve a page on which you can watch the state machines of real connections.",
+        description="Serve a page on which you can watch the state machines of real connections, "
+        "or write one that simulates them.",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="the host to listen on (default: %(default)s)"
@@ -355,9 +357,22 @@ def _declare_demo(commands: Any) -> None:
         default=8000,
         help="the TCP port to listen on; 0 takes any free one (default: %(default)s)",
     )
+    parser.add_argument(
+        "--write",
+        metavar="DIR",
+        type=Path,
+        help="write the page into DIR, and serve nothing; any web server can publish it, and it "
+        "simulates the connections",
+    )
     parser.set_defaults(run=_demo)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    serve(arguments.host, arguments.port)
+    if arguments.write is None:
+        serve(arguments.host, arguments.port)
+        return 0
+    try:
+        write_demo(arguments.write)
+    except OSError as error:
+        raise _Failure(f"cannot write {error.filename}: {error.strerror}") from None
     return 0

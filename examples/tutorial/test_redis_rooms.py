@@ -1,5 +1,6 @@
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -18,6 +19,8 @@ def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
         monkeypatch.setenv("REDIS_URL", f"unix://{path}")
         command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", ""]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            while not path.exists() and process.poll() is None:
+                time.sleep(0.01)
             yield process
             process.terminate()
 

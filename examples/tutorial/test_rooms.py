@@ -28,7 +28,7 @@ async def test_members_hear_who_comes_speaks_and_leaves() -> None:
 
 @pytest.mark.anyio
 async def test_slow_members_have_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "LATE", 0.1)
+    monkeypatch.setattr(rooms, "LATE", 0.5)
     here = rooms.Rooms()
     async with join(here, "a") as ann, join(here, "b") as bob:
         await bob.accepted()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from helpers.asgi import ROOT
 
-pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
+pytestmark = [pytest.mark.long, pytest.mark.one_python]
 
 BENCHMARKS = ROOT / "benchmarks"
 RATIOS = {

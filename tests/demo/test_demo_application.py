@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from helpers.uvicorn_server import in_time, serving
 
 from wsfsm.cli import main
 from wsfsm.demo import DemoError, application, serve
+from wsfsm.demo.files import files
+from wsfsm.demo.server import protocol
 
 STATIC = ROOT / "wsfsm" / "demo" / "static"
 
@@ -52,7 +55,7 @@ class Page:
 class TestApplication:
     def test_page_steers_the_connection_that_it_opens(self) -> None:
         async def whole() -> None:
-            async with serving(application) as address:
+            async with serving(application, ws=protocol()) as address:
                 page = Page(address)
                 async with page.open() as control:
                     url = f"ws://{address}/connection/{page.session}"
@@ -64,24 +67,30 @@ class TestApplication:
                     assert await client.recv() == "hello"
                     await client.close(4001, "bye")
                     ended = await page.entry(control, "websocket.disconnect")
-                    assert ended["detail"] == "code=4001, reason='bye'"
+                    assert ended["message"] == {"code": 4001, "reason": "bye"}
 
         in_time(whole)
 
     @pytest.mark.parametrize("command", ["no JSON", "[1]", '"x"'])
     def test_malformed_command_is_answered_with_an_error(self, command: str) -> None:
         async def whole() -> None:
-            async with serving(application) as address, Page(address).open() as control:
+            async with (
+                serving(application, ws=protocol()) as address,
+                Page(address).open() as control,
+            ):
                 await control.send(command)
-                assert json.loads(await control.recv()) == {
-                    "error": "a command must be a JSON object"
-                }
+                told = json.loads(await control.recv())
+                assert told["error"] == "a command must be a JSON object"
+                assert told["now"]["connection"] == 0
 
         in_time(whole)
 
     def test_binary_command_ends_the_channel(self) -> None:
         async def whole() -> None:
-            async with serving(application) as address, Page(address).open() as control:
+            async with (
+                serving(application, ws=protocol()) as address,
+                Page(address).open() as control,
+            ):
                 await control.send(b"x")
                 await control.wait_closed()
                 assert control.close_code == 1003
@@ -91,7 +100,7 @@ class TestApplication:
     @pytest.mark.parametrize("origin", [None, "http://elsewhere.example"])
     def test_page_from_another_origin_is_rejected(self, origin: Any) -> None:
         async def whole() -> None:
-            async with serving(application) as address:
+            async with serving(application, ws=protocol()) as address:
                 with pytest.raises(websockets.InvalidStatus, match="403"):
                     await websockets.connect(f"ws://{address}/control", origin=origin)
 
@@ -101,7 +110,7 @@ class TestApplication:
         monkeypatch.setattr(sys.modules["wsfsm.demo.application"], "SESSIONS", 0)
 
         async def whole() -> None:
-            async with serving(application) as address:
+            async with serving(application, ws=protocol()) as address:
                 with pytest.raises(websockets.InvalidStatus, match="403"):
                     await websockets.connect(f"ws://{address}/control", origin=Page(address).origin)
 
@@ -141,7 +150,7 @@ class TestApplication:
 
     def test_connection_without_a_session_is_rejected(self) -> None:
         async def whole() -> None:
-            async with serving(application) as address:
+            async with serving(application, ws=protocol()) as address:
                 with pytest.raises(websockets.InvalidStatus, match="403"):
                     await websockets.connect(f"ws://{address}/connection/none")
 
@@ -152,8 +161,9 @@ class TestApplication:
         [
             ("GET", "/", 200, b"text/html; charset=utf-8"),
             ("HEAD", "/", 200, b"text/html; charset=utf-8"),
-            ("GET", "/demo.js", 200, b"text/javascript; charset=utf-8"),
-            ("GET", "/client.svg", 200, b"image/svg+xml"),
+            ("GET", "/main.js", 200, b"text/javascript; charset=utf-8"),
+            ("GET", "/icon.svg", 200, b"image/svg+xml"),
+            ("GET", "/machines.json", 200, b"application/json"),
             ("GET", "/nothing", 404, b"text/plain; charset=utf-8"),
             ("GET", "/../session.py", 404, b"text/plain; charset=utf-8"),
             ("POST", "/", 405, b"text/plain; charset=utf-8"),
@@ -177,25 +187,43 @@ class TestApplication:
         assert (body["body"] == b"") == (method == "HEAD")
         assert method == "HEAD" or int(headers[b"content-length"]) == len(body["body"])
 
-    def test_every_static_file_is_served(self) -> None:
-        pages = sys.modules["wsfsm.demo.application"]._PAGES
-
-        assert {name for name, _ in pages.values()} == {path.name for path in STATIC.iterdir()}
-
     def test_scope_of_another_type_is_refused(self) -> None:
         server = Server()
 
         with pytest.raises(RuntimeError, match="'lifespan'"):
             run(application({"type": "lifespan"}, server.receive, server.send))
 
-    @pytest.mark.parametrize("name", ["client.svg", "application.svg"])
-    def test_diagrams_of_the_demo_are_those_of_the_project(self, name: str) -> None:
-        assert (STATIC / name).read_bytes() == (ROOT / "diagrams" / name).read_bytes()
-
     def test_static_files_name_no_other_host(self) -> None:
         for path in STATIC.iterdir():
             hosts = re.findall(r"https?://[\w.]+", path.read_text(encoding="utf-8"))
             assert set(hosts) <= {"http://www.w3.org"}, path
+
+
+class TestWrittenPage:
+    def test_written_page_has_every_file_and_needs_no_server(self, tmp_path: Path) -> None:
+        folder = tmp_path / "site" / "demo"
+
+        assert main(["demo", "--write", str(folder)]) == 0
+
+        names = {path.name for path in folder.iterdir()}
+        assert names == {path.name for path in STATIC.iterdir()} | {"machines.json"}
+        assert json.loads((folder / "machines.json").read_text())["live"] is False
+        assert files(live=True)["machines.json"].content.startswith(b'{"live":true,')
+        assert sum(path.stat().st_size for path in folder.iterdir()) < 120_000
+
+    def test_every_module_of_the_page_is_there(self) -> None:
+        for path in STATIC.glob("*.js"):
+            for name in re.findall(r'from "\./(\S+)"', path.read_text(encoding="utf-8")):
+                assert (STATIC / name).is_file(), path
+
+    def test_folder_that_cannot_be_written_is_reported(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "file").touch()
+
+        assert main(["demo", "--write", str(tmp_path / "file")]) == 1
+
+        assert capsys.readouterr().err == f"wsfsm: cannot write {tmp_path / 'file'}: File exists\n"
 
 
 @pytest.fixture

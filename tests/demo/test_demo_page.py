@@ -1,225 +1,349 @@
-"""The demo's page in a real browser."""
+"""The demo's page in a real browser, on a real server."""
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from helpers import pages
+from helpers import demo_pages, pages
+from helpers.demo_pages import NONE, Watcher, lines, press
 from helpers.pages import contrast
 from playwright.sync_api import Browser, Page, expect
 
+from wsfsm.diagrams import anchor
+from wsfsm.tables import APPLICATION, CLIENT
+
 pytestmark = [pytest.mark.one_python, pytest.mark.browser]
+
+DESK = (1440, 900)
+PHONE = (390, 844)
 
 
 @pytest.fixture(scope="module")
-def address(browser: Browser) -> Iterator[str]:
-    command = [sys.executable, "-m", "wsfsm", "demo", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
-        try:
-            assert process.stdout is not None
-            found = re.search(r"(http://\S+) ", process.stdout.readline())
-            assert found is not None
-            yield found[1]
-        finally:
-            process.kill()
+def address() -> Iterator[str]:
+    with demo_pages.live() as (address, warnings):
+        yield f"{address}/"
+    assert warnings == []
 
 
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The page, opened; no script fails, and nothing is asked of another host."""
-    with browser.new_context() as context:
+@pytest.fixture(scope="module")
+def tab(browser: Browser, address: str) -> Iterator[Page]:
+    with browser.new_context(viewport={"width": DESK[0], "height": DESK[1]}) as context:
         yield from opened(context.new_page(), address)
 
 
-def opened(page: Page, address: str) -> Iterator[Page]:
-    return pages.opened(page, address, own=address, console=True)
+@pytest.fixture
+def page(tab: Page) -> Page:
+    """The page, as if it were just opened."""
+    tab.set_viewport_size({"width": DESK[0], "height": DESK[1]})
+    press(tab, "#reset")
+    return tab
 
 
-def lit(page: Page, client: str, application: str) -> None:
-    """Each diagram has one state lit up, and it is this one."""
-    for machine, state in (("client", client), ("application", application)):
-        expect(page.locator(f"#{machine}-diagram .lit")).to_have_id(f"{machine}-{state}")
-        expect(page.locator(f"#{machine}-state")).to_have_text(state)
+def opened(page: Page, address: str, link: str = "") -> Iterator[Page]:
+    yield from pages.opened(page, f"{address}?pace=0{link}", own=address, console=True)
 
 
-def logged(page: Page, text: str) -> None:
-    expect(
-        page.locator("#log li").filter(has_text=re.compile(text, re.DOTALL)).first
-    ).to_be_visible()
+def do(page: Page, *names: str) -> dict[str, Any]:
+    """Press buttons, and return all that the page shows then."""
+    for name in names:
+        seen = press(page, f'[data-do="{name}"]')
+    return seen
 
 
-def press(page: Page, form: str) -> None:
-    page.locator(f"#{form} button").click()
+def test_fresh_page_shows_machines_without_a_state(page: Page) -> None:
+    seen = press(page, None)
+
+    assert seen["lit"] == {"client": [], "application": []}
+    assert set(seen["shown"].values()) == {NONE}
+    assert (seen["idle"], seen["entries"]) == (2, [])
 
 
-def test_page_shows_connect_illegal_send_accept_echo_and_close(page: Page) -> None:
-    lit(page, "CONNECTING", "CONNECTING")
+def test_every_row_of_the_tables_is_drawn_once(page: Page) -> None:
+    drawn = page.evaluate("[...document.querySelectorAll('.diagram .row')].map((e) => e.id)")
 
-    press(page, "connect")
-    lit(page, "CONNECTED", "CONNECTING")
-    expect(page.locator("#send")).to_have_class("illegal")
-    expect(page.locator("#accept")).not_to_have_class("illegal")
-
-    press(page, "send")
-    logged(
-        page,
-        r"websocket\.send.*IllegalTransition: Expected ASGI message .*allowed now: websocket\.accept",
+    assert sorted(drawn) == sorted(
+        anchor(machine.name, row.source.name, str(row.event))
+        for machine in (CLIENT, APPLICATION)
+        for row in machine.table.rows
     )
-    lit(page, "CONNECTED", "CONNECTING")
-
-    press(page, "accept")
-    lit(page, "CONNECTED", "CONNECTED")
-    expect(page.locator("#browser-state")).to_have_text("open")
-    expect(page.locator("#accept")).to_have_class("illegal")
-
-    press(page, "client-text")
-    logged(page, r"browser.*message.*text='hello'")
-    press(page, "client-binary")
-    logged(page, r"browser.*message.*bytes=00 ff 10")
-    lit(page, "CONNECTED", "CONNECTED")
-
-    press(page, "close")
-    lit(page, "DISCONNECTED", "DISCONNECTED")
-    logged(page, r"browser.*closed.*code=1000")
-
-    press(page, "send")
-    logged(page, r"websocket\.send.*ConnectionClosed: Cannot call \"send\" once a close message")
 
 
-def test_page_shows_code_and_reason_of_the_clients_close(page: Page) -> None:
-    press(page, "connect")
-    press(page, "accept")
-    expect(page.locator("#browser-state")).to_have_text("open")
+def test_log_is_a_conversation_in_the_order_of_causes(page: Page) -> None:
+    do(page, "client.connect", "application.accept", "client.text", "client.binary")
+    seen = do(page, "client.close")
 
-    press(page, "client-close")
-
-    logged(page, r"websocket\.disconnect.*code=4000, reason='bye'")
-    lit(page, "DISCONNECTED", "CONNECTED")
-
-
-def test_page_shows_a_denial_response(page: Page) -> None:
-    press(page, "connect")
-    lit(page, "CONNECTED", "CONNECTING")
-
-    press(page, "start")
-    lit(page, "CONNECTED", "RESPONSE")
-    press(page, "body")
-
-    lit(page, "DISCONNECTED", "DISCONNECTED")
-    logged(page, r"websocket\.http\.response\.body \[not more_body\]")
-    logged(page, r"browser.*closed.*code=1006")
-
-
-def test_page_shows_a_browser_that_leaves_during_a_denial_response(page: Page) -> None:
-    press(page, "connect")
-    press(page, "start")
-    lit(page, "CONNECTED", "RESPONSE")
-    page.locator("#body [name=more_body]").check()
-
-    press(page, "body")
-
-    # browsers do not read the body of such a response
-    logged(page, r"websocket\.http\.response\.body \[more_body\]")
-    lit(page, "DISCONNECTED", "RESPONSE")
-    logged(page, r"browser.*closed.*code=1006")
+    assert [(e["number"], e["side"], e["because"]) for e in seen["entries"]] == [
+        (1, "browser", 0),  # connecting
+        (2, "client", 1),
+        (3, "application", 0),  # accept
+        (4, "browser", 3),
+        (5, "browser", 0),  # text
+        (6, "client", 5),
+        (7, "application", 6),
+        (8, "browser", 7),
+        (9, "browser", 0),  # binary
+        (10, "client", 9),
+        (11, "application", 10),
+        (12, "browser", 11),
+        (13, "browser", 0),  # close
+        (14, "client", 13),
+        (15, "browser", 13),
+    ]
+    assert lines(seen)[4:12] == [
+        f"{event} {data}"
+        for data in ("“hello”", "(68 65 6c 6c 6f)")
+        for event in ("send", "websocket.receive", "websocket.send", "message")
+    ]
+    Watcher().read(seen)
 
 
-def test_page_shows_the_loss_of_the_transport(page: Page) -> None:
-    press(page, "connect")
-    press(page, "accept")
-    expect(page.locator("#browser-state")).to_have_text("open")
-    page.locator("#reading").uncheck()
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_refusal_flashes_at_the_state_with_its_error(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
 
-    press(page, "client-drop")
-    expect(page.locator("#browser-state")).to_have_text("closed")
-    press(page, "send")
+    seen = do(page, "client.connect", "application.send")
 
-    logged(page, r"transport lost.*WebSocketDisconnect")
-    lit(page, "DISCONNECTED", "DISCONNECTED")
+    assert seen["refused"] == ["application-CONNECTING"]
+    (text,) = seen["callouts"]
+    assert text.startswith("✗ CONNECTING refuses websocket.send IllegalTransition: Expected")
+    assert seen["entries"][-1]["error"] in text
+    for place in (".callout:not([hidden])", ".state.refused", "#log .refused"):
+        expect(page.locator(place)).to_be_in_viewport(ratio=0.99)
+    seen = do(page, "application.accept")
+    assert (seen["refused"], seen["callouts"]) == ([], [])
+
+    do(page, "client.close")
+    seen = do(page, "application.receive")
+    assert seen["refused"] == ["client-DISCONNECTED"]
+    callout, state = (
+        page.locator(place).bounding_box() for place in (".callout:not([hidden])", ".state.refused")
+    )
+    assert callout is not None
+    assert state is not None
+    below, above = callout["y"] - state["y"], state["y"] - callout["y"]
+    assert below >= state["height"] or above >= callout["height"]
+    page.locator(".callout:not([hidden])").click()
+    assert press(page, None)["callouts"] == []
+    do(page, "application.receive")
+    page.keyboard.press("Escape")
+    assert press(page, None)["callouts"] == []
+
+
+def test_link_replays_what_was_done(page: Page, address: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#client-text").fill("a,b:c ü")
+    do(page, "client.connect", "application.accept", "client.text", "application.echo")
+    shown = do(page, "client.text", "application.close")
+    page.locator("#client-text").fill("hello")
+
+    page.locator("#copy").click()
+
+    expect(page.locator("#problem")).to_have_text("The link to your actions is copied.")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+    for other in opened(page.context.new_page(), address, f"#{link.partition('#')[2]}"):
+        seen = press(other, None)
+        assert seen["entries"] == shown["entries"]
+        assert (seen["echo"], seen["shown"]) == (False, shown["shown"])
+        other.close()
 
 
 @pytest.mark.parametrize(
-    ("scenario", "text"),
+    ("link", "problem"),
     [
-        ("echo", r"browser.*message.*hello"),
-        ("early", r"IllegalTransition"),
-        ("deny", r"browser.*closed.*code=1006"),
-        ("drop", r"transport.*aborted"),
-        ("over", r"ConnectionClosed"),
+        ("client.dance", "There is no action “client.dance”."),
+        ("client.text", "The action “client.text” needs 1 values, got 0."),
+        ("client.close:7:", "The action “client.close” does not take the value “7”."),
+        ("toString", "There is no action “toString”."),
     ],
 )
-def test_each_scenario_runs_at_one_click(page: Page, scenario: str, text: str) -> None:
-    for _ in range(2):
-        page.locator("#clear").click()
-        page.locator(f"[data-scenario={scenario}]").click()
-        logged(page, text)
+def test_broken_link_is_explained(page: Page, link: str, problem: str) -> None:
+    page.evaluate("(link) => { location.hash = link; }", link)
 
-    expect(page.locator("#problem")).to_be_empty()
+    expect(page.locator("#problem")).to_have_text(f"The link does not work. {problem}")
 
 
-def test_page_explains_actions_that_are_not_possible(page: Page) -> None:
-    press(page, "client-text")
-    expect(page.locator("#problem")).to_contain_text("Press Connect first")
-    press(page, "send")
-    expect(page.locator("#problem")).to_contain_text("no connection")
+def test_press_takes_the_place_of_a_replay(page: Page) -> None:
+    page.evaluate("""() => {
+        document.querySelector("#scenarios a").click();
+        document.querySelector('[data-do="client.text"]').click();
+    }""")
 
-    press(page, "connect")
-    lit(page, "CONNECTED", "CONNECTING")
-    press(page, "client-text")
-    expect(page.locator("#problem")).to_contain_text("its WebSocket is connecting")
-    page.locator("#client-close [name=code]").fill("1002")
-    press(page, "client-close")
-    expect(page.locator("#problem")).to_contain_text("1002")
+    seen = press(page, None)
+
+    assert seen["problem"] == "There is no connection. Press Connect first."
+
+
+def test_browser_refuses_to_send_before_it_is_open_and_after_the_end(page: Page) -> None:
+    seen = do(page, "client.connect", "client.text")
+    assert seen["entries"][-1]["refused"]
+    assert seen["entries"][-1]["error"].startswith("send() throws an error")
+
+    do(page, "application.accept", "client.close")
+    seen = do(page, "client.close")
+    assert seen["entries"][-1]["error"].startswith("close() does nothing")
+
+
+def test_browser_leaves_during_a_denial_response(page: Page) -> None:
+    seen = do(page, "client.connect", "application.start", "application.more")
+
+    # browsers do not read the body of such a response
+    assert lines(seen)[-3:] == [
+        "websocket.http.response.body [more_body] “hi from Python” more_body",
+        "closed 1006",
+        "websocket.disconnect 1006",
+    ]
+    assert [entry["because"] for entry in seen["entries"][-2:]] == [4, 5]
 
 
 def test_two_tabs_are_independent(page: Page, address: str) -> None:
     for other in opened(page.context.new_page(), address):
-        press(page, "connect")
-        press(other, "connect")
-        press(page, "accept")
-        lit(page, "CONNECTED", "CONNECTED")
-        lit(other, "CONNECTED", "CONNECTING")
-        press(other, "start")
-        lit(other, "CONNECTED", "RESPONSE")
-        lit(page, "CONNECTED", "CONNECTED")
+        do(page, "client.connect", "application.accept")
+        do(other, "client.connect", "application.start")
+        assert press(other, None)["shown"]["application"] == "RESPONSE"
+        assert press(page, None)["shown"]["application"] == "CONNECTED"
+        other.close()
 
 
 def test_page_can_be_used_with_the_keyboard(page: Page) -> None:
-    page.locator("#connect [name=subprotocols]").focus()
+    page.locator('[data-do="client.connect"]').focus()
     page.keyboard.press("Enter")
-    lit(page, "CONNECTED", "CONNECTING")
-    page.locator("#accept [name=subprotocol]").focus()
-    page.keyboard.press("Enter")
-    lit(page, "CONNECTED", "CONNECTED")
-    page.locator("#client-text [name=text]").focus()
+    expect(page.locator("#client-state")).to_have_text("CONNECTED")
     page.keyboard.press("Tab")
-    expect(page.locator("#client-text button")).to_be_focused()
+    expect(page.locator('[data-do="client.text"]')).to_be_focused()
+    page.get_by_role("button", name="Accept").focus()
     page.keyboard.press("Space")
-    logged(page, r"browser.*message.*hello")
+    expect(page.locator("#browser-state")).to_have_text("open")
+    expect(page.get_by_role("log", name="Log")).to_contain_text("websocket.accept")
+    expect(
+        page.get_by_role("img", name="The application machine in state CONNECTED")
+    ).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.long
-def test_page_fits_its_width_and_has_enough_contrast(
-    browser: Browser, address: str, scheme: str, width: int
+def test_events_are_held_back_until_their_causes_are_in_the_log(page: Page) -> None:
+    """The reports of the two sides arrive in any order, and each effect is behind its cause."""
+    logs: list[list[str]] = page.evaluate("""async () => {
+        const { Causes } = await import("./causes.js");
+        const event = (side, event, name, more) => ({ side, event, message: { name }, connection: 1, ...more });
+        const browser = [
+            event("browser", "connecting", "connecting"), event("browser", "open", "open"),
+            event("browser", "send", "send"), event("browser", "message", "message of greeting"),
+            event("browser", "message", "message of echo"), event("browser", "closed", "closed"),
+        ];
+        const server = [
+            event("client", "websocket.connect", "connect"), event("application", "websocket.accept", "accept"),
+            event("application", "websocket.send", "greeting"), event("client", "websocket.receive", "receive"),
+            event("application", "websocket.send", "echo", { echo: true }), event("transport", "aborted", "abort"),
+            event("client", "websocket.disconnect", "disconnect"), "over",
+        ];
+        const logs = [];
+        const merge = (left, right, reports) => {
+            if (left.length) merge(left.slice(1), right, [...reports, left[0]]);
+            if (right.length) merge(left, right.slice(1), [...reports, right[0]]);
+            if (left.length || right.length) return;
+            const log = [];
+            const causes = new Causes((entry) => log.push(entry.message.name));
+            for (const report of reports) report === "over" ? causes.over(1) : causes.add(report);
+            logs.push(log);
+        };
+        merge(browser, server, []);
+        return logs;
+    }""")
+
+    assert len(logs) == 3003  # 14 reports, of which 6 are the browser's
+    effects = {
+        "connect": "connecting",
+        "open": "accept",
+        "receive": "send",
+        "echo": "receive",
+        "message of greeting": "greeting",
+        "message of echo": "echo",
+        "disconnect": "abort",
+        "closed": "disconnect",
+    }
+    for log in logs:
+        assert len(log) == 13
+        for effect, cause in effects.items():
+            assert log.index(cause) < log.index(effect), log
+
+
+def test_page_says_that_its_server_has_stopped(browser: Browser) -> None:
+    """The terminal has no errors: neither in use, nor at the end with an open page."""
+    command = [sys.executable, "-m", "wsfsm", "demo", "--port", "0"]
+    with (
+        subprocess.Popen(  # noqa: S603 - our own
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process,
+        browser.new_context() as context,
+    ):
+        try:
+            assert process.stdout is not None
+            found = re.search(r"(http://\S+) ", process.stdout.readline())
+            assert found is not None
+            for page in opened(context.new_page(), f"{found[1]}/"):
+                for link in page.locator("#scenarios a").all():
+                    press(page, f'a[href="{link.get_attribute("href")}"]')
+                for other in opened(context.new_page(), f"{found[1]}/"):
+                    do(other, "client.connect")
+                    other.close()
+                do(page, "client.connect", "application.start")
+                process.send_signal(signal.SIGINT)
+                assert process.wait(timeout=20) == 0
+                assert process.stderr is not None
+                assert process.stderr.read() == ""
+                expect(page.locator("#problem")).to_contain_text("server has stopped")
+                do(page, "client.connect")
+                seen = do(page, "application.accept")
+                assert (seen["took"] < 1000, "stopped" in seen["problem"]) == (True, True)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [(DESK, "light"), (PHONE, "dark"), (DESK, "dark"), (PHONE, "light")],
+)
+def test_page_fits_the_screen_and_has_enough_contrast(
+    browser: Browser, address: str, scheme: Any, size: tuple[int, int]
 ) -> None:
+    width, height = size
     with browser.new_context(
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": width, "height": 800},
+        color_scheme=scheme, viewport={"width": width, "height": height}, reduced_motion="reduce"
     ) as context:
         for page in opened(context.new_page(), address):
-            page.locator("[data-scenario=early]").click()
-            logged(page, "IllegalTransition")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            press(page, "#scenarios a:last-child")
+            do(page, "client.connect", "application.send")
+            places = [
+                "h1",
+                "button",
+                "#client-diagram",
+                "#application-diagram",
+                "#scroll",
+                "dl",
+                "a",
+            ]
+            for place in places:
+                for element in page.locator(place).all():
+                    expect(element).to_be_in_viewport(ratio=1)
+            root = "document.documentElement"
+            assert page.evaluate(f"{root}.scrollWidth") == width
+            assert page.evaluate(f"{root}.scrollHeight") <= height
+            assert page.evaluate("document.getAnimations().length") == 0
             for place in (
                 "h1",
                 "#log .error",
-                "label",
-                "#send button",
-                ".pill",
-                "#log .client .side",
+                "#log .number",
+                "#log .change",
+                "[data-do='client.text']",
+                "button.illegal",
+                "button.strong",
+                ".callout",
+                ".callout strong",
+                "#scenarios a",
+                ".check",
             ):
                 assert contrast(page, place) >= 4.5, place

@@ -10,14 +10,16 @@ from typing import Any, get_args
 import pytest
 from helpers.asgi import ROOT
 from helpers.guides import Guide
+from helpers.sites import mkdocs_site, sphinx
 
 import wsfsm.diagrams
 from wsfsm.cli import main
 from wsfsm.diagrams import DIAGRAMS, SUFFIXES, Diagram, Form, Kind, scxml, xstate
+from wsfsm.ext._blocks import OPTIONS
 from wsfsm.fsm import Event, Row, Table
 
 GUIDE = Guide(ROOT / "docs" / "diagrams.md")
-TITLED = dict(re.findall(r'```python title="(.*?)"\n(.*?)```', GUIDE.text, re.DOTALL))
+TITLED = dict(re.findall(r'```(?:python|yaml) title="(.*?)"\n(.*?)```', GUIDE.text, re.DOTALL))
 COMMANDS = [words for words in GUIDE.commands if words[0] == "wsfsm"]
 
 
@@ -125,6 +127,68 @@ def test_kinds_exist_with_their_meaning() -> None:
         assert isinstance(kind, Kind)
         assert meaning.startswith(kind.meaning)
     assert len(DIAGRAMS["both"].couplings) == 2
+
+
+@pytest.mark.usefixtures("graphviz")
+def test_sphinx_builds_the_page_in_the_guide(folder: Path) -> None:
+    (page,) = re.findall(r"```rst\n(.*?)```", GUIDE.section("In Sphinx"), re.DOTALL)
+    docs = folder / "docs"
+    docs.mkdir()
+    (folder / "conf.py").rename(docs / "conf.py")
+    (docs / "index.rst").write_text(f"Page\n====\n\n{page}", encoding="utf-8")
+
+    built = sphinx(docs)
+
+    assert (built.status, built.said) == (0, "")
+    assert "A traffic light" in built.page("index.html")
+    assert built.links("index.html", "light.red") == ["#wsfsm-state-light-red"]
+    assert built.links("index.html", "go") == ["#wsfsm-event-light-go"]
+
+
+def test_markdown_in_the_guide_is_that_of_myst(folder: Path) -> None:
+    section = GUIDE.section("In Sphinx")
+    (fence,) = re.findall(r"```\{wsfsm-diagram\} \S+", section)
+    (role,) = re.findall(r"\{wsfsm:state\}`[^`]*`", section)
+    conf = 'extensions = ["wsfsm.ext.sphinx", "myst_parser"]\n'
+    (folder / "conf.py").write_text(conf, encoding="utf-8")
+    text = f"# Page\n\n{fence}\n```\n\n```{{wsfsm-table}} light.py:LIGHT\n```\n\n{role}\n"
+    (folder / "index.md").write_text(text, encoding="utf-8")
+
+    built = sphinx(folder, "text")
+
+    assert (built.status, built.said) == (0, "")
+
+
+@pytest.mark.usefixtures("graphviz")
+def test_mkdocs_builds_the_page_in_the_guide(folder: Path) -> None:
+    section = GUIDE.section("In MkDocs")
+    (page,) = re.findall(r"````markdown\n(.*?)````", section, re.DOTALL)
+    _, settings = re.findall(r"```yaml.*?\n(.*?)```", section, re.DOTALL)
+    docs = folder / "docs"
+    docs.mkdir()
+    (docs / "index.md").write_text(page, encoding="utf-8")
+    name = "site_name: lights\n"
+    (folder / "mkdocs.yml").write_text(f"{name}{TITLED['mkdocs.yml']}", encoding="utf-8")
+
+    built = mkdocs_site(folder)
+
+    assert (built.status, built.said) == (0, "")
+    assert "<figcaption>A traffic light</figcaption>" in built.page("index.html")
+    assert built.links("index.html", "go") == ["#wsfsm-event-light-go"]
+    (folder / "src").mkdir()
+    (folder / "light.py").rename(folder / "src" / "light.py")
+    (folder / "mkdocs.yml").write_text(f"{name}{settings}", encoding="utf-8")
+    assert mkdocs_site(folder).status == 0
+
+
+@pytest.mark.parametrize("language", OPTIONS)
+def test_options_in_the_guide_are_all_options(language: str) -> None:
+    diagram, table = GUIDE.section("In Sphinx").split("`wsfsm-table` shows")
+    text = diagram if language == "wsfsm-diagram" else table
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `:")]
+
+    named = re.findall(r"`:([a-z-]+):`", " ".join(cells))
+    assert sorted(named) == sorted(OPTIONS[language])
 
 
 def test_links_lead_to_headings() -> None:

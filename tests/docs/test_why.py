@@ -134,7 +134,7 @@ async def error_of(
 
 
 def test_until_disconnect_has_the_code_of_the_client() -> None:
-    ends = []
+    ends: list[tuple[str | None, int | None]] = []
 
     @asgi
     async def app(websocket: WebSocket) -> None:

@@ -16,7 +16,7 @@ from wsfsm.testing import SERVERS, Client, Closed, connect
 pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
 
 FOLDER: Final = ROOT / "examples" / "chat"
-SLOW: Final = 0.3  # seconds that the rooms wait here
+SLOW: Final = 1.0  # seconds that the rooms wait here
 
 
 def join(room: ModuleType, token: str, **options: Any) -> AbstractAsyncContextManager[Client]:

@@ -231,16 +231,18 @@ class TestErrors:
     def test_link_that_leads_nowhere_is_a_warning(
         self, address: str, said: str, tmp_path: Path
     ) -> None:
-        text = f"```wsfsm-table client\n```\n\n[there]({address})\n"
+        right = "[here](wsfsm:state:client.CONNECTED), [and here](wsfsm:event:websocket.connect)"
+        text = f"```wsfsm-table client\n```\n\n{right}\n[there]({address})\n"
         built = build(tmp_path, text)
 
         assert built.status == 1
-        assert f"index.md, line 4: {said}" in built.said
+        assert f"index.md, line 5: {said}" in built.said
 
     def test_machine_that_two_tables_define_is_a_warning(self, tmp_path: Path) -> None:
         built = build(tmp_path, "```wsfsm-table client\n```\n\n```wsfsm-table client\n```\n")
 
         assert "index.md, line 4: another table defines the machine client" in built.said
+        assert built.said.count("another table") == 1
 
     def test_block_of_an_inserted_text_is_reported_without_a_line(self, tmp_path: Path) -> None:
         settings = SETTINGS.replace("[wsfsm]", "[wsfsm]\nhooks: [hook.py]")
@@ -276,7 +278,8 @@ class TestServe:
         pytest.fail(f"{address} does not show {text!r}")
 
     def test_server_shows_a_change_of_an_imported_file(self, tmp_path: Path) -> None:
-        write(tmp_path, {**FILES, "docs/index.md": "```wsfsm-table light.py:LIGHT\n```\n"})
+        page = "```wsfsm-table light.py:LIGHT\n```\n\n```wsfsm-table client\n```\n"
+        write(tmp_path, {**FILES, "docs/index.md": page})
         (tmp_path / "docs" / "tables.md").unlink()
         port = self.free_port()
         address = f"http://127.0.0.1:{port}/"

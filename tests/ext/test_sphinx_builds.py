@@ -71,6 +71,13 @@ class TestErrors:
             f"index.rst:{LINE + 2}: WARNING: another table defines the machine client, on the page index; "
             "add :no-index: to one of them [wsfsm.duplicate]"
         ) in built.said
+        assert built.said.count("another table") == 1
+
+    def test_unknown_format_of_all_pages_is_reported(self, tmp_path: Path) -> None:
+        built = build(tmp_path, "", f'{CONF}wsfsm_diagram_format = "png"\n', "dummy")
+
+        assert built.status == 1
+        assert "The config value `wsfsm_diagram_format` has to be a one of" in built.said
 
     def test_table_that_defines_nothing_is_not_a_failure(self, tmp_path: Path) -> None:
         built = build(

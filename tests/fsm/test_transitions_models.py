@@ -149,7 +149,7 @@ class TestMethods:
         ):
             model.trigger(BODY_LAST)
 
-    def test_method_with_underscores_never_stands_for_two_triggers(self) -> None:
+    def test_method_with_underscores_never_means_two_triggers(self) -> None:
         rows = [Row("a", event, "a") for event in ("x.y", "x y", "b.c", "b_c", "1.2", "is.", "...")]
         model: Any = Model()
         names = {name for name in vars(self.bind(model, rows)) if not name.startswith("may_")}

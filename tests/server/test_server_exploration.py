@@ -169,5 +169,5 @@ class Walk(RuleBasedStateMachine):
             self.world.receive(payload)
 
 
-Walk.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Walk.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestWalk = Walk.TestCase

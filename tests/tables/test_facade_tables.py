@@ -119,8 +119,8 @@ class TestAgainstTheSpecification:
         cells: Cells = dict.fromkeys(specified(name))
         for trigger in machine.events:
             for transition in machine.get_transitions(trigger):
-                guards = [condition.func for condition in transition.conditions]
-                event = str(Event(trigger, *guards))
+                guards = [str(condition.func) for condition in transition.conditions]
+                event = str(Event(trigger, guard="".join(guards)))
                 cells[transition.source, event] = transition.dest or transition.source
 
         assert cells == specified(name)

@@ -9,7 +9,7 @@ import pytest
 
 from tools import autobahn as suite
 
-pytestmark = [pytest.mark.unmeasured, pytest.mark.one_python]
+pytestmark = [pytest.mark.long, pytest.mark.one_python]
 
 
 def result(behaviour: str = "OK", closing: str = "OK", code: int | None = 1000) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def scripts(draw: st.DrawFn) -> list[Call]:
     return made
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 @given(scripts())
 def test_any_calls_agree_except_for_deliberate_differences(made: list[Call]) -> None:
     different = first_difference(made)

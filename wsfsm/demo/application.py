@@ -3,10 +3,10 @@
 import asyncio
 import json
 import secrets
-from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from wsfsm.demo.files import INDEX, files
 from wsfsm.demo.session import Session
 from wsfsm.exceptions import UnexpectedFrame
 from wsfsm.types import Message, Receive, Scope, Send
@@ -17,23 +17,13 @@ __all__ = ["application"]
 SESSIONS: Final = 100  # open pages at a time
 BACKLOG: Final = 1000  # updates that a page has not read yet
 
-_STATIC: Final = files("wsfsm.demo") / "static"
-_PAGES: Final = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/style.css": ("style.css", "text/css; charset=utf-8"),
-    "/demo.js": ("demo.js", "text/javascript; charset=utf-8"),
-    "/diagram.js": ("diagram.js", "text/javascript; charset=utf-8"),
-    "/log.js": ("log.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-    "/client.svg": ("client.svg", "image/svg+xml"),
-    "/application.svg": ("application.svg", "image/svg+xml"),
-}
 _HEADERS: Final = [
     (b"cache-control", b"no-cache"),
     # the page loads everything from this server, so injected scripts and styles are blocked
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 ]
+_PLAIN: Final = "text/plain; charset=utf-8"
 
 _sessions: dict[str, Session] = {}
 
@@ -47,24 +37,23 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         await _page(scope, send)
     elif scope["type"] == "websocket":
-        websocket = WebSocket(scope, receive, send)
         if scope["path"] == "/control":
-            await _control(websocket)
+            await _control(WebSocket(scope, receive, send))
         else:
-            await _connection(websocket)
+            await _connection(scope, receive, send)
     else:
         raise RuntimeError(f"the demo serves http and websocket, not {scope['type']!r}")
 
 
 async def _page(scope: Scope, send: Send) -> None:
-    name, kind = _PAGES.get(scope["path"], ("", "text/plain; charset=utf-8"))
-    status, body = 404, b"Not found\n"
+    file = files(live=True).get(scope["path"].removeprefix("/") or INDEX)
+    status, body, kind = 404, b"Not found\n", _PLAIN
     headers = list(_HEADERS)
     if scope["method"] not in ("GET", "HEAD"):
-        status, body, kind = 405, b"Method not allowed\n", "text/plain; charset=utf-8"
+        status, body = 405, b"Method not allowed\n"
         headers.append((b"allow", b"GET, HEAD"))
-    elif name:
-        status, body = 200, (_STATIC / name).read_bytes()
+    elif file is not None:
+        status, body, kind = 200, file.content, file.kind
     headers += [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
@@ -95,21 +84,21 @@ async def _control(websocket: WebSocket) -> None:
     session = Session(report)
     name = secrets.token_urlsafe(16)
     _sessions[name] = session
-    report({"session": name})
+    report({"session": name, "now": session.now})
     sender = asyncio.create_task(send_all())
     try:
         async for text in websocket.iter_text():
             command = _command(text)
             if command is None:
-                report({"error": "a command must be a JSON object"})
+                report({"error": "a command must be a JSON object", "now": session.now})
             else:
                 await session.perform(command)
     except UnexpectedFrame:
         await websocket.close(1003, "commands must be text")
     finally:
-        sender.cancel()
-        session.end()
         del _sessions[name]
+        sender.cancel()
+        await session.end()
         await asyncio.gather(sender, return_exceptions=True)
 
 
@@ -121,10 +110,10 @@ def _command(text: str) -> Message | None:
     return command if isinstance(command, dict) else None
 
 
-async def _connection(websocket: WebSocket) -> None:
+async def _connection(scope: Scope, receive: Receive, send: Send) -> None:
     """Pass a connection to the session that is named in its path."""
-    session = _sessions.get(websocket.scope["path"].removeprefix("/connection/"))
+    session = _sessions.get(scope["path"].removeprefix("/connection/"))
     if session is None:
-        await websocket.close()
+        await WebSocket(scope, receive, send).close()
         return
-    await session.run(websocket)
+    await session.run(scope, receive, send)

@@ -1,17 +1,36 @@
-"""The demo's server: uvicorn with wsfsm's class, and a way for the application to cut a connection."""
+"""The demo's server: uvicorn with wsfsm's class, which gives the application a look at the server itself."""
 
 import contextlib
 import socket
+from typing import Any
 
 from wsfsm.demo.application import application
-from wsfsm.demo.session import ABORT
+from wsfsm.demo.session import ABORT, SERVER_STATE
 from wsfsm.types import Scope
 
-__all__ = ["DemoError", "serve"]
+__all__ = ["DemoError", "protocol", "serve"]
 
 
 class DemoError(RuntimeError):
     """The demo cannot start; the text says why, and what to do."""
+
+
+def protocol() -> type[Any]:
+    """Make the class of the demo's WebSockets.
+
+    Its application can abort the transport, because browsers cannot do that, and ask for the state of the
+    server machine.
+    """
+    from wsfsm.integrations.uvicorn import WebSocketProtocol  # noqa: PLC0415 - it needs an extra
+
+    class Protocol(WebSocketProtocol):
+        def _make_scope(self) -> Scope:
+            scope = super()._make_scope()
+            scope["extensions"][ABORT] = self._transport.abort
+            scope["extensions"][SERVER_STATE] = lambda: self._connection.state.name
+            return scope
+
+    return Protocol
 
 
 def serve(host: str, port: int) -> None:
@@ -27,18 +46,9 @@ def serve(host: str, port: int) -> None:
     try:
         import uvicorn  # noqa: PLC0415 - it is part of an extra
 
-        from wsfsm.integrations.uvicorn import WebSocketProtocol  # noqa: PLC0415
+        kind = protocol()
     except ImportError as error:
         raise DemoError(f'the demo needs {error.name}; run pip install "wsfsm[demo]"') from None
-
-    class Protocol(WebSocketProtocol):
-        """A protocol whose transport the application can abort, because browsers cannot do that."""
-
-        def _make_scope(self) -> Scope:
-            scope = super()._make_scope()
-            scope["extensions"][ABORT] = self._transport.abort
-            return scope
-
     listener = _listen(host, port)
     name = f"[{host}]" if ":" in host else host
     print(  # noqa: T201 - a command prints
@@ -46,7 +56,7 @@ def serve(host: str, port: int) -> None:
     )
     config = uvicorn.Config(
         application,
-        ws=Protocol,
+        ws=kind,
         lifespan="off",
         log_level="warning",
         timeout_graceful_shutdown=1,  # do not wait for open pages

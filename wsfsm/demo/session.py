@@ -1,231 +1,312 @@
-"""A session of the demo: the application side of the connection that a page shows."""
+"""A session of the demo: the application's side of the connections of one page.
+
+A page gets updates, which are ready for JSON. Each has the key ``now``, the state of everything on this side
+(`Session.now`), and one of these:
+
+- ``session``: the name of the session, which is the first update;
+- ``entry``: an event of a machine, taken or refused, or an abort of the transport;
+- ``error``: the text of an error that is not an event of a machine;
+- ``synced``: the token of a command ``sync``. All that earlier commands and messages have caused on this
+  side is in the updates before it.
+"""
 
 import asyncio
-import reprlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+import attrs
 
 from wsfsm.diagrams import anchor
 from wsfsm.exceptions import IllegalTransition, WebSocketDisconnect
 from wsfsm.messages import Accept, Close, Disconnect, ResponseBody, ResponseStart, Send
 from wsfsm.tables import event_of
-from wsfsm.tables.events import LOST
-from wsfsm.tables.states import WebSocketState
-from wsfsm.types import Message
+from wsfsm.tables.events import BODY_LAST, LOST
+from wsfsm.types import Message, Receive, Scope
+from wsfsm.types import Send as ASGISend
 from wsfsm.websockets import WebSocket
 
-__all__ = ["ABORT", "Session"]
+__all__ = ["ABORT", "SERVER_STATE", "Session"]
 
 ABORT: Final = "wsfsm.demo.abort"
 """Key of the scope's extensions with which the demo's server lets the application abort the transport."""
 
+SERVER_STATE: Final = "wsfsm.demo.state"
+"""Key of the scope's extensions with a function that returns the name of the state of the server machine."""
+
+
+class _NothingArrived(Exception):
+    """The application would have to wait for a message."""
+
+
+@attrs.define(eq=False)
+class _Connection:
+    """A connection of a session.
+
+    Attributes:
+        number: The number of the connection in its session.
+        scope: Its scope.
+        inbox: Messages that the server has delivered and the application has not received.
+        arrived: The number of data messages that the server has delivered.
+        sent: The number of data messages that were passed to the server.
+        dropped: Whether the transport was aborted.
+        over: Whether the server has delivered the disconnect.
+    """
+
+    number: int
+    scope: Scope
+    send: ASGISend
+    inbox: deque[Message] = attrs.field(factory=deque)
+    arrived: int = 0
+    sent: int = 0
+    dropped: bool = False
+    over: bool = False
+    websocket: WebSocket = attrs.field(init=False)
+
+    @websocket.default
+    def _wrap(self) -> WebSocket:
+        return WebSocket(self.scope, self._next, self.send)
+
+    async def _next(self) -> Message:
+        if not self.inbox:
+            raise _NothingArrived
+        return self.inbox.popleft()
+
+    @property
+    def states(self) -> dict[str, str]:
+        websocket = self.websocket
+        return {
+            "client": websocket.client_state.name,
+            "application": websocket.application_state.name,
+        }
+
 
 class Session:
-    """The application side of a connection, steered by a page.
+    """The application's side of the connections of a page, which steers it.
 
     Args:
-        report: Called with each update for the page, ready for JSON.
+        report: Called with each update for the page.
     """
 
     def __init__(self, report: Callable[[dict[str, Any]], None]) -> None:
-        self._report = report
-        self._websocket: WebSocket | None = None
-        self._number = 0  # of the connection
-        self._over = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
-        self._echo = True
+        self._update = report
+        self._connection: _Connection | None = None
+        self._lock = asyncio.Lock()  # held by a command, or by the work on a message
+        self._number = 0
         self._reading = True
+        self._echo = True
 
-    async def run(self, websocket: WebSocket) -> None:
-        """Run the application of a connection, until it ends or another connection replaces it."""
-        self.end()
-        self._websocket = websocket
-        self._number += 1
-        self._over = over = asyncio.Event()
-        self._report_state(websocket)
-        if self._reading:
-            self._start_reading(websocket)
-        try:
-            await over.wait()
-        finally:
-            if self._websocket is websocket:
-                self._stop_reading()
+    @property
+    def now(self) -> dict[str, Any]:
+        """The state of everything on this side."""
+        switches = {"reading": self._reading, "echo": self._echo}
+        connection = self._connection
+        if connection is None:
+            return {"connection": 0, **switches}
+        return {
+            "connection": connection.number,
+            **connection.states,
+            "server": connection.scope["extensions"][SERVER_STATE](),
+            "allowed": connection.websocket.allowed,
+            "waiting": len(connection.inbox),
+            "arrived": connection.arrived,
+            "sent": connection.sent,
+            "dropped": connection.dropped,
+            "over": connection.over,
+            **switches,
+        }
 
-    def end(self) -> None:
-        """Release the current connection, if there is one."""
-        self._stop_reading()
-        self._over.set()
+    async def run(self, scope: Scope, receive: Receive, send: ASGISend) -> None:
+        """Run the application of a connection until its end. It replaces an earlier connection."""
+        async with self._lock:
+            await self._leave()
+            self._number += 1
+            connection = self._connection = _Connection(self._number, scope, send)
+        while not connection.over:
+            message = await receive()
+            async with self._lock:
+                connection.inbox.append(message)
+                connection.arrived += message["type"] == "websocket.receive"
+                connection.over = message["type"] == Disconnect.type
+                if connection is self._connection:
+                    await self._take_all(connection)
+                    self._report()
+
+    async def end(self) -> None:
+        """End the current connection, if there is one."""
+        async with self._lock:
+            await self._leave()
 
     async def perform(self, command: Mapping[str, Any]) -> None:
         """Carry out a command of the page. Errors are reported to the page."""
-        action = getattr(self, f"_do_{command.get('do')}", None)
+        name = command.get("do")
+        action = getattr(self, f"_do_{name}", None)
         if action is None:
-            self._report({"error": f"unknown command {command.get('do')!r}"})
+            self._report(error=f"unknown command {name!r}")
             return
         values = {str(key): value for key, value in command.items() if key != "do"}
-        try:
-            await action(**values)
-        except Exception as error:  # noqa: BLE001 - a page may send anything, and shows the error
-            self._report({"error": f"{command.get('do')}: {error}"})
+        async with self._lock:
+            try:
+                await action(**values)
+            except Exception as error:  # noqa: BLE001 - a page may send anything, and shows the error
+                self._report(error=f"{name}: {error}")
 
     # Commands of the page
 
-    async def _do_accept(self, subprotocol: str | None = None) -> None:
-        await self._send(lambda: dict(Accept(subprotocol or None).to_message()))
+    async def _do_accept(self) -> None:
+        await self._send(lambda: Accept().to_message())
 
-    async def _do_text(self, text: str) -> None:
-        await self._send(lambda: dict(Send(text=text).to_message()))
-
-    async def _do_bytes(self, text: str) -> None:
-        await self._send(lambda: dict(Send(bytes=text.encode()).to_message()))
+    async def _do_send(self, text: str) -> None:
+        await self._send(lambda: Send(text=text).to_message())
 
     async def _do_close(self, code: int = 1000, reason: str = "") -> None:
-        await self._send(lambda: dict(Close(code, reason).to_message()))
+        await self._send(lambda: Close(code, reason).to_message())
 
     async def _do_start(self, status: int = 401) -> None:
         headers = [(b"content-type", b"text/plain; charset=utf-8")]
-        await self._send(lambda: dict(ResponseStart(status, headers).to_message()))
+        await self._send(lambda: ResponseStart(status, headers).to_message())
 
-    async def _do_body(self, text: str = "", more_body: bool = False) -> None:  # noqa: FBT001, FBT002 - it is a key of the message
-        await self._send(lambda: dict(ResponseBody(text.encode(), more_body).to_message()))
+    async def _do_more(self, text: str = "") -> None:
+        await self._send(lambda: ResponseBody(text.encode(), more_body=True).to_message())
+
+    async def _do_body(self, text: str = "") -> None:
+        await self._send(lambda: ResponseBody(text.encode()).to_message())
 
     async def _do_receive(self) -> None:
-        if self._websocket is None:
-            self._report({"error": "there is no connection to receive from; connect first"})
-        elif self._reader is not None:
-            self._report({"error": "the application is receiving already"})
-        else:
-            self._reader = asyncio.create_task(self._receive_once(self._websocket))
+        if self._connection is None:
+            self._report(error="There is no connection to receive from. Press Connect first.")
+        elif not await self._take(self._connection):
+            self._report(error="Nothing has arrived, so receive() would wait.")
 
     async def _do_reading(self, on: bool) -> None:  # noqa: FBT001 - a switch
         self._reading = bool(on)
-        if not self._reading:
-            self._stop_reading()
-        elif self._reader is None and self._websocket is not None:
-            self._start_reading(self._websocket)
+        if self._connection is not None:
+            await self._take_all(self._connection)
+        self._report()
 
     async def _do_echo(self, on: bool) -> None:  # noqa: FBT001 - a switch
         self._echo = bool(on)
+        self._report()
 
     async def _do_drop(self) -> None:
-        extensions = self._websocket.scope.get("extensions", {}) if self._websocket else {}
-        if ABORT in extensions:
-            extensions[ABORT]()
-            self._report({"entry": {"side": "transport", "event": "aborted"}})
-        else:
-            self._report({"error": "there is no connection to drop; connect first"})
+        connection = self._connection
+        if connection is None or connection.over:
+            self._report(error="There is no connection to drop. Press Connect first.")
+            return
+        connection.dropped = True
+        connection.scope["extensions"][ABORT]()
+        entry = {"side": "transport", "event": "aborted", "connection": connection.number}
+        self._report(entry=entry)
+
+    async def _do_leave(self) -> None:
+        await self._leave()
+        self._report()
+
+    async def _do_forget(self) -> None:
+        await self._leave()
+        self._connection = None
+        self._number, self._reading, self._echo = 0, True, True
+        self._report()
+
+    async def _do_sync(self, token: int) -> None:
+        self._report(synced=token)
 
     # Sending
 
-    async def _send(self, make: Callable[[], Message]) -> None:
-        websocket = self._websocket
-        if websocket is None:
-            self._report({"error": "there is no connection to send on; connect first"})
+    async def _leave(self) -> None:
+        """End the connection as politely as its state allows."""
+        connection = self._connection
+        if connection is None or connection.over:
             return
-        before = _states(websocket)
+        allowed = connection.websocket.allowed
+        if Close.type in allowed:
+            await self._do_close(1001)
+        elif str(BODY_LAST) in allowed:
+            await self._do_body()
+
+    async def _send(self, make: Callable[[], Mapping[str, Any]], *, echo: bool = False) -> None:
+        connection = self._connection
+        if connection is None:
+            self._report(error="There is no connection to send on. Press Connect first.")
+            return
+        before = connection.states
         message: Message = {}
         event = "malformed message"
         error: Exception | None = None
         try:
-            message = make()
+            message = dict(make())
             event = str(event_of(message))
-            await websocket.send(message)
+            await connection.websocket.send(message)
+            connection.sent += message["type"] == Send.type
         except IllegalTransition as refusal:
             error = refusal
         except WebSocketDisconnect as loss:
             error, event = loss, str(LOST)
         except Exception as other:  # noqa: BLE001 - the page shows any exception of the server
             error = other
-        self._report_entry(websocket, "application", event, before, message, error)
+        self._report_event(connection, "application", event, before, message, error, echo=echo)
 
     # Receiving
 
-    def _start_reading(self, websocket: WebSocket) -> None:
-        self._reader = asyncio.create_task(self._receive_all(websocket))
+    async def _take_all(self, connection: _Connection) -> None:
+        while self._reading and connection.inbox:
+            await self._take(connection)
 
-    def _stop_reading(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            self._reader = None
-
-    async def _receive_all(self, websocket: WebSocket) -> None:
-        while await self._take(websocket):
-            pass
-        self._reader = None
-
-    async def _receive_once(self, websocket: WebSocket) -> None:
-        await self._take(websocket)
-        self._reader = None
-
-    async def _take(self, websocket: WebSocket) -> bool:
-        """Receive one message; return whether more can follow."""
-        client = websocket.client_state
+    async def _take(self, connection: _Connection) -> bool:
+        """Receive one message; return whether the application would not have to wait for it."""
+        websocket, before = connection.websocket, connection.states
         try:
             message = await websocket.receive()
+        except _NothingArrived:
+            return False
         except RuntimeError as error:
-            states = _states(websocket)
-            self._report_entry(websocket, "client", "websocket.receive", states, {}, error)
-            self._over.set()
-            return False
-        # the application may have sent messages while this waited
-        before = (client.name, websocket.application_state.name)
-        self._report_entry(websocket, "client", str(event_of(message)), before, message)
-        if message["type"] == Disconnect.type:
-            self._over.set()
-            return False
-        if self._echo and websocket.application_state is WebSocketState.CONNECTED:
-            data = {key: message[key] for key in ("text", "bytes") if message.get(key) is not None}
-            if data:
-                await self._send(lambda: {"type": "websocket.send", **data})
+            self._report_event(connection, "client", "websocket.receive", before, {}, error)
+            return True
+        self._report_event(connection, "client", str(event_of(message)), before, message)
+        data = {key: message[key] for key in ("text", "bytes") if message.get(key) is not None}
+        if self._echo and data and websocket.can_send:
+            await self._send(lambda: {"type": Send.type, **data}, echo=True)
         return True
 
     # Reporting
 
-    def _report_state(self, websocket: WebSocket) -> None:
-        """Report the states of the machines and the allowed messages, if it is the current connection."""
-        if websocket is not self._websocket:
-            return
-        client, application = _states(websocket)
-        state = {
-            "connection": self._number,
-            "client": client,
-            "application": application,
-            "allowed": websocket.allowed,
-        }
-        self._report({"state": state})
+    def _report(self, **update: Any) -> None:
+        self._update({**update, "now": self.now})
 
-    def _report_entry(  # noqa: PLR0913, PLR0917 - one argument for each column of the log
+    def _report_event(  # noqa: PLR0913, PLR0917 - one argument for each column of the log
         self,
-        websocket: WebSocket,
+        connection: _Connection,
         machine: str,
         event: str,
-        before: tuple[str, str],
+        before: dict[str, str],
         message: Message,
         error: Exception | None = None,
+        *,
+        echo: bool = False,
     ) -> None:
-        """Report an event to the page, with the states before and after it."""
         taken = error is None or event == str(LOST)
-        state = before[0] if machine == "client" else before[1]
         entry = {
             "side": machine,
             "event": event,
-            "detail": _detail(message),
+            "message": _shown(message),
+            "connection": connection.number,
             "before": before,
-            "after": _states(websocket),
-            "edge": anchor(machine, state, event) if taken else None,
+            "after": connection.states,
+            "edge": anchor(machine, before[machine], event) if taken else None,
             "error": error and {"type": type(error).__name__, "text": str(error)},
+            "echo": echo,
         }
-        self._report({"entry": entry})
-        self._report_state(websocket)
+        self._report(entry=entry)
 
 
-def _states(websocket: WebSocket) -> tuple[str, str]:
-    return websocket.client_state.name, websocket.application_state.name
-
-
-def _detail(message: Message) -> str:
-    """Describe a message by its keys, without empty ones."""
-    kept = {
-        k: v for k, v in message.items() if k not in ("type", "headers") and v not in (None, "")
-    }
-    return ", ".join(f"{key}={reprlib.repr(value)}" for key, value in kept.items())
+def _shown(message: Message) -> dict[str, Any]:
+    """Return the keys of a message that are worth showing, ready for JSON."""
+    shown = {}
+    for key, value in message.items():
+        if key in ("type", "headers") or value in (None, "", b"", False):
+            continue
+        if isinstance(value, bytes):
+            shown[key] = value.decode() if key == "body" else value.hex(" ")
+        else:
+            shown[key] = value
+    return shown

@@ -1,7 +1,7 @@
 """The tables of a machine, before a format writes them."""
 
 from collections.abc import Iterable
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -26,7 +26,7 @@ class Words:
 
 
 Cell: TypeAlias = State | Words | Event | str
-"""What is in a place: an event is itself, and everything else says what it is."""
+"""The content of a cell; an event needs no type of its own."""
 
 
 @attrs.frozen
@@ -34,12 +34,10 @@ class Grid:
     """A table.
 
     Attributes:
-        shows: Whether each row is an event, or a row of the machine.
         head: The headings of the columns.
         rows: The cells of each row.
     """
 
-    shows: Literal["events", "rows"]
     head: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
@@ -61,7 +59,7 @@ def matrix(table: Table[Any]) -> Grid:
     lines: list[tuple[Cell, ...]] = [
         (event, *(targets[state, event] for state in table.states)) for event in table.events
     ]
-    return Grid("events", head, tuple(lines))
+    return Grid(head, tuple(lines))
 
 
 def cells(diagram: Diagram, table: Table[Any]) -> Grid:
@@ -71,7 +69,7 @@ def cells(diagram: Diagram, table: Table[Any]) -> Grid:
     for event in table.events:
         row = found.get(event)
         lines.append(((event, _REFUSED if row is None else _state(row.target)), row))
-    return Grid("events", *_with_details(["event", "next state"], lines))
+    return Grid(*_with_details(["event", "next state"], lines))
 
 
 def rows(diagram: Diagram, table: Table[Any]) -> Grid:
@@ -79,7 +77,7 @@ def rows(diagram: Diagram, table: Table[Any]) -> Grid:
     lines: list[tuple[tuple[Cell, ...], Row[Any] | None]] = [
         ((_state(row.source), row.event, _state(row.target)), row) for row in diagram.rows(table)
     ]
-    return Grid("rows", *_with_details(["state", "event", "next state"], lines))
+    return Grid(*_with_details(["state", "event", "next state"], lines))
 
 
 def _with_details(

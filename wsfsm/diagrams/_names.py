@@ -67,6 +67,15 @@ def find(name: str, folder: Path = Path()) -> Named:
     return found
 
 
+def _document(path: Path) -> Machine[str]:
+    try:
+        return Machine.from_scxml(path.read_bytes())
+    except OSError as error:
+        raise MachineNotFound(f"cannot read {path}: {error.strerror}") from None
+    except TableError as error:
+        raise MachineNotFound(f"in {path}, {error}") from None
+
+
 def parts_of(name: str) -> tuple[str, str]:
     """Split a name at its colon.
 
@@ -87,15 +96,6 @@ def is_file(where: str) -> bool:
 def module_of(path: Path) -> str:
     """Return the name of the module as which a file is run."""
     return f"wsfsm_file_{path.stem}"
-
-
-def _document(path: Path) -> Machine[str]:
-    try:
-        return Machine.from_scxml(path.read_bytes())
-    except OSError as error:
-        raise MachineNotFound(f"cannot read {path}: {error.strerror}") from None
-    except TableError as error:
-        raise MachineNotFound(f"in {path}, {error}") from None
 
 
 def _others(module: ModuleType) -> str:

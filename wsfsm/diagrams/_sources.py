@@ -22,6 +22,7 @@ _INSTALLED: Final = frozenset(
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 _OURS: Final = "wsfsm"
+_DOCUMENT: Final = ".scxml"
 
 
 def sources_of(name: str, folder: Path) -> tuple[Path, ...]:
@@ -34,6 +35,8 @@ def sources_of(name: str, folder: Path) -> tuple[Path, ...]:
         name: A name that `find` takes, or that of a diagram of wsfsm.
         folder: The folder in which a file is looked for.
     """
+    if name.endswith(_DOCUMENT):
+        return (Path(folder, name).resolve(),)
     given = Path(folder, where) if is_file(where := _where(name)) else None
     found = filter(None, map(_file_of, modules_of(name)))
     return tuple(dict.fromkeys([*([given.resolve()] if given else []), *found]))
@@ -41,6 +44,8 @@ def sources_of(name: str, folder: Path) -> tuple[Path, ...]:
 
 def modules_of(name: str) -> tuple[ModuleType, ...]:
     """Return the imported modules that can change a machine, as `sources_of` does."""
+    if name.endswith(_DOCUMENT):
+        return ()
     where = _where(name)
     start = module_of(Path(where)) if is_file(where) else where
     seen: dict[str, ModuleType] = {}
@@ -64,7 +69,7 @@ def _may_change(module: ModuleType, start: str) -> bool:
     if file is None or not _INSTALLED.isdisjoint(file.parents):
         return False
     # each machine imports wsfsm
-    return _OURS not in module.__name__.split(".")[:1] or start.startswith(_OURS)
+    return start.partition(".")[0] == _OURS or module.__name__.partition(".")[0] != _OURS
 
 
 def _file_of(module: ModuleType) -> Path | None:

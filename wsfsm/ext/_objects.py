@@ -99,9 +99,10 @@ class Objects:
         """
         other = self.places.get(key)
         self.places[key] = place
-        if other is None:
+        kind, machine, name, rank = key
+        # once for a table, and not for each of its states and events
+        if other is None or (kind != "machine" and not rank):
             return None
-        kind, machine, name, _ = key
         return (
             f"another table defines the {kind} {readable(full_name(machine, name))}, on the page {other[0]}; "
             "add :no-index: to one of them"

@@ -46,8 +46,7 @@ def inline(drawn: bytes, alt: str, links: Mapping[str, str]) -> str:
             colour = element.get(name, "none")
             if colour not in {"none", "transparent"}:
                 colours[name, colour] = None
-    background = root.find("g/polygon")
-    if background is not None:
+    for background in root.findall("g/polygon")[:1]:
         background.set("class", "wsfsm-background")
     width = root.attrib.pop("width")
     del root.attrib["height"]

@@ -118,7 +118,9 @@ class TestMissingTarget:
 
         assert len(errors(project.run(server="nginx", facade="flask"))) == 2
 
-    @pytest.mark.parametrize("options", [{}, {"facade": "facades:None"}])
+    @pytest.mark.parametrize(
+        "options", [{}, pytest.param({"facade": "facades:None"}, marks=pytest.mark.long)]
+    )
     def test_missing_target_is_refused_once_with_several_workers(
         self, project: Project, options: dict[str, Any]
     ) -> None:
@@ -259,6 +261,7 @@ class TestUnusedKnownFailures:
         ]
         assert result.ret == 0
 
+    @pytest.mark.long
     def test_unused_known_failures_are_reported_once_with_several_workers(
         self, project: Project
     ) -> None:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from helpers import pages
+from helpers.asgi import ROOT
 from helpers.pages import contrast
 from helpers.sample_reports import BAD, CODE, REPORTS, STATUS, WEIRD, WILD, report, result
 from playwright.sync_api import Browser, Page, expect
 
 from wsfsm.conformance.reports._common import one_line
 from wsfsm.conformance.reports.html import to_html
+
+STATIC = ROOT / "wsfsm" / "conformance" / "reports" / "static"
 
 pytestmark = pytest.mark.one_python
 
@@ -61,6 +64,10 @@ class TestHtml:
         html = to_html([report("{{script}}", result(CODE, reason="{{data}}"))])
 
         assert data(html)["targets"][0]["name"] == "{{script}}"
+
+    @pytest.mark.parametrize("name", ["client.svg", "application.svg"])
+    def test_pictures_are_the_committed_diagrams(self, name: str) -> None:
+        assert (STATIC / name).read_bytes() == (ROOT / "diagrams" / name).read_bytes()
 
     def test_html_has_unique_ids(self) -> None:
         ids = re.findall(r'\sid="([^"]+)"', to_html([]))

@@ -55,7 +55,7 @@ def right(data: bytes, extensions: Any) -> tuple[list[str | bytes], set[int]]:
     return messages, {1006}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_any_stream_is_received_up_to_its_end(data: st.DataObject) -> None:
     compressed = data.draw(st.booleans())

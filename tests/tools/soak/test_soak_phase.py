@@ -19,7 +19,7 @@ from tools.soak.plan import TARGETS, Application, Client
 from tools.soak.server import ServerError, ask, serving
 
 pytestmark = [
-    pytest.mark.unmeasured,
+    pytest.mark.long,
     pytest.mark.one_python,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]

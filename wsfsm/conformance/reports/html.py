@@ -26,7 +26,6 @@ from wsfsm.conformance.verdicts import Report, Result
 __all__ = ["to_html"]
 
 _STATIC: Final = Path(__file__).parent / "static"
-_DIAGRAMS: Final = Path(__file__).parents[2] / "demo" / "static"
 _SLOT: Final = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -61,7 +60,7 @@ def _script_json(data: Mapping[str, Any]) -> str:
 
 def _diagram(machine: str) -> str:
     """The picture of a machine as a part of the page, with ids that are unique in it."""
-    picture = (_DIAGRAMS / f"{machine}.svg").read_text(encoding="utf-8")
+    picture = _file(f"{machine}.svg")
     picture = picture[picture.index("<svg") :]
     picture = re.sub(r"<!--.*?-->\s*|<title>.*?</title>\s*", "", picture, flags=re.DOTALL)
     picture = picture.replace(' id="', ' id="picture:')

@@ -71,10 +71,10 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
         """Forget the last build, and modules of which a source has changed since."""
         if any(_stamp(path) != stamp for path, stamp in self._stamps.items()):
-            for module in [module for name in self._names for module in modules_of(name)]:
-                # the types of wsfsm must stay the same
-                if module.__name__.partition(".")[0] != "wsfsm":
-                    sys.modules.pop(module.__name__, None)
+            modules = {module.__name__ for name in self._names for module in modules_of(name)}
+            # the types of wsfsm must stay the same
+            for name in {name for name in modules if name.partition(".")[0] != "wsfsm"}:
+                sys.modules.pop(name, None)
         self._names.clear()
         self._stamps.clear()
         self._objects.places.clear()
@@ -168,8 +168,7 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
 
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> None:
         """Lead the links to the tables, now that all pages are known."""
-        pages = {file.src_uri: file.page for file in files.documentation_pages() if file.page}
-        for page in pages.values():
+        for page in [file.page for file in files.documentation_pages() if file.page]:
             self._page, self._source = page, page.file.content_string
             page.content = _LINK.sub(lambda link: self._link(link, files), page.content or "")
         if self._server is not None:
@@ -181,7 +180,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         if len(found) != 1:
             if IMPLICIT not in link["before"]:
                 problem = self._objects.advice(kind, target)
-                _log.warning("%s: %s", self._where(f"wsfsm:{kind}:"), problem)
+                where = self._where(f"wsfsm:{kind}:{unescape(link['target'])}")
+                _log.warning("%s: %s", where, problem)
             return link["text"]
         place = self._objects.place(kind, *found[0])
         file = files.get_file_from_path(place[0]) if place else None

@@ -29,7 +29,7 @@ class _BlockDirective(SphinxDirective):
 
     def load(self) -> tuple[Block, Diagram]:
         """Find the machines, and note the files that they come from."""
-        folder = Path(self.env.app.confdir, self.config.wsfsm_folder)
+        folder = Path(self.config.wsfsm_folder)
         try:
             block = Block.of(self.name, self.arguments[0], self.options, folder)
             diagram = block.diagram()

@@ -14,7 +14,7 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-from wsfsm.ext._objects import KINDS, Key, Objects, full_name
+from wsfsm.ext._objects import KINDS, Key, Objects, Place, full_name
 
 __all__ = ["WsfsmDomain", "domain_of", "report_missing"]
 
@@ -65,9 +65,9 @@ class WsfsmDomain(Domain):
                 del places[key]
 
     def merge_domaindata(self, docnames: AbstractSet[str], otherdata: dict[str, Any]) -> None:
-        for key, (page, node_id) in otherdata["objects"].items():
-            if page in docnames:
-                self.objects.places[key] = page, node_id
+        places: dict[Key, Place] = otherdata["objects"]
+        mine = {key: place for key, place in places.items() if place[0] in docnames}
+        self.objects.places.update(mine)
 
     def resolve_xref(  # noqa: PLR0913, PLR0917 - Sphinx decides it
         self,

@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
 
@@ -16,7 +17,7 @@ from wsfsm.ext._picture import inline
 from wsfsm.ext.sphinx._domain import domain_of
 from wsfsm.ext.sphinx._nodes import picture, table_of
 
-__all__ = ["Draw"]
+__all__ = ["draw_pictures"]
 
 _logger = logging.getLogger(__name__)
 
@@ -25,27 +26,30 @@ _MERMAID: Final = "sphinxcontrib.mermaid"
 _BOOKS: Final = {"epub", "htmlhelp", "qthelp", "applehelp", "devhelp"}
 
 
-class Draw(SphinxPostTransform):
-    """Replace each picture by that of the builder: SVG, Mermaid, PDF, or a table in formats of only text."""
+def draw_pictures(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Replace each picture on a page by that of the builder: SVG, Mermaid, PDF, or else a table."""
+    drawing = _Drawing(app, page)
+    for node in [*doctree.findall(picture)]:
+        try:
+            drawn = drawing.draw(node)
+        except GraphvizError as error:
+            _logger.warning(str(error), location=node, type="wsfsm", subtype="graphviz")
+            drawn = None
+        if drawn is None:
+            _show_tables(node)
+        else:
+            node.replace_self(drawn)
 
-    # before references are resolved, because the table of a picture may have some
-    default_priority = 5
 
-    def run(self, **_: Any) -> None:
-        """Replace the pictures of a page."""
-        for node in [*self.document.findall(picture)]:
-            try:
-                drawn = self._draw(node)
-            except GraphvizError as error:
-                _logger.warning(str(error), location=node, type="wsfsm", subtype="graphviz")
-                drawn = None
-            if drawn is None:
-                _show_tables(node)
-            else:
-                node.replace_self(drawn)
+@attrs.frozen
+class _Drawing:
+    """The pictures on a page."""
 
-    def _draw(self, node: picture) -> nodes.Node | None:
-        """Draw a picture, or return None if the builder shows no pictures."""
+    app: Sphinx
+    page: str
+
+    def draw(self, node: picture) -> nodes.Node | None:
+        """Draw a picture in the format of the builder, or return None if that has only text."""
         builder = self.app.builder
         names = {"ids": node["ids"], "names": node["names"]}
         if builder.format == "latex":
@@ -54,7 +58,7 @@ class Draw(SphinxPostTransform):
             return None
         elif builder.name in _BOOKS:
             name = _write(Path(builder.outdir, builder.imagedir), node["dot"], "svg")
-            page = builder.get_target_uri(self.env.docname)
+            page = builder.get_target_uri(self.page)
             uri = f"{relative_uri(page, builder.imagedir)}/{name}"
         elif self._form(node) == "mermaid":
             return self._mermaid(node, names)
@@ -65,7 +69,7 @@ class Draw(SphinxPostTransform):
         return nodes.container("", image, **names)
 
     def _form(self, node: picture) -> str:
-        form: str = node["form"] or self.config.wsfsm_diagram_format
+        form: str = node["form"] or self.app.config.wsfsm_diagram_format
         if form == "auto":
             without_graphviz = shutil.which("dot") is None and _MERMAID in self.app.extensions
             return "mermaid" if without_graphviz else "svg"
@@ -88,8 +92,8 @@ class Draw(SphinxPostTransform):
 
     def _links(self, node: picture) -> dict[str, str]:
         """Return the addresses of the places where the states in a picture are defined."""
-        objects = domain_of(self.env).objects
-        builder, here = self.app.builder, self.env.docname
+        objects = domain_of(self.app.env).objects
+        builder, here = self.app.builder, self.page
         links = {}
         for element, machine, state in node["states"]:
             place = objects.place("state", machine, state)
@@ -118,7 +122,7 @@ def _show_tables(node: picture) -> None:
     parts: list[nodes.Node] = []
     for machine, grid in node["grids"]:
         parts += [nodes.paragraph("", "", nodes.strong("", printable(machine)))]
-        parts += [table_of(machine, grid)]
+        parts += [table_of(machine, grid, {}, linked=False)]
     parts += [nodes.paragraph("", f"{text}.") for text in node["couplings"]]
     if figure is None:
         node.replace_self(nodes.container("", *parts, ids=node["ids"], names=node["names"]))

@@ -1,7 +1,6 @@
 """What directives put into a page."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from docutils import nodes
@@ -26,7 +25,11 @@ class picture(nodes.General, nodes.Element):  # noqa: N801 - nodes have such nam
 
 
 def table_of(
-    machine: str, grid: Grid, targets: Mapping[tuple[int, int], nodes.target] = MappingProxyType({})
+    machine: str,
+    grid: Grid,
+    targets: Mapping[tuple[int, int], nodes.target],
+    *,
+    linked: bool = True,
 ) -> nodes.table:
     """Build a table.
 
@@ -34,6 +37,7 @@ def table_of(
         machine: The name of the machine.
         grid: Its contents.
         targets: The target at a place, by line and column.
+        linked: Whether states are references.
     """
     table = nodes.table(classes=["wsfsm-table", "colwidths-auto"])
     group = nodes.tgroup(cols=len(grid.head))
@@ -44,34 +48,34 @@ def table_of(
     for number, line in enumerate([grid.head, *grid.rows]):
         row = nodes.row()
         for column, cell in enumerate(line):
-            row += _entry(machine, cell, targets.get((number, column)))
+            row += _entry(machine, cell, targets.get((number, column)), linked=linked)
         (body if number else head).append(row)
     group += [head, body]
     return table
 
 
-def _entry(machine: str, cell: Cell, target: nodes.target | None) -> nodes.entry:
+def _entry(machine: str, cell: Cell, target: nodes.target | None, *, linked: bool) -> nodes.entry:
     text = nodes.paragraph()
     if target is not None:
         text += target
-    text.extend(_parts(machine, cell, defined=target is not None))
+    text.extend(_parts(machine, cell, linked=linked and target is None))
     return nodes.entry("", text)
 
 
 def _width(column: Iterable[Cell]) -> int:
     """Return the width of a column in formats of plain text, in which longer cells are wrapped."""
-    texts = (" ".join(part.astext() for part in _parts("", cell, defined=True)) for cell in column)
+    texts = (" ".join(part.astext() for part in _parts("", cell, linked=False)) for cell in column)
     return min(max(map(len, texts)), _WIDEST) + 2
 
 
-def _parts(machine: str, cell: Cell, *, defined: bool) -> Iterator[nodes.Node]:
+def _parts(machine: str, cell: Cell, *, linked: bool) -> Iterator[nodes.Node]:
     match cell:
         case Words(text):
             yield nodes.Text(" ".join(text.split()))
-        case State(name) if defined:
-            yield _literal(name)
-        case State(name):
+        case State(name) if linked:
             yield _reference("state", full_name(machine, name), _literal(name))
+        case State(name):
+            yield _literal(name)
         case Event(name, guard, is_message):
             yield _literal(name) if is_message else nodes.emphasis("", printable(name))
             if guard:
