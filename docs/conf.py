@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.linkcode",
     "sphinx_copybutton",
     "wsfsm.ext.sphinx",
+    "demo_page",
     "flowchart",
     "number_search",
     "project_files",
