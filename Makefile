@@ -6,12 +6,13 @@ PYTHON27 ?= python2.7
 HOST ?= 127.0.0.1
 PORT ?= 8000
 SECONDS ?= 60
+DOCS_PORT ?= 8080
 
 # Tests start hundreds of processes, which are slow without bytecode
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server speed diagrams clean
+.PHONY: help run test test-long test-all check newer autobahn uvicorn-suite framework-suites conformance soak bench bench-server speed diagrams docs site clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
@@ -73,6 +74,13 @@ diagrams: $(VENV)/test ## Render the diagrams again (needs Graphviz)
 	cp diagrams/client.svg diagrams/application.svg wsfsm/conformance/reports/static/
 	cd examples/graphql_transport_ws && $(CURDIR)/$(BIN)/wsfsm diagram tables.py:CONNECTION --output connection.svg
 	cd examples/graphql_transport_ws && $(CURDIR)/$(BIN)/wsfsm diagram tables.py:OPERATION --output operation.svg
+
+docs: site ## Build the site, serve it, and print its address (DOCS_PORT=)
+	@echo "http://127.0.0.1:$(DOCS_PORT)/ (stop with Ctrl+C)"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site $(DOCS_PORT)
+
+site: $(VENV)/test ## Build the site in build/site; a broken link or name is an error
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --jobs auto --quiet docs build/site
 
 clean: ## Remove all generated files
 	rm -rf $(VENV) .nox build dist

@@ -86,7 +86,7 @@ class TestExports:
         self, module: str
     ) -> None:
         loaded = importlib.import_module(f"wsfsm.{module}")
-        kept_below = {"ClosedBy", "ImmutableMultiDict", "MutableHeaders"}
+        kept_below = {"ClosedBy", "Explained", "ImmutableMultiDict", "MutableHeaders", "explained"}
 
         assert set(loaded.__all__) - kept_below <= set(wsfsm.__all__)
 

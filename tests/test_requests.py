@@ -46,7 +46,7 @@ class TestConstruction:
         ],
     )
     def test_connection_refuses_a_scope_of_another_type(self, scope: Scope, came: str) -> None:
-        with pytest.raises(ValueError, match=f"of type 'http' or 'websocket', not {came}$"):
+        with pytest.raises(ValueError, match=f"(?m)of type 'http' or 'websocket', not {came}$"):
             HTTPConnection(scope)
 
     def test_connection_reads_only_the_type_of_its_scope(self) -> None:

@@ -6,6 +6,7 @@ runs it and returns the exit status: 1 for a failure, 2 for wrong usage.
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -34,6 +35,10 @@ __all__ = ["main"]
 
 _STDOUT: Final = 1
 _REFUSED: Final = 2
+_HERE: Final = Path(__file__).parent
+_ERRORS: Final = "errors.md"
+_PAGE: Final = _HERE / _ERRORS if (_HERE / _ERRORS).is_file() else _HERE.parent / "docs" / _ERRORS
+"""The page about errors: in the package, or in the tree that it is run from."""
 _NAMES: Final = (
     f"NAME is {', '.join(DIAGRAMS)}, or leads to a Machine, a Table or a Diagram of your own: "
     "package.module:NAME, folder/file.py:NAME, or a document folder/file.scxml."
@@ -47,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the command's name; by default, those of the process.
 
     Returns:
-        The exit status: 0, or 1 for a failure, which is reported on stderr.
+        The exit status, which is 0, or 1 for a failure, which is reported on stderr.
 
     Raises:
         SystemExit: The arguments are wrong (status 2), or ``--help`` or ``--version`` was
@@ -90,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _declare_diagram(commands)
     _declare_explain(commands)
+    _declare_error(commands)
     _declare_demo(commands)
     commands.add_parser(
         "check", help="check a server or a framework against the ASGI specification"
@@ -297,6 +303,42 @@ def _explain(arguments: argparse.Namespace) -> int:
     if not (os.isatty(_STDOUT) and show(diagram)):
         _put(explain(diagram).encode(), None)
     return 0
+
+
+def _declare_error(commands: Any) -> None:
+    parser = commands.add_parser(
+        "error",
+        help="explain an error that wsfsm raises",
+        description="Say what an error means and what to do. Tracebacks name the topic of the error.",
+    )
+    parser.add_argument(
+        "topic", nargs="?", metavar="TOPIC", help="the topic (default: list all of them)"
+    )
+    parser.set_defaults(run=_error, refuse=parser.error)
+
+
+def _error(arguments: argparse.Namespace) -> int:
+    sections = _sections()
+    if arguments.topic is None:
+        width = max(map(len, sections))
+        lines = [f"{topic:{width}}  {text.splitlines()[0]}" for topic, text in sections.items()]
+        _put("\n".join([*lines, ""]).encode(), None)
+    elif arguments.topic in sections:
+        _put(f"{sections[arguments.topic]}\n".encode(), None)
+    else:
+        arguments.refuse(f"unknown topic {arguments.topic!r}; `wsfsm error` lists all of them")
+    return 0
+
+
+def _sections() -> dict[str, str]:
+    """Read the sections of the page about errors, by their topics."""
+    _, *parts = _PAGE.read_text(encoding="utf-8").split("\n### ")
+    sections = {}
+    for part in parts:
+        topic, _, text = part.partition("\n")
+        text = text.partition("\n## ")[0].strip()  # without the heading of the next group
+        sections[topic] = re.sub(r"\[([^]]+)\]\([^)]+\)", r'"\1"', text)  # titles for links
+    return sections
 
 
 def _declare_demo(commands: Any) -> None:

@@ -11,6 +11,8 @@
 - `UnexpectedFrame` (`KeyError`): a text where bytes were expected, or the reverse
 - `ClientDisconnected` (`OSError`): raised by a server's ``send()`` once the connection is over
 
+Each of them is `Explained`: it has the name of its section in ``docs/errors.md``, and a traceback says how to read it.
+
 Each ``__init__`` calls the ``__init__`` of its bases by name and not by ``super()``, because some
 built-in exceptions have an ``__init__`` of their own only in some versions of Python, so the next class
 of the MRO may not be a base of the caller. All of them can be copied and pickled, including subclasses
@@ -18,7 +20,7 @@ whose ``__init__`` takes other arguments.
 """
 
 from collections.abc import Hashable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 __all__ = [
     "BadCoupling",
@@ -28,6 +30,7 @@ __all__ = [
     "ConversionError",
     "DeadEnd",
     "DuplicateRow",
+    "Explained",
     "IllegalTransition",
     "MalformedMessage",
     "TableError",
@@ -37,7 +40,10 @@ __all__ = [
     "UnreachableState",
     "WebSocketDisconnect",
     "WebSocketDisconnected",
+    "explained",
 ]
+
+E = TypeVar("E", bound=BaseException)
 
 ClosedBy: TypeAlias = Literal["application", "client", "transport"]
 """The side that ended a connection: the application, by its close or denial response; the client, as
@@ -69,32 +75,79 @@ def _reduce(error: BaseException) -> tuple[Any, ...]:
     return _rebuild, (type(error), args), state
 
 
-class TableError(ValueError):
+def _note(topic: str) -> str:
+    # not an address, because the documentation comes with the package, for the version that runs
+    return f"Run `wsfsm error {topic}` for an explanation."
+
+
+def explained(error: E, topic: str) -> E:
+    """Add the note of a section in the documentation to an error of another class, and return it."""
+    error.add_note(_note(topic))
+    return error
+
+
+class Explained:
+    """An exception that has a section in the documentation, which its traceback names.
+
+    Attributes:
+        topic: Name of the section. ``wsfsm error TOPIC`` shows it.
+    """
+
+    __slots__ = ()
+
+    topic: str
+
+    @property
+    def __notes__(self) -> list[str]:
+        # made when the traceback is printed or a note is added, so that raising costs nothing
+        notes: list[str] = vars(self).setdefault("__notes__", [_note(self.topic)])
+        return notes
+
+    @__notes__.setter
+    def __notes__(self, notes: list[str]) -> None:
+        vars(self)["__notes__"] = notes
+
+
+class TableError(Explained, ValueError):
     """A table is refused when it is declared; the text names the table and the row."""
+
+    topic = "table"
 
 
 class UnknownState(TableError):
     """A row, the initial state or a final state is not among the table's states."""
 
+    topic = "unknown-state"
+
 
 class DuplicateRow(TableError):
     """A state, or an event of one state, is declared twice."""
+
+    topic = "duplicate-row"
 
 
 class TransitionFromFinalState(TableError):
     """A row leaves a state that is declared as final."""
 
+    topic = "transition-from-final-state"
+
 
 class UnreachableState(TableError):
     """No sequence of events leads from the initial state to this state."""
+
+    topic = "unreachable-state"
 
 
 class DeadEnd(TableError):
     """No sequence of events leads from this state to a final state, or no event is allowed in it."""
 
+    topic = "dead-end"
+
 
 class BadCoupling(TableError):
     """A coupling names a machine or an event that does not exist."""
+
+    topic = "bad-coupling"
 
 
 class ConversionError(TableError):
@@ -104,6 +157,8 @@ class ConversionError(TableError):
         reasons: Everything that cannot be converted; the text has the first reasons.
     """
 
+    topic = "conversion"
+
     def __init__(self, text: str = "", *, reasons: tuple[str, ...] = ()) -> None:
         TableError.__init__(self, text)
         self.reasons = reasons
@@ -111,7 +166,17 @@ class ConversionError(TableError):
     __reduce__ = _reduce
 
 
-class IllegalTransition(RuntimeError):
+_REFUSED: Final[Mapping[str, str]] = {
+    "websocket.accept": "accept-twice",
+    "websocket.close": "close-during-denial",
+    "websocket.http.response.body": "body-without-denial",
+    "websocket.http.response.start": "denial",
+    "websocket.send": "send-without-accept",
+}
+"""The section about each message of an application that is refused."""
+
+
+class IllegalTransition(Explained, RuntimeError):
     """The table refuses an event in the current state; nothing has changed.
 
     Attributes:
@@ -137,6 +202,18 @@ class IllegalTransition(RuntimeError):
         self.allowed = allowed
 
     __reduce__ = _reduce
+
+    @property
+    def topic(self) -> str:  # type: ignore[override]  # it depends on the event
+        """Name of the section in the documentation that explains the error."""
+        match self.machine:
+            case "client":
+                return "server-order"
+            case "application":
+                return _REFUSED.get(self.event.partition(" ")[0], "wrong-message")
+            case "server":
+                return _REFUSED.get(self.event.partition(" ")[0], "server-event")
+        return "refused-event"
 
 
 class WebSocketDisconnected(IllegalTransition):
@@ -167,8 +244,13 @@ class WebSocketDisconnected(IllegalTransition):
         self.reason = reason
         self.closed_by = closed_by
 
+    @property
+    def topic(self) -> str:  # type: ignore[override]  # as in its base
+        """Name of the section in the documentation that explains the error."""
+        return "receive-before-accept" if self.code is None else "receive-after-end"
 
-class WebSocketDisconnect(Exception):
+
+class WebSocketDisconnect(Explained, Exception):
     """The connection has ended.
 
     Attributes:
@@ -176,6 +258,8 @@ class WebSocketDisconnect(Exception):
             there was no Close frame.
         reason: Close reason, an empty string when there is none.
     """
+
+    topic = "disconnect"
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
         Exception.__init__(self, code, reason or "")
@@ -223,14 +307,21 @@ class ConnectionClosed(WebSocketDisconnected, WebSocketDisconnect):
             allowed=allowed,
         )
 
+    @property
+    def topic(self) -> str:  # type: ignore[override]  # as in its bases
+        """Name of the section in the documentation that explains the error."""
+        return "receive-after-end" if self.machine == "client" else "send-after-end"
 
-class MalformedMessage(RuntimeError, ValueError):
+
+class MalformedMessage(Explained, RuntimeError, ValueError):
     """An ASGI message lacks a key, or has a value of the wrong type or one that cannot be sent.
 
     Attributes:
         key: The wrong or missing key.
         message: The message, unchanged.
     """
+
+    topic = "malformed-message"
 
     def __init__(self, text: str = "", *, key: str = "", message: object = None) -> None:
         RuntimeError.__init__(self, text)
@@ -240,7 +331,7 @@ class MalformedMessage(RuntimeError, ValueError):
     __reduce__ = _reduce
 
 
-class UnexpectedFrame(KeyError):
+class UnexpectedFrame(Explained, KeyError):
     """The received message does not have the expected kind of data.
 
     The connection stays usable, and you find the message here.
@@ -249,6 +340,8 @@ class UnexpectedFrame(KeyError):
         expected: The expected key, ``"text"`` or ``"bytes"``.
         message: The ASGI message, as the server delivered it.
     """
+
+    topic = "unexpected-frame"
 
     def __init__(
         self,
@@ -274,7 +367,7 @@ class UnexpectedFrame(KeyError):
         return Exception.__str__(self)
 
 
-class ClientDisconnected(OSError):
+class ClientDisconnected(Explained, OSError):
     """A message is sent after the end of the connection (ASGI 2.5, Disconnected Client).
 
     Attributes:
@@ -282,6 +375,8 @@ class ClientDisconnected(OSError):
         reason: Close reason, an empty string when there is none.
         origin: Identifies the connection that raised this.
     """
+
+    topic = "client-disconnected"
 
     def __init__(
         self, text: str = "", *, code: int = 1006, reason: str = "", origin: object = None

@@ -21,6 +21,7 @@ import attrs
 
 from wsfsm._text import describe, readable
 from wsfsm._urls import header_list
+from wsfsm.exceptions import explained
 from wsfsm.messages import Close, Connect, ResponseBody, ResponseStart
 from wsfsm.types import ASGIAppLike, ReceiveLike, ScopeLike, SendLike
 
@@ -76,7 +77,10 @@ class Origin:
         """
         match = _ORIGIN.fullmatch(text)
         if match is None:
-            raise ValueError(f"an origin must be scheme://host[:port], got {describe(text)}")
+            raise explained(
+                ValueError(f"an origin must be scheme://host[:port], got {describe(text)}"),
+                "allowed-origin",
+            )
         return cls._of(match["scheme"].lower(), match)
 
     @classmethod
@@ -88,7 +92,9 @@ class Origin:
         """
         match = _AUTHORITY.fullmatch(text)
         if match is None:
-            raise ValueError(f"a host must be host[:port], got {describe(text)}")
+            raise explained(
+                ValueError(f"a host must be host[:port], got {describe(text)}"), "allowed-origin"
+            )
         return cls._of(scheme, match)
 
     @classmethod
@@ -98,7 +104,9 @@ class Origin:
             host = f"[{IPv6Address(host[1:-1]).compressed}]"
         number = _PORTS.get(scheme) if port is None else int(port)
         if number is not None and number > 65535:
-            raise ValueError(f"a port must be at most 65535, got {number}")
+            raise explained(
+                ValueError(f"a port must be at most 65535, got {number}"), "allowed-origin"
+            )
         return cls(scheme, host, number)
 
     def __str__(self) -> str:
@@ -131,20 +139,31 @@ class OriginPattern:
         try:
             origin = Origin.parse(plain)
         except ValueError:
-            raise ValueError(
-                "an allowed origin must be scheme://host[:port] in ASCII, without a path, or the same "
-                f"with *. in front of the host for its subdomains, got {describe(text)}"
+            raise explained(
+                ValueError(
+                    "an allowed origin must be scheme://host[:port] in ASCII, without a path, or the same "
+                    f"with *. in front of the host for its subdomains, got {describe(text)}"
+                ),
+                "allowed-origin",
             ) from None
         if origin.scheme in _PAGES:
             page = attrs.evolve(origin, scheme=_PAGES[origin.scheme])
-            raise ValueError(
-                f"the origin of a page has the scheme of the page, such as {page}, got {text}"
+            raise explained(
+                ValueError(
+                    f"the origin of a page has the scheme of the page, such as {page}, got {text}"
+                ),
+                "allowed-origin",
             )
         labels = origin.host.rstrip(".").split(".")
         if subdomains and (labels[-1].isdigit() or origin.host.startswith("[")):
-            raise ValueError(f"an IP address has no subdomains, got {text}")
+            raise explained(
+                ValueError(f"an IP address has no subdomains, got {text}"), "allowed-origin"
+            )
         if subdomains and len(labels) == 1 and labels != ["localhost"]:
-            raise ValueError(f"*. must not stand for all domains of a top-level domain, got {text}")
+            raise explained(
+                ValueError(f"*. must not stand for all domains of a top-level domain, got {text}"),
+                "allowed-origin",
+            )
         return cls(origin, subdomains)
 
     def matches(self, origin: Origin) -> bool:
@@ -158,11 +177,17 @@ class OriginPattern:
 
 def _patterns(origins: Iterable[str | OriginPattern]) -> tuple[OriginPattern, ...]:
     if isinstance(origins, (str, bytes)) or not isinstance(origins, Iterable):
-        raise TypeError(f"the allowed origins must be a list of str, got {describe(origins)}")
+        raise explained(
+            TypeError(f"the allowed origins must be a list of str, got {describe(origins)}"),
+            "allowed-origin",
+        )
     patterns = []
     for origin in origins:
         if not isinstance(origin, (str, OriginPattern)):
-            raise TypeError(f"an allowed origin must be a str, got {describe(origin)}")
+            raise explained(
+                TypeError(f"an allowed origin must be a str, got {describe(origin)}"),
+                "allowed-origin",
+            )
         patterns.append(
             origin if isinstance(origin, OriginPattern) else OriginPattern.parse(origin)
         )

@@ -5,6 +5,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from wsfsm.datastructures import URL, Address, Headers, QueryParams, State
+from wsfsm.exceptions import explained
 from wsfsm.types import ReceiveLike, Scope, ScopeLike
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
     def __init__(self, scope: ScopeLike, receive: ReceiveLike | None = None) -> None:  # noqa: ARG002
         if scope.get("type") not in ("http", "websocket"):
             got = repr(scope["type"]) if "type" in scope else "one without a type"
-            raise ValueError(f"a connection needs a scope of type 'http' or 'websocket', not {got}")
+            raise explained(
+                ValueError(f"a connection needs a scope of type 'http' or 'websocket', not {got}"),
+                "scope",
+            )
         self.scope = scope  # type: ignore[assignment]  # a TypedDict is a dictionary too
 
     def __getitem__(self, key: str) -> Any:
@@ -149,7 +153,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     @property
     def session(self) -> dict[str, Any]:
-        """The session. If it has a method `mark_accessed`, that is called.
+        """The session. If it has a method ``mark_accessed``, that is called.
 
         Raises:
             RuntimeError: No session middleware is installed.
@@ -179,7 +183,10 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
 
     def _installed(self, key: str, *, by: str) -> Any:
         if key not in self.scope:
-            raise RuntimeError(f"{key!r} is not in the scope: install {by}, which puts it there")
+            raise explained(
+                RuntimeError(f"{key!r} is not in the scope: install {by}, which puts it there"),
+                "scope",
+            )
         return self.scope[key]
 
     @property
@@ -206,7 +213,9 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         """
         provider = self.scope.get("router") or self.scope.get("app")
         if provider is None:
-            raise RuntimeError("url_for needs a 'router' or an 'app' in the scope")
+            raise explained(
+                RuntimeError("url_for needs a 'router' or an 'app' in the scope"), "scope"
+            )
         path = provider.url_path_for(name, **path_params)
         # our own class of URLs, whatever class the framework uses
         return URL(str(path.make_absolute_url(base_url=self.base_url)))

@@ -69,7 +69,7 @@ class WebSocketConnectEvent(TypedDict):
 
 
 class WebSocketReceiveEvent(TypedDict):
-    """Receive, to the application (ASGI WebSocket 2.5): one of `text` and `bytes` is not None."""
+    """Receive, to the application (ASGI WebSocket 2.5): one of ``text`` and ``bytes`` is not None."""
 
     type: Literal["websocket.receive"]
     text: NotRequired[str | None]
@@ -93,7 +93,7 @@ class WebSocketAcceptEvent(TypedDict):
 
 
 class WebSocketSendEvent(TypedDict):
-    """Send, from the application (ASGI WebSocket 2.5): one of `text` and `bytes` is not None."""
+    """Send, from the application (ASGI WebSocket 2.5): one of ``text`` and ``bytes`` is not None."""
 
     type: Literal["websocket.send"]
     text: NotRequired[str | None]

@@ -120,7 +120,9 @@ class TestRefusals:
         text = document(*["<history/>"] * 50)
 
         assert len(refused(text)) == 51
-        with pytest.raises(ConversionError, match=r"line 21, <history>.*; and 31 more reasons$"):
+        with pytest.raises(
+            ConversionError, match=r"(?m)line 21, <history>.*; and 31 more reasons$"
+        ):
             Machine.from_scxml(text)
 
     @pytest.mark.parametrize("given", [None, 5, ["<scxml/>"]])

@@ -1,10 +1,14 @@
 """The comparison of the chat rooms shows the programs that are tested."""
 
+import asyncio
 import re
+from typing import Any
 
 import pytest
 from helpers.asgi import ROOT
 from helpers.guides import Guide
+
+from wsfsm.testing import connect
 
 GUIDE = Guide(ROOT / "docs" / "chat.md")
 PROGRAMS = {
@@ -32,6 +36,19 @@ def test_a_section_compares_a_part_of_each_program(section: str) -> None:
     assert theirs not in PROGRAMS["wsfsm"]
     assert ours in PROGRAMS["wsfsm"]
     assert ours not in PROGRAMS["Starlette"]
+
+
+def test_a_message_of_the_wrong_kind_closes_with_its_code() -> None:
+    (code,) = blocks(GUIDE.section("Receive the wrong kind"))
+    names: dict[str, Any] = {}
+    exec(compile(code, "chat.md", "exec"), names)  # noqa: S102 - our own
+
+    async def talk() -> None:
+        async with connect(names["chat"]) as client:
+            await client.send_bytes(b"data")
+            assert (await client.receive_close()).code == 1003
+
+    asyncio.run(talk())
 
 
 def test_the_numbers_of_lines_are_right() -> None:

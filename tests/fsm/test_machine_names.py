@@ -161,7 +161,9 @@ class TestStates:
         assert f"the states {first!r} and {last!r} are equal" in str(caught.value)
 
     def test_state_listed_twice_is_reported_as_listed_twice(self) -> None:
-        with pytest.raises(DuplicateRow, match=r"state OPEN is listed twice in OPEN, SHUT, OPEN$"):
+        with pytest.raises(
+            DuplicateRow, match=r"(?m)state OPEN is listed twice in OPEN, SHUT, OPEN$"
+        ):
             table(Door.OPEN, "push", Door.SHUT, states=(Door.OPEN, Door.SHUT, Door.OPEN))
 
     @pytest.mark.parametrize(
@@ -280,5 +282,5 @@ class TestTextOfErrors:
 
     def test_error_shows_the_first_of_many_states(self) -> None:
         states = tuple(map(str, range(1000)))
-        with pytest.raises(UnknownState, match=r" 0, 1, .* 38, 39 and 960 more$"):
+        with pytest.raises(UnknownState, match=r"(?m) 0, 1, .* 38, 39 and 960 more$"):
             table("0", "go", "nowhere", states=states)

@@ -283,7 +283,7 @@ class TestBlock:
                 async with connect(handler) as client:
                     await client.receive_text()
             assert isinstance(caught.value.__cause__, ZeroDivisionError)
-            assert not hasattr(caught.value, "__notes__")
+            assert [note[:5] for note in caught.value.__notes__] == ["Run `"]  # not the trace again
 
         run(main)
 

@@ -88,7 +88,8 @@ class TestAllowedOrigins:
         assert (caught.value.code, caught.value.reason) == (1006, "")
         assert not isinstance(caught.value, RuntimeError)
         why = caplog.messages[0].removeprefix("Refused a WebSocket to /. ")
-        assert caught.value.__notes__ == [f"{why} The connection was denied with HTTP 403."]
+        assert caught.value.topic == "origin"
+        assert caught.value.__notes__[1:] == [f"{why} The connection was denied with HTTP 403."]
         assert origin in why
         (record,) = caplog.records
         assert (record.name, record.levelno) == ("wsfsm.origins", logging.WARNING)

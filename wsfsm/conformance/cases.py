@@ -106,7 +106,7 @@ class Case:
     Attributes:
         id: Name, which never changes.
         kind: "server" or "facade".
-        level: How strongly the text demands it; `may` demands nothing.
+        level: How strongly the text demands it; ``may`` demands nothing.
         section: The text that demands it, its version and section.
         requirement: The requirement, in one sentence.
         steps: The steps, in order.

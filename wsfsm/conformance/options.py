@@ -13,6 +13,7 @@ from wsfsm.conformance.facade.adapters import FacadeTarget
 from wsfsm.conformance.facade.frameworks import facade_target
 from wsfsm.conformance.server.profiles import profile
 from wsfsm.conformance.server.targets import CommandTarget
+from wsfsm.exceptions import Explained
 
 __all__ = ["OptionError", "Options"]
 
@@ -20,7 +21,7 @@ _VARIANTS: Final = ("keepalive", "limit", "tls")
 _KINDS: Final[tuple[Kind, ...]] = ("server", "facade")
 
 
-class OptionError(ValueError):
+class OptionError(Explained, ValueError):
     """An option that is wrong, or missing.
 
     Args:
@@ -31,6 +32,8 @@ class OptionError(ValueError):
         option: Name of the attribute of `Options`.
         text: The error.
     """
+
+    topic = "check"
 
     def __init__(self, option: str, text: str) -> None:
         ValueError.__init__(self, option, text)
@@ -98,11 +101,11 @@ class Options:
         fail_on: The weakest level whose failures count.
         baseline: File of known failures, or None.
         update_baseline: Whether to write the failures to that file.
-        server: The server, as words or as a text of them: a name and arguments, or `--` and the
+        server: The server, as words or as a text of them: a name and arguments, or ``--`` and the
             command that starts it; or empty.
-        facade: The facade: a name, or `module:Class`; or "".
+        facade: The facade: a name, or ``module:Class``; or "".
         name: Name of the server in reports, or "" for the words of `server`.
-        variants: Arguments of a command by the name of a variant, from texts `name=arguments`.
+        variants: Arguments of a command by the name of a variant, from texts ``name=arguments``.
 
     Raises:
         OptionError: An option is wrong.

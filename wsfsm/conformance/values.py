@@ -17,13 +17,17 @@ import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
+from wsfsm.exceptions import Explained
+
 __all__ = ["CaseError", "describe_value", "from_json", "message", "to_json", "value"]
 
 _LONG: Final = 60  # length up to which a text or byte string is not shortened
 
 
-class CaseError(ValueError):
+class CaseError(Explained, ValueError):
     """A wrong case, file of cases or known failures, or report."""
+
+    topic = "check"
 
 
 def value(raw: Any) -> Any:

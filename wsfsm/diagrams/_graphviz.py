@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from wsfsm.diagrams._model import COUPLED, Diagram, Style, anchor, lines_of, name_of
+from wsfsm.exceptions import Explained
 from wsfsm.fsm import Coupling, Row, Table
 
 __all__ = ["GraphvizError", "dot", "draw", "png", "svg"]
@@ -22,8 +23,10 @@ _PATIENCE: Final = 60  # seconds
 _PIECE: Final = 1000  # characters
 
 
-class GraphvizError(RuntimeError):
+class GraphvizError(Explained, RuntimeError):
     """Graphviz is missing or has failed; the text says which."""
+
+    topic = "graphviz"
 
 
 def _text(text: str) -> str:

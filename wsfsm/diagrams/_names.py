@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from wsfsm._text import describe, listed
 from wsfsm.diagrams._model import Diagram
-from wsfsm.exceptions import TableError
+from wsfsm.exceptions import Explained, TableError
 from wsfsm.fsm import Machine, Table
 
 __all__ = ["MachineNotFound", "Named", "find", "in_folder", "is_file", "module_of", "parts_of"]
@@ -28,8 +28,10 @@ _KINDS: Final = (Machine, Table, Diagram)
 _SKIPPED: Final = ("<", str(importlib.__file__), f"{Path(__file__).parents[1]}{os.sep}")
 
 
-class MachineNotFound(LookupError):
+class MachineNotFound(Explained, LookupError):
     """A name does not lead to a machine; the text says why, and where the search has ended."""
+
+    topic = "machine-not-found"
 
 
 def find(name: str, folder: Path = Path()) -> Named:

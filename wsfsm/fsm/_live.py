@@ -141,7 +141,7 @@ class TableMachine(transitions.Machine):
         return trigger in self._guarded or not arguments.get("guard")
 
     def ignores(self, state: State) -> bool:
-        """Whether refused triggers return False in a state, because you set `ignore_invalid_triggers`."""
+        """Whether refused triggers return False in a state, because you set ``ignore_invalid_triggers``."""
         own: Any = state.ignore_invalid_triggers
         return bool(self.ignore_invalid_triggers if own is None else own)
 

@@ -47,7 +47,7 @@ class Immutable:
 
 
 def plain(text: str) -> str:
-    """Convert a member of a `StrEnum`, or of any other subclass of str, to a plain str."""
+    """Convert a member of a `enum.StrEnum`, or of any other subclass of str, to a plain str."""
     given: object = text  # the table refuses other types
     # str(), because the subclass may override __str__
     return str.__str__(given) if isinstance(given, str) else text
@@ -105,7 +105,7 @@ class Row(Immutable, Generic[S]):
 
     Attributes:
         source: State in which the row applies.
-        event: The event; a member of a `StrEnum` counts as its value.
+        event: The event; a member of a `enum.StrEnum` counts as its value.
         target: State that the event leads to.
         note: Source of the rule.
         outputs: Outputs of the event, in order.

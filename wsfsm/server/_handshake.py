@@ -6,6 +6,8 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from wsfsm.exceptions import Explained
+
 __all__ = ["BadHandshake", "Handshake", "read_handshake"]
 
 _Fields: TypeAlias = dict[bytes, tuple[bytes, ...]]
@@ -50,13 +52,15 @@ class Handshake:
     subprotocols: tuple[str, ...]
 
 
-class BadHandshake(ValueError):
+class BadHandshake(Explained, ValueError):
     """A request cannot become a WebSocket; the text says why, and is the body of the response.
 
     Attributes:
         status: Status code of the HTTP response.
         headers: Headers of the HTTP response.
     """
+
+    topic = "bad-handshake"
 
     def __init__(
         self, text: str, *, status: int = 400, headers: tuple[tuple[bytes, bytes], ...] = ()

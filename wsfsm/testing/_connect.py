@@ -34,7 +34,7 @@ def connect(  # noqa: PLR0913 - the parts of a request, and the choices of a tes
     raised there, unless it is the end of the connection itself.
 
     Args:
-        application: An ASGI application, or a handler that takes one argument: a `WebSocket`.
+        application: An ASGI application, or a handler that takes one argument: a `wsfsm.WebSocket`.
         url: The path, with a query if you like; or a whole URL, of which the scheme and the host are
             used too.
         query: Parameters for the query string.

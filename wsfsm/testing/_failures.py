@@ -1,15 +1,23 @@
 """The failures of a test that waits for something else than what happens."""
 
-from wsfsm.exceptions import ClientDisconnected, ConnectionClosed, WebSocketDisconnect, _reduce
+from wsfsm.exceptions import (
+    ClientDisconnected,
+    ConnectionClosed,
+    Explained,
+    WebSocketDisconnect,
+    _reduce,
+)
 
 __all__ = ["ClientDenied", "ClientFailure", "ClientTimeout", "ConnectionEnded", "reports_end"]
 
 
-class ClientFailure(AssertionError):
+class ClientFailure(Explained, AssertionError):
     """The application did something else than the test waits for; the text ends with the trace.
 
     The exception of the application, if it raised one, is the cause.
     """
+
+    topic = "client-failure"
 
 
 class ClientTimeout(ClientFailure, TimeoutError):

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, overload
 import attrs
 
 from wsfsm._text import describe
+from wsfsm.exceptions import explained
 from wsfsm.origins import AllowedOrigins
 from wsfsm.types import ASGIApplication, ReceiveLike, ScopeLike, SendLike
 from wsfsm.websockets._denial import Origins, check_origin
@@ -36,10 +37,15 @@ class _Application:
     @handler.validator
     def _is_callable(self, _: object, handler: object) -> None:
         if not callable(handler):
-            raise TypeError(f"asgi() takes an async function, got {describe(handler)}")
+            raise explained(
+                TypeError(f"asgi() takes an async function, got {describe(handler)}"), "handler"
+            )
         if not _takes_one_argument(handler):
-            raise TypeError(
-                f"asgi() takes an async function of one argument, the WebSocket, got {handler!r}"
+            raise explained(
+                TypeError(
+                    f"asgi() takes an async function of one argument, the WebSocket, got {handler!r}"
+                ),
+                "handler",
             )
 
     async def __call__(self, scope: ScopeLike, receive: ReceiveLike, send: SendLike) -> None:
@@ -51,8 +57,11 @@ class _Application:
             case "lifespan":
                 await _live(receive, send)
             case other:
-                raise ValueError(
-                    f"asgi() serves scopes of type 'websocket', 'http' and 'lifespan', got {other!r}"
+                raise explained(
+                    ValueError(
+                        f"asgi() serves scopes of type 'websocket', 'http' and 'lifespan', got {other!r}"
+                    ),
+                    "scope",
                 )
 
     async def _serve(self, websocket: WebSocket[Any]) -> None:
@@ -61,9 +70,12 @@ class _Application:
                 await check_origin(websocket, self.allowed_origins)
             running = self.handler(websocket)
             if not inspect.isawaitable(running):
-                raise TypeError(
-                    f"the handler {self.handler!r} must be an async function, but it returned "
-                    f"{describe(running)}"
+                raise explained(
+                    TypeError(
+                        f"the handler {self.handler!r} must be an async function, but it returned "
+                        f"{describe(running)}"
+                    ),
+                    "handler",
                 )
             await running
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from wsfsm.exceptions import explained
 from wsfsm.messages import ResponseBody, ResponseStart
 from wsfsm.origins import DENIAL, NOT_ALLOWED, AllowedOrigins, OriginPattern, log_refusal
 from wsfsm.types import Message
@@ -50,19 +51,26 @@ def _response(status: object, headers: HeadersLike, body: object) -> tuple[Messa
     if not isinstance(status, int) or type(status) is bool:
         raise _errors.wrong_type("deny", "status", status, "int")
     if status not in _STATUSES:
-        raise ValueError(
-            f"deny(): 'status' must be from 200 to 599, got {status}; nothing was sent"
+        raise explained(
+            ValueError(f"deny(): 'status' must be from 200 to 599, got {status}; nothing was sent"),
+            "wrong-argument",
         )
     if not isinstance(body, (str, bytes)):
         raise _errors.wrong_type("deny", "body", body, "str or bytes")
     if body and status in _WITHOUT_BODY:
-        raise ValueError(f"deny(): a response with status {status} has no body; nothing was sent")
+        raise explained(
+            ValueError(f"deny(): a response with status {status} has no body; nothing was sent"),
+            "wrong-argument",
+        )
     payload = body.encode("utf-8") if isinstance(body, str) else body
     pairs = _pairs(headers)
     for name, value in pairs:
         if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise ValueError(
-                f"deny(): no header can be {name!r}: {value!r} (RFC 9110 5.1, 5.5); nothing was sent"
+            raise explained(
+                ValueError(
+                    f"deny(): no header can be {name!r}: {value!r} (RFC 9110 5.1, 5.5); nothing was sent"
+                ),
+                "wrong-argument",
             )
     names = {name.lower() for name, _ in pairs}
     if isinstance(body, str) and body and b"content-type" not in names:
@@ -101,6 +109,7 @@ async def check_origin(websocket: "Sending[Any]", allowed: Origins) -> None:
     log_refusal(websocket.scope, refusal)
     await deny(websocket, 403, (), NOT_ALLOWED)
     error = websocket._family.disconnect(1006)  # noqa: SLF001 - it is a part of it
+    error.topic = "origin"
     error.add_note(f"{refusal} The connection was denied with HTTP 403.")
     try:
         raise error

@@ -14,6 +14,7 @@ from wsfsm.exceptions import (
     UnexpectedFrame,
     WebSocketDisconnect,
     WebSocketDisconnected,
+    explained,
 )
 from wsfsm.fsm import AnyEvent, Event
 from wsfsm.messages import Accept
@@ -130,7 +131,7 @@ def unsendable(
         error = ValueError(f"{call}(): 'reason' {fault}; nothing was sent")
     else:
         return None
-    return type(error)(f"{error}\n{states(joint)}.")
+    return explained(type(error)(f"{error}\n{states(joint)}."), "close-code")
 
 
 def _is_over(node: StateNode) -> bool:
@@ -188,8 +189,11 @@ def states(joint: JointState) -> str:
 
 def wrong_type(call: str, name: str, value: object, expected: str) -> TypeError:
     """Make the error for a `value` of the wrong type, passed to the method `call` as `name`."""
-    return TypeError(
-        f"{call}(): {name!r} must be {expected}, got {describe(value)}; nothing was sent"
+    return explained(
+        TypeError(
+            f"{call}(): {name!r} must be {expected}, got {describe(value)}; nothing was sent"
+        ),
+        "wrong-argument",
     )
 
 
@@ -220,4 +224,7 @@ def accept_headers(
 
 def wrong_mode(mode: str) -> RuntimeError:
     """Make the error for a `mode` that is not that of text or binary messages."""
-    return RuntimeError(f'The "mode" argument should be "text" or "binary".\nGot {mode!r}.')
+    return explained(
+        RuntimeError(f'The "mode" argument should be "text" or "binary".\nGot {mode!r}.'),
+        "wrong-argument",
+    )

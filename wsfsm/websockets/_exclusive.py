@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from wsfsm._loops import current_loop
+from wsfsm.exceptions import explained
 from wsfsm.types import Message
 from wsfsm.websockets._turns import refuse
 
@@ -24,9 +25,12 @@ def task_name() -> str:
 
 def second_receiver(first: str) -> RuntimeError:
     """Make the error for the calling task, which cannot receive because of another task."""
-    return RuntimeError(
-        f"The task {task_name()!r} cannot receive, because the task {first!r} waits for the next message "
-        "already.\nLet one task receive, and pass the messages on."
+    return explained(
+        RuntimeError(
+            f"The task {task_name()!r} cannot receive, because the task {first!r} waits for the next message "
+            "already.\nLet one task receive, and pass the messages on."
+        ),
+        "two-receivers",
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
 
-from wsfsm.exceptions import WebSocketDisconnect, WebSocketDisconnected
+from wsfsm.exceptions import WebSocketDisconnect, WebSocketDisconnected, explained
 
 __all__ = ["Iteration"]
 
@@ -46,7 +46,9 @@ class Iteration(AsyncGenerator[T, None]):
             self._over = True
             raise StopAsyncIteration from None
         except StopAsyncIteration as error:  # it would look like the end of the iteration
-            raise RuntimeError("the server's receive raised StopAsyncIteration") from error
+            raise explained(
+                RuntimeError("the server's receive raised StopAsyncIteration"), "server-order"
+            ) from error
         self._begun = True
         return message
 

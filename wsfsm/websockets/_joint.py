@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeAlias
 
 import attrs
 
-from wsfsm.exceptions import ClosedBy
+from wsfsm.exceptions import ClosedBy, explained
 from wsfsm.fsm import AnyEvent, Event, Node
 from wsfsm.messages import Close, Disconnect
 from wsfsm.tables import (
@@ -199,7 +199,10 @@ class ProductMachine:
         for machine, state in ((CLIENT, client), (APPLICATION, application)):
             if state not in machine.nodes:
                 known = ", ".join(map(str, machine.nodes))
-                raise ValueError(f"{machine.name}_state must be one of {known}, got {state!r}")
+                raise explained(
+                    ValueError(f"{machine.name}_state must be one of {known}, got {state!r}"),
+                    "wrong-argument",
+                )
         theirs, ours = CLIENT.nodes[client], APPLICATION.nodes[application]
         return self.joint(theirs, _AFTER_DISCONNECT[ours] if theirs.final else ours)
 

@@ -14,6 +14,7 @@ from inspect import getattr_static, signature
 from typing import Any, Final, ParamSpec, TypeVar
 
 from wsfsm._loops import current_loop
+from wsfsm.exceptions import explained
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT, event_of
 from wsfsm.tables.states import WebSocketState
@@ -56,7 +57,9 @@ class Receiving(StateAttributes[StateT]):
         except KeyError:
             kind = None
         if kind != "websocket":
-            raise ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}")
+            raise explained(
+                ValueError(f"WebSocket needs a scope of type 'websocket', got {kind!r}"), "scope"
+            )
         # assignments would go through __setattr__, and cost several times as much
         _set_scope(self, scope)
         if type(receive) is COMPILED:
@@ -92,9 +95,12 @@ class Receiving(StateAttributes[StateT]):
             results.append(await call(*args, **kwargs))
 
         if not await current_loop().finishes(run, seconds):
-            raise TimeoutError(
-                f"{call.__name__}() took longer than its timeout of {seconds:g} seconds\n"
-                f"{_errors.states(self._joint)}."
+            raise explained(
+                TimeoutError(
+                    f"{call.__name__}() took longer than its timeout of {seconds:g} seconds\n"
+                    f"{_errors.states(self._joint)}."
+                ),
+                "timeout",
             )
         return results[0]
 

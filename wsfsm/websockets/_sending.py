@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
-from wsfsm.exceptions import MalformedMessage
+from wsfsm.exceptions import MalformedMessage, explained
 from wsfsm.origins import DENIAL
 from wsfsm.requests import StateT
 from wsfsm.tables import APPLICATION, event_of
@@ -332,7 +332,7 @@ class Sending(Receiving[StateT]):
                 "The server doesn't support the Websocket Denial Response extension.\n"
                 f"The scope's extensions do not list {DENIAL!r}; close() rejects with HTTP 403 instead."
             )
-            await refuse(error)
+            await refuse(explained(error, "denial"))
         await response(self.scope, self.receive, self.send)
 
 

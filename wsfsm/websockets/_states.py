@@ -10,7 +10,7 @@ about the other hooks costs too much: with one of them, a connection goes on in 
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from wsfsm.exceptions import ClosedBy
+from wsfsm.exceptions import ClosedBy, explained
 from wsfsm.requests import HTTPConnection, StateT
 from wsfsm.tables import AFTER_DISCONNECT
 from wsfsm.tables.states import ReadyState, WebSocketState
@@ -54,10 +54,13 @@ class StateAttributes(HTTPConnection[StateT]):
             return handler(source)
         except Exception as error:
             module = cls.__module__.removesuffix("._websocket")  # where it is public
-            raise TypeError(
-                f"FastAPI takes the parameter for data, because its annotation is, or contains, {module}.{cls.__name__}. "
-                "Annotate it with the name that `from wsfsm.integrations.fastapi import WebSocket` imports, "
-                "and with nothing else; the annotation must not be optional or a union."
+            raise explained(
+                TypeError(
+                    f"FastAPI takes the parameter for data, because its annotation is, or contains, {module}.{cls.__name__}. "
+                    "Annotate it with the name that `from wsfsm.integrations.fastapi import WebSocket` imports, "
+                    "and with nothing else; the annotation must not be optional or a union."
+                ),
+                "annotation",
             ) from error
 
     @property
@@ -65,7 +68,7 @@ class StateAttributes(HTTPConnection[StateT]):
         """State of the client machine, which sees every message that the application receives.
 
         After the loss of the transport it is DISCONNECTED. Tests may set it, and take back
-        what they set with `del`.
+        what they set with ``del``.
         """
         return self._joint.client.state
 
@@ -81,7 +84,7 @@ class StateAttributes(HTTPConnection[StateT]):
     def application_state(self) -> WebSocketState:
         """State of the application machine, which sees every message that the application sends.
 
-        Tests may set it, and take back what they set with `del`.
+        Tests may set it, and take back what they set with ``del``.
         """
         return self._joint.application.state
 

@@ -9,7 +9,12 @@ from typing import Final, Self, TypeVar
 from wsfsm._closing import truncate_reason
 from wsfsm._loops import current_loop
 from wsfsm._text import describe
-from wsfsm.exceptions import IllegalTransition, WebSocketDisconnect, WebSocketDisconnected
+from wsfsm.exceptions import (
+    IllegalTransition,
+    WebSocketDisconnect,
+    WebSocketDisconnected,
+    explained,
+)
 from wsfsm.messages import Close, ResponseBody, ResponseStart
 from wsfsm.requests import StateT
 from wsfsm.tables.events import BODY_LAST, READ_AHEAD
@@ -160,8 +165,11 @@ class WebSocket(Sending[StateT]):
             TypeError: `subprotocols` is one str.
         """
         if isinstance(subprotocols, (str, bytes)):
-            raise TypeError(
-                f"negotiate() takes a list of subprotocols, got {describe(subprotocols)}"
+            raise explained(
+                TypeError(
+                    f"negotiate() takes a list of subprotocols, got {describe(subprotocols)}"
+                ),
+                "wrong-argument",
             )
         offered = self.scope.get("subprotocols") or ()
         if not isinstance(offered, (list, tuple)):
@@ -302,7 +310,10 @@ class WebSocket(Sending[StateT]):
             Exception: One that the server's callable raised, which ends the block.
         """
         if type(buffer) is not int or buffer < 0:
-            raise ValueError(f"until_disconnect(): 'buffer' must be at least 0, got {buffer!r}")
+            raise explained(
+                ValueError(f"until_disconnect(): 'buffer' must be at least 0, got {buffer!r}"),
+                "wrong-argument",
+            )
         loop, was_over = current_loop(), self._joint.over
         async with self._reading(buffer) as reader:
             try:

@@ -188,7 +188,7 @@ class TestTargets:
             raise error
 
         target = FacadeTarget(name="mine", versions={}, application=application)
-        told = rf"mine cannot make an application: {type(error).__name__}\('?no'?\)$"
+        told = rf"(?m)mine cannot make an application: {type(error).__name__}\('?no'?\)$"
         with pytest.raises(FacadeError, match=told):
             play(OPENS, target=target)
 

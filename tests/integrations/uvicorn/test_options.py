@@ -194,7 +194,8 @@ class TestEnvironment:
         done = self.policies(name, **{f"WSFSM_SERVER_{variable}": text})
 
         assert done.returncode
-        assert f"ValueError: {error}" in done.stderr or error in done.stderr.splitlines()[-1]
+        assert f"ValueError: {error}" in done.stderr or error in done.stderr.splitlines()[-2]
+        assert done.stderr.splitlines()[-1] == "Run `wsfsm error policy` for an explanation."
 
 
 def test_subclass_sets_policies() -> None:

@@ -33,6 +33,7 @@ from typing import Any, ClassVar, Final
 import attrs
 
 from wsfsm.conformance.facade._clock import settle
+from wsfsm.exceptions import Explained
 from wsfsm.types import ASGIApp, Receive, Scope, Send
 
 __all__ = [
@@ -63,8 +64,10 @@ OPERATIONS: Final = (
 _MANY: Final = 100  # texts, more than any case has
 
 
-class FacadeError(ValueError):
+class FacadeError(Explained, ValueError):
     """A facade that cannot be found or imported, or whose framework cannot make an application."""
+
+    topic = "check"
 
 
 @attrs.frozen

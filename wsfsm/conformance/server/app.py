@@ -32,14 +32,14 @@ _LIMIT: Final = 2**26  # bytes of a line, because a message of a case can be lon
 
 
 class ScriptedError(Exception):
-    """The exception that the application raises in the step `raise`."""
+    """The exception that the application raises in the step ``raise``."""
 
 
 def scripted_app(address: str) -> ASGIApp:
     """Make the application for a control channel.
 
     Args:
-        address: Host and port of the control channel, for example `127.0.0.1:4711`.
+        address: Host and port of the control channel, for example ``127.0.0.1:4711``.
     """
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:

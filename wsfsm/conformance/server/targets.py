@@ -21,6 +21,7 @@ from wsfsm.conformance._versions import installed_versions
 from wsfsm.conformance.server import _reaper
 from wsfsm.conformance.server._certificates import Certificate, certificate, is_available
 from wsfsm.conformance.server.app import CONTROL, scripted_app
+from wsfsm.exceptions import Explained
 from wsfsm.types import ASGIApp
 
 __all__ = [
@@ -48,8 +49,10 @@ _TAIL: Final = 2000  # characters of its output that a report shows
 _READ: Final = 65_536  # bytes of its output that are read, because it may be endless
 
 
-class TargetError(Exception):
+class TargetError(Explained, Exception):
     """A server that cannot be started, or is not installed."""
+
+    topic = "check"
 
 
 class RunningServer(Protocol):
@@ -83,11 +86,7 @@ class RunningServer(Protocol):
 
 
 class ServerTarget(Protocol):
-    """A server that can be started.
-
-    Attributes:
-        name: Name in reports.
-    """
+    """A server that can be started."""
 
     @property
     def name(self) -> str:
@@ -184,12 +183,12 @@ class CommandTarget:
 
     Attributes:
         name: Name in reports.
-        command: The command and its arguments, in which `{host}` and `{port}` are replaced by the
-            address where it has to listen, and `{app}` by the application that it has to serve.
-            Without `{app}` it has to serve `wsfsm.conformance.server.app:app` by itself.
-        variants: More arguments by the name of a variant: `keepalive` (a Ping each second, and one
-            second to wait for the Pong), `limit` (messages of at most 65536 bytes) and `tls`, in
-            whose arguments `{cert}` and `{key}` are replaced by the files of a certificate.
+        command: The command and its arguments, in which ``{host}`` and ``{port}`` are replaced by the
+            address where it has to listen, and ``{app}`` by the application that it has to serve.
+            Without ``{app}`` it has to serve ``wsfsm.conformance.server.app:app`` by itself.
+        variants: More arguments by the name of a variant: ``keepalive`` (a Ping each second, and one
+            second to wait for the Pong), ``limit`` (messages of at most 65536 bytes) and ``tls``, in
+            whose arguments ``{cert}`` and ``{key}`` are replaced by the files of a certificate.
         packages: Packages whose versions are reported, if they are installed; the first one is the
             server. If it is empty, no version is reported.
     """

@@ -16,6 +16,7 @@ import starlette.applications
 import starlette.websockets
 
 from wsfsm._text import describe
+from wsfsm.exceptions import explained
 from wsfsm.integrations.starlette._follower import follow
 from wsfsm.integrations.starlette._websocket import HANDLERS, WebSocket
 from wsfsm.websockets._joint import PRODUCT
@@ -63,8 +64,11 @@ def uninstall(app: starlette.applications.Starlette) -> None:
     """
     _check("uninstall", app)
     if app not in _installed:
-        raise ValueError(
-            "uninstall() takes an application that is installed; call install(app) first"
+        raise explained(
+            ValueError(
+                "uninstall() takes an application that is installed; call install(app) first"
+            ),
+            "install",
         )
     _installed.pop(app).detach()
     _restore_if_last()
@@ -82,9 +86,12 @@ def _set_metaclass(metaclass: type) -> None:
 
 def _check(call: str, app: object) -> None:
     if not isinstance(app, starlette.applications.Starlette):
-        raise TypeError(
-            f"{call}() takes an application of Starlette or FastAPI, got {describe(app)}. "
-            "If it is wrapped in a middleware, pass the application inside."
+        raise explained(
+            TypeError(
+                f"{call}() takes an application of Starlette or FastAPI, got {describe(app)}. "
+                "If it is wrapped in a middleware, pass the application inside."
+            ),
+            "install",
         )
 
 

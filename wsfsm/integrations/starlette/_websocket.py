@@ -11,6 +11,7 @@ import starlette.websockets
 import wsfsm.websockets
 from wsfsm._closing import truncate_reason
 from wsfsm._text import describe
+from wsfsm.exceptions import explained
 from wsfsm.integrations.starlette._exceptions import BOTH
 from wsfsm.integrations.starlette._follower import follow, leader
 from wsfsm.messages import ResponseStart
@@ -62,7 +63,7 @@ class WebSocket(_Both):
     """wsfsm's WebSocket for applications in Starlette and FastAPI.
 
     It is a subclass of `wsfsm.WebSocket` and of ``starlette.websockets.WebSocket``. Its states, and
-    the values that are read from the scope, for example `headers`, are of Starlette's classes. At the end
+    the values that are read from the scope, for example ``headers``, are of Starlette's classes. At the end
     of ``async with websocket:``, an exception that has an exception handler is left to that handler.
     """
 
@@ -115,9 +116,12 @@ class WebSocket(_Both):
             other._enter(other._now())  # noqa: SLF001 - the class may have other hooks
             return other  # type: ignore[return-value]  # it is one now
         if not isinstance(other, starlette.websockets.WebSocket):
-            raise TypeError(
-                "WebSocket.over() takes a WebSocket of Starlette, FastAPI or wsfsm, "
-                f"got {describe(other)}"
+            raise explained(
+                TypeError(
+                    "WebSocket.over() takes a WebSocket of Starlette, FastAPI or wsfsm, "
+                    f"got {describe(other)}"
+                ),
+                "install",
             )
         new = cls(other.scope, other._receive, other._send)  # noqa: SLF001 - the server's callables
         new._start(other.client_state, other.application_state)  # type: ignore[arg-type]  # they are equal

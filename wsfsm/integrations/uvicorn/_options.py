@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 from uvicorn.config import Config
 
+from wsfsm.exceptions import explained
 from wsfsm.integrations.uvicorn._access import log
 from wsfsm.server import Policies
 from wsfsm.server._validation import clean_header
@@ -35,7 +36,9 @@ def from_environment(policies: Policies) -> Policies:
     """
     for name, option in _OPTIONS.items():
         if name in os.environ:
-            raise ValueError(f"{name} has no effect in uvicorn; use its option {option}")
+            raise explained(
+                ValueError(f"{name} has no effect in uvicorn; use its option {option}"), "policy"
+            )
     return policies.with_environment(os.environ)
 
 
