@@ -162,6 +162,17 @@ class TestHtml:
             repeated = [me for me, number in Counter(html.ids(page)).items() if number > 1]
             assert repeated == []
 
+    def test_theme_that_wraps_tables_does_not_repeat_their_ids(
+        self, tmp_path: Path, graphviz: None
+    ) -> None:
+        write(tmp_path, {**FILES, "conf.py": f'{CONF}html_theme = "furo"\n'})
+
+        built = sphinx(tmp_path)
+
+        ours = [me for me in built.ids("tables.html") if me.startswith("wsfsm-")]
+        assert len(set(ours)) == len(ours)
+        assert {"wsfsm-machine-light", "wsfsm-machine-client"} < set(ours)
+
     def test_tables_show_cells_rows_and_titles(self, html: Built) -> None:
         cells, rows, client, _ = re.findall(
             r"<table.*?</table>", html.page("tables.html"), re.DOTALL

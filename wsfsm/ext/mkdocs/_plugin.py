@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from html import escape, unescape
 from pathlib import Path
@@ -141,14 +142,11 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
             if len(diagram.tables) > 1:
                 title = literal(table.name)
             places = positions(grid)
-            inside: dict[tuple[int, int], str] = {}
+            inside: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
             for definition in () if block.options.get("no-index") else definitions(diagram, table):
                 me = self._id("-".join(definition.words))
-                place = places.get(definition.cell)
-                if place is None:  # it is the table as a whole
-                    parts.append(f'<a id="{me}"></a>')
-                else:
-                    inside[place] = me
+                # the first cell is for the machine, and for its only state if the table has no rows
+                inside[places.get(definition.cell, (0, 0))].append(me)
                 problem = self._objects.note(definition.key, (self._page.file.src_uri, me))
                 if problem:
                     _log.warning("%s: %s", where, problem)
