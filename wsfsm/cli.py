@@ -28,6 +28,7 @@ from wsfsm.diagrams import (
     is_current,
     render,
 )
+from wsfsm.diagrams._graphviz import GraphvizMissing
 from wsfsm.diagrams._selection import KINDS, BadName, Selection, kinds_of
 from wsfsm.diagrams._terminal import show
 
@@ -67,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1  # the reader has stopped, for example in `wsfsm ... | head`
     except (_Failure, DemoError, GraphvizError, MachineNotFound) as error:
-        print(f"wsfsm: {error}", file=sys.stderr)  # noqa: T201 - a command prints
+        advice = ", or use --format mermaid" if isinstance(error, GraphvizMissing) else ""
+        print(f"wsfsm: {error}{advice}", file=sys.stderr)  # noqa: T201 - a command prints
         return 1
 
 

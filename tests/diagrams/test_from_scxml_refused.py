@@ -265,7 +265,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("name", "text"),
         [
-            ("none.scxml", "cannot read none.scxml: No such file or directory"),
+            ("none.scxml", "there is no file none.scxml"),
             (
                 "bad.scxml",
                 "in bad.scxml, the SCXML document cannot become a Machine, because it has no",

@@ -39,7 +39,8 @@ Lights
    :name: plain
 
 See :numref:`picture`, :ref:`the plain one <plain>`, :wsfsm:state:`light.red`, :wsfsm:state:`~light.green`,
-:wsfsm:event:`~light.switch off`, :wsfsm:machine:`~light`, :wsfsm:event:`stop`, :any:`light.off` and
+:wsfsm:event:`~light.switch off`, :wsfsm:machine:`~light`, :wsfsm:event:`stop`, :any:`light.off`,
+:wsfsm:event:`~server.pong timeout`, :wsfsm:event:`pong timeout [idle]`, :wsfsm:event:`~server.pong timeout [receiving]` and
 :wsfsm:state:`open <server.OPEN>`.
 """
 TABLES = """\
@@ -142,6 +143,9 @@ class TestHtml:
             ("stop", "tables.html#wsfsm-event-light-stop"),
             ("light.off", "tables.html#wsfsm-state-light-off"),
             ("open", "server.html#wsfsm-moves-server-OPEN"),
+            ("pong timeout", "server.html#wsfsm-event-server-pong-timeout-sending"),
+            ("pong timeout [idle]", "server.html#wsfsm-event-server-pong-timeout-idle"),
+            ("pong timeout [receiving]", "server.html#wsfsm-event-server-pong-timeout-receiving"),
         ],
     )
     def test_reference_leads_to_the_table(self, text: str, there: str, html: Built) -> None:

@@ -19,11 +19,11 @@ from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from wsfsm.diagrams._graphviz import GraphvizError
-from wsfsm.diagrams._names import MachineNotFound
+from wsfsm.diagrams._graphviz import GraphvizError, GraphvizMissing
+from wsfsm.diagrams._names import MachineNotFound, SourceNotFound
 from wsfsm.diagrams._sources import modules_of
 from wsfsm.ext._blocks import CSS, Block, read_options
-from wsfsm.ext._objects import Objects, definitions, positions
+from wsfsm.ext._objects import Objects, definitions, last_part, positions
 from wsfsm.ext.mkdocs._fences import Fences, options_of
 from wsfsm.ext.mkdocs._html import IMPLICIT, figure, literal, picture, table_of, words
 
@@ -97,7 +97,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         """Render a block."""
         try:
             names, given = options_of(text)
-            block = Block.of(language, names, read_options(language, given), self._folder)
+            options = read_options(language, given)
+            block = Block.of(language, names, options, self._folder)
             try:
                 return (
                     self._picture(block)
@@ -108,7 +109,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
                 # a file in which something is wrong is watched, too
                 self._remember(block)
         except (ValueError, MachineNotFound, GraphvizError) as error:
-            raise PluginError(f"{self._where(line, number)}: {error}") from None
+            advice = _advice(error, self._folder)
+            raise PluginError(f"{self._where(line, number)}: {error}{advice}") from None
 
     def _remember(self, block: Block) -> None:
         self._names.update(block.names)
@@ -173,7 +175,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
             self._watch(self._server)
 
     def _link(self, link: re.Match[str], files: Files) -> str:
-        kind, target = link["kind"], unquote(unescape(link["target"]))
+        kind, whole = link["kind"], unquote(unescape(link["target"]))
+        target = whole.removeprefix("~")
         found = self._objects.named(kind, target)
         if len(found) != 1:
             if IMPLICIT not in link["before"]:
@@ -187,7 +190,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         assert file is not None  # noqa: S101 - this build has rendered it
         there = "" if file is self._page.file else file.url_relative_to(self._page.file)
         before = link["before"].replace(f" {IMPLICIT}", "")
-        text = link["text"] or f"<code>{escape(target)}</code>"
+        shown = target if whole == target else last_part(target, *found[0])
+        text = link["text"] or f"<code>{escape(shown)}</code>"
         return f'<a{before} href="{there}#{escape(place[1])}"{link["after"]}>{text}</a>'
 
     def on_serve(
@@ -201,6 +205,16 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         for path in self._stamps.keys() - self._watched:
             server.watch(str(path))
             self._watched.add(path)
+
+
+def _advice(error: Exception, folder: Path) -> str:
+    """Say which setting of the plugin may help."""
+    if isinstance(error, SourceNotFound):
+        where = folder.resolve()
+        return f" (names are looked for in {where}; to change it, set folder of the plugin in mkdocs.yml)"
+    if isinstance(error, GraphvizMissing):
+        return ", or use Mermaid (:format: mermaid, or diagram_format of the plugin in mkdocs.yml)"
+    return ""
 
 
 def _stamp(path: Path) -> int:

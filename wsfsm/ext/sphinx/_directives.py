@@ -13,7 +13,7 @@ from wsfsm.diagrams._graphviz import dot
 from wsfsm.diagrams._grids import rows
 from wsfsm.diagrams._mermaid import mermaid
 from wsfsm.diagrams._model import PLAIN, Diagram, anchor, name_of
-from wsfsm.diagrams._names import MachineNotFound
+from wsfsm.diagrams._names import MachineNotFound, SourceNotFound
 from wsfsm.ext._blocks import OPTIONS, Block, alternative
 from wsfsm.ext._objects import Definition, definitions, positions
 from wsfsm.ext.sphinx._domain import domain_of
@@ -38,7 +38,10 @@ class _BlockDirective(SphinxDirective):
         except (ValueError, MachineNotFound) as error:
             # the cause may be in a file that is not known
             self.env.note_reread()
-            raise self.error(str(error)) from None
+            advice = ""
+            if isinstance(error, SourceNotFound):
+                advice = f" (names are looked for in {folder}; to change it, set wsfsm_folder in conf.py)"
+            raise self.error(f"{error}{advice}") from None
         for path in block.sources():
             self.env.note_dependency(str(path))
         return block, diagram
