@@ -36,10 +36,8 @@ Named: TypeAlias = Machine[Any] | Table[Any] | Diagram
 """An object that a name can lead to."""
 
 _KINDS: Final = (Machine, Table, Diagram)
-_SKIPPED: Final = ("<", str(importlib.__file__), f"{Path(__file__).parents[1]}{os.sep}")
-
-
 _THEIRS: Final = "; convert it with wsfsm.Machine.from_transitions()"
+_SKIPPED: Final = ("<", str(importlib.__file__), f"{Path(__file__).parents[1]}{os.sep}")
 
 
 class MachineNotFound(Explained, LookupError):
