@@ -346,8 +346,10 @@ class TestServe:
 
     def test_server_shows_a_change_of_an_imported_file(self, tmp_path: Path) -> None:
         page = "```wsfsm-table light.py:LIGHT\n```\n\n```wsfsm-table client\n```\n"
-        write(tmp_path, {**FILES, "docs/index.md": page})
-        (tmp_path / "docs" / "tables.md").unlink()
+        settings = f"{SETTINGS}hooks: [hook.py]\n"  # a module that stays
+        hook = "def on_config(config):\n    return config\n"
+        files = {"mkdocs.yml": settings, "docs/index.md": page, "hook.py": hook}
+        write(tmp_path, files)
         port = self.free_port()
         address = f"http://127.0.0.1:{port}/"
         server = subprocess.Popen(  # noqa: S603 - it is MkDocs
@@ -368,8 +370,12 @@ class TestServe:
             self.wait_for(address, "<code>stop</code>")
             self.change(tmp_path / "parts.py", 'STOP = "halt!"\n', 10)
             self.wait_for(address, "<code>halt!</code>")
+            # an import fails, and then a file is missing
             self.change(tmp_path / "parts.py", "STOPS = []\n", 20)
             time.sleep(1.5)
+            self.change(tmp_path / "docs/index.md", f"```wsfsm-table no.py:X\n```\n\n{page}", 0)
+            time.sleep(1.5)
+            self.change(tmp_path / "docs/index.md", page, 10)
             self.change(tmp_path / "parts.py", 'STOP = "wait!"\n', 30)
             self.wait_for(address, "<code>wait!</code>")
         finally:
