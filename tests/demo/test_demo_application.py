@@ -71,7 +71,7 @@ class TestApplication:
 
         in_time(whole)
 
-    @pytest.mark.parametrize("command", ["no JSON", "[1]", '"x"'])
+    @pytest.mark.parametrize("command", ["no JSON", "[1]", '"x"', "[" * 50_000])
     def test_malformed_command_is_answered_with_an_error(self, command: str) -> None:
         async def whole() -> None:
             async with (
@@ -82,6 +82,27 @@ class TestApplication:
                 told = json.loads(await control.recv())
                 assert told["error"] == "a command must be a JSON object"
                 assert told["now"]["connection"] == 0
+
+        in_time(whole)
+
+    @pytest.mark.parametrize("token", [1, "half a pair: \ud83d"])
+    def test_text_that_cannot_be_encoded_is_shown_and_the_channel_goes_on(self, token: Any) -> None:
+        async def whole() -> None:
+            async with serving(application, ws=protocol()) as address:
+                page = Page(address)
+                async with page.open() as control:
+                    url = f"ws://{address}/connection/{page.session}"
+                    opening = asyncio.create_task(websockets.connect(url).__aenter__())
+                    await page.entry(control, "websocket.connect")
+                    await control.send('{"do": "accept"}')
+                    client = await opening
+                    await control.send('{"do": "send", "text": "half \\ud83d"}')
+                    entry = await page.entry(control, "websocket.send")
+                    assert entry["message"] == {"text": "half \ud83d"}
+                    assert entry["error"]["type"] == "MalformedMessage"
+                    await control.send(json.dumps({"do": "sync", "token": token}))
+                    assert json.loads(await control.recv())["synced"] == token
+                    await client.close()
 
         in_time(whole)
 
@@ -97,12 +118,16 @@ class TestApplication:
 
         in_time(whole)
 
-    @pytest.mark.parametrize("origin", [None, "http://elsewhere.example"])
+    @pytest.mark.parametrize(
+        "origin",
+        [None, "null", "http://elsewhere.example", "http://[", "https://{}", "http://{}/x"],
+    )
     def test_page_from_another_origin_is_rejected(self, origin: Any) -> None:
         async def whole() -> None:
             async with serving(application, ws=protocol()) as address:
+                own = origin and origin.format(address)
                 with pytest.raises(websockets.InvalidStatus, match="403"):
-                    await websockets.connect(f"ws://{address}/control", origin=origin)
+                    await websockets.connect(f"ws://{address}/control", origin=own)
 
         in_time(whole)
 
@@ -260,6 +285,9 @@ class TestDemoCommand:
                         await page.entry(control, "websocket.disconnect")
                         await client.wait_closed()
                         assert client.close_code == 1006
+                        await control.send("x" * 65_537)
+                        await control.wait_closed()
+                        assert control.close_code == 1009
 
                 in_time(visit)
                 process.send_signal(interrupt)

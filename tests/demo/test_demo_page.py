@@ -1,5 +1,6 @@
 """The demo's page in a real browser, on a real server."""
 
+import json
 import re
 import signal
 import subprocess
@@ -167,6 +168,43 @@ def test_broken_link_is_explained(page: Page, link: str, problem: str) -> None:
     expect(page.locator("#problem")).to_have_text(f"The link does not work. {problem}")
 
 
+@pytest.mark.parametrize(
+    ("place", "text", "problem"),
+    [
+        (
+            "application-text",
+            "half \ud83d",
+            "“application.send” does not take the value “half \ufffd”",
+        ),
+        ("application-text", "\U0001f600" * 101, "“application.send” does not take the value"),
+    ],
+)
+def test_text_that_cannot_be_sent_is_explained(
+    page: Page, place: str, text: str, problem: str
+) -> None:
+    do(page, "client.connect", "application.accept")
+    code = json.dumps(text)  # in ASCII
+    page.evaluate(f"(id) => {{ document.getElementById(id).value = {code}; }}", place)
+
+    seen = do(page, "application.send")
+
+    assert problem in seen["problem"].replace("\ud83d", "\ufffd")
+    assert [entry["event"] for entry in seen["entries"]][-1] == "open"
+
+
+def test_presses_in_a_row_are_all_done(page: Page) -> None:
+    page.evaluate("""() => {
+        const names = ["client.connect", "application.accept", "client.text", "client.text", "client.close"];
+        for (const name of names) document.querySelector(`[data-do="${name}"]`).click();
+    }""")
+
+    events = [
+        entry["event"] for entry in press(page, None)["entries"] if entry["side"] == "browser"
+    ]
+
+    assert events == ["connecting", "open", "send", "message", "send", "message", "close", "closed"]
+
+
 def test_press_takes_the_place_of_a_replay(page: Page) -> None:
     page.evaluate("""() => {
         document.querySelector("#scenarios a").click();
@@ -295,7 +333,7 @@ def test_page_says_that_its_server_has_stopped(browser: Browser) -> None:
                 assert process.wait(timeout=20) == 0
                 assert process.stderr is not None
                 assert process.stderr.read() == ""
-                expect(page.locator("#problem")).to_contain_text("server has stopped")
+                expect(page.locator("#problem")).to_contain_text("has lost the demo")
                 do(page, "client.connect")
                 seen = do(page, "application.accept")
                 assert (seen["took"] < 1000, "stopped" in seen["problem"]) == (True, True)

@@ -140,6 +140,33 @@ class TestFind:
         assert failure("lamp:LAMP") == f"lamp cannot be imported{said.format(path)}"
         assert "wsfsm_file_lamp" not in sys.modules
 
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("def __getattr__(name):\n    raise KeyError(name)", "line 2 of {}, KeyError: 'LAMP'"),
+            (
+                "class Lazy:\n    @property\n    def off(self):\n        raise ValueError('no')\nLAMP = Lazy()",
+                "line 4 of {}, ValueError: no",
+            ),
+        ],
+    )
+    def test_exception_of_an_attribute_is_reported_with_its_line(
+        self, text: str, said: str, tmp_path: Path
+    ) -> None:
+        path = file(tmp_path, text)
+        name = "LAMP.off" if "Lazy" in text else "LAMP"
+
+        assert failure(f"{path}:{name}") == (
+            f"{name!r} of {path} cannot be read in {said.format(path)}"
+        )
+
+    def test_exception_without_a_text_is_reported(self, tmp_path: Path) -> None:
+        path = file(
+            tmp_path, "class Odd(Exception):\n    def __str__(self): return None\nraise Odd"
+        )
+
+        assert failure(f"{path}:LAMP").endswith(f"in line 3 of {path}, Odd: (without a text)")
+
     def test_file_with_wrong_syntax_is_reported_with_the_line(self, tmp_path: Path) -> None:
         path = file(tmp_path, "LAMP = (")
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 from helpers.sites import Built, sphinx, write
@@ -13,6 +14,7 @@ from wsfsm.diagrams import DIAGRAMS, mermaid
 
 CONF = 'extensions = ["wsfsm.ext.sphinx"]\n'
 LINE = 4
+FORMATS = {".1", ".texi", ".txt"}
 
 PAGES = {
     "conf.py": CONF,
@@ -78,6 +80,23 @@ class TestErrors:
 
         assert built.status == 1
         assert "The config value `wsfsm_diagram_format` has to be a one of" in built.said
+
+    def test_folder_of_a_wrong_type_is_an_error(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(tmp_path, {"conf.py": f"{CONF}wsfsm_folder = 5\n", "index.rst": "Page\n====\n"})
+
+        assert sphinx(tmp_path, "dummy").status == 2
+        said = capsys.readouterr().err
+        assert "Configuration error!" in said
+        assert "wsfsm_folder must be a str or a Path, got int 5" in said
+
+    def test_static_paths_may_be_a_tuple(self, tmp_path: Path) -> None:
+        (tmp_path / "own").mkdir()
+        built = build(tmp_path, "", f'{CONF}html_static_path = ("own",)\n')
+
+        assert (built.status, built.said) == (0, "")
+        assert "--wsfsm" in built.page("_static/wsfsm.css")
 
     def test_table_that_defines_nothing_is_not_a_failure(self, tmp_path: Path) -> None:
         built = build(
@@ -157,6 +176,20 @@ class TestGraphvizAndMermaid:
         assert (first in built.page("index.html")) == drawn
         assert ("<svg" in built.page("index.html")) != drawn
 
+    @pytest.mark.parametrize("builder", ["text", "man", "texinfo"])
+    def test_picture_in_a_cell_is_described_where_tables_cannot_be_nested(
+        self, builder: str, tmp_path: Path
+    ) -> None:
+        cell = self.BLOCK.replace("\n", "\n     ")
+        table = f".. list-table::\n\n   * - {cell}\n   * - .. wsfsm-diagram:: client\n\n"
+
+        built = build(tmp_path, table, builder=builder)
+
+        assert (built.status, built.said) == (0, "")
+        page = next(path for path in built.folder.iterdir() if path.suffix in FORMATS)
+        text = " ".join(page.read_text().split())
+        assert text.count("State diagram of client, with 3 states") == 2
+
     def test_mermaid_without_its_extension_is_reported(self, tmp_path: Path) -> None:
         built = build(tmp_path, f"{self.BLOCK}\n   :format: mermaid")
 
@@ -207,34 +240,43 @@ class TestPartialBuilds:
         assert "no wsfsm-table shows the event light.stop; there is websocket" not in said
         assert "no wsfsm-table shows the event light.stop; there is client." in said
 
+    # two processes are used for more than five pages
+    MORE: Final = {f"p{n}.rst": f"P{n}\n===\n\n:wsfsm:state:`light.red`\n" for n in range(5)}
+
+    def in_a_process(self, folder: Path, files: dict[str, str], jobs: str) -> Built:
+        write(folder, files)
+        out = folder / "_build"
+        options = ["-q", "-W", "--keep-going", "-j", jobs]
+        done = subprocess.run(  # noqa: S603 - it is Sphinx
+            [sys.executable, "-W", "ignore", "-m", "sphinx", *options, ".", str(out)],
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=folder,
+            timeout=120,
+            text=True,
+        )
+        return Built(done.returncode, done.stderr, out)
+
     def test_parallel_build_is_the_same_as_a_serial_one(self, tmp_path: Path) -> None:
-        # two processes are used for more than five pages
-        more = {f"p{n}.rst": f"P{n}\n===\n\n:wsfsm:state:`light.red`\n" for n in range(5)}
         pages = []
         for name, jobs in (("serial", "1"), ("parallel", "2")):
-            write(tmp_path / name, {**PAGES, **more})
-            out = tmp_path / name / "_build"
-            subprocess.run(  # noqa: S603 - it is Sphinx
-                [
-                    sys.executable,
-                    "-W",
-                    "ignore",
-                    "-m",
-                    "sphinx",
-                    "-q",
-                    "-W",
-                    "-j",
-                    jobs,
-                    ".",
-                    str(out),
-                ],
-                check=True,
-                cwd=tmp_path / name,
-                timeout=120,
-            )
-            pages.append({page.name: page.read_text() for page in out.glob("*.html")})
+            built = self.in_a_process(tmp_path / name, {**PAGES, **self.MORE}, jobs)
+            assert built.status == 0, built.said
+            pages.append({page.name: page.read_text() for page in built.folder.glob("*.html")})
 
         serial, parallel = pages
         assert len(serial) > 8
         assert parallel == serial
         assert re.search(r'href="one.html#wsfsm-state-light-red"', parallel["p3.html"])
+
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_machine_of_two_tables_is_reported_by_each_build(
+        self, jobs: str, tmp_path: Path
+    ) -> None:
+        again = {"p2.rst": "P2\n===\n\n.. wsfsm-table:: light.py:LIGHT\n"}
+
+        built = self.in_a_process(tmp_path, {**PAGES, **self.MORE, **again}, jobs)
+
+        assert built.status == 1
+        # on the page that is read last
+        assert built.said.count("another table defines the machine light, on the page ") == 1

@@ -57,6 +57,15 @@ def parts(event: AnyEvent) -> tuple[str, dict[str, str]]:
     return event.name, {"guard": event.guard} if event.guard else {}
 
 
+class Equal(Model):
+    """A model that equals each other one."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal)
+
+    __hash__ = None  # type: ignore[assignment] # as in a dataclass
+
+
 class TestInStep:
     @pytest.mark.parametrize(("table", "length"), LENGTHS, ids=IDS)
     def test_model_keeps_step_on_every_path(self, table: Table[Any], length: int) -> None:
@@ -191,6 +200,18 @@ class TestMethods:
         machine.remove_model(model)
 
         assert machine.models == []
+
+    def test_equal_models_are_different_models(self) -> None:
+        one, other, never = Equal(), Equal(), Equal()
+        machine = Machine(LIGHT.table).transitions
+        machine.add_model([one, other, other])
+        other.trigger("timer")
+
+        assert (one.state, other.state) == (Light.RED, Light.GREEN)
+        for model in (never, one):
+            machine.remove_model(model)
+        assert len(machine.models) == 1
+        assert machine.models[0] is other
 
     @pytest.mark.parametrize(
         "change", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]

@@ -4,11 +4,11 @@ import asyncio
 import json
 import secrets
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from wsfsm.demo.files import INDEX, files
 from wsfsm.demo.session import Session
 from wsfsm.exceptions import UnexpectedFrame
+from wsfsm.origins import AllowedOrigins
 from wsfsm.types import Message, Receive, Scope, Send
 from wsfsm.websockets import WebSocket
 
@@ -24,6 +24,7 @@ _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
 ]
 _PLAIN: Final = "text/plain; charset=utf-8"
+_OWN_PAGE: Final = AllowedOrigins(allow_missing=False)
 
 _sessions: dict[str, Session] = {}
 
@@ -59,14 +60,9 @@ async def _page(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-def _is_own_page(websocket: WebSocket) -> bool:
-    """Check whether the demo's own page opens the WebSocket (RFC 6455 10.2)."""
-    return urlsplit(websocket.headers.get("origin", "")).netloc == websocket.headers.get("host")
-
-
 async def _control(websocket: WebSocket) -> None:
     """Let a page steer a session."""
-    if not _is_own_page(websocket) or len(_sessions) >= SESSIONS:
+    if _OWN_PAGE.refusal(websocket.scope) is not None or len(_sessions) >= SESSIONS:
         await websocket.close()
         return
     await websocket.accept()
@@ -79,7 +75,8 @@ async def _control(websocket: WebSocket) -> None:
 
     async def send_all() -> None:
         while True:
-            await websocket.send_json(await outbox.get())
+            # in ASCII, because a text may have lone surrogates, as in the page that has sent it
+            await websocket.send_text(json.dumps(await outbox.get()))
 
     session = Session(report)
     name = secrets.token_urlsafe(16)
@@ -105,7 +102,7 @@ async def _control(websocket: WebSocket) -> None:
 def _command(text: str) -> Message | None:
     try:
         command = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return command if isinstance(command, dict) else None
 

@@ -59,6 +59,8 @@ def find(name: str, folder: Path = Path()) -> Named:
             found = getattr(found, part)
         except AttributeError:
             raise MachineNotFound(f"{where} has no {attributes!r}{_others(module)}") from None
+        except Exception as error:  # a property or __getattr__ may do anything
+            raise _failed(f"{attributes!r} of {where}", "read", error) from error
     if not isinstance(found, _KINDS):
         raise MachineNotFound(
             f"{name} must be a Machine, a Table or a Diagram, got {describe(found)}"
@@ -108,13 +110,13 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise _failed(name, error) from error
+            raise _failed(name, "imported", error) from error
         raise MachineNotFound(
             f"there is no module {error.name!r}; specify an installed one, one in the current "
             f"folder, or a file, for example folder/file.py:NAME"
         ) from None
     except (Exception, SystemExit) as error:  # a module may do anything when it is imported
-        raise _failed(name, error) from error
+        raise _failed(name, "imported", error) from error
 
 
 def _file(path: Path) -> ModuleType:
@@ -132,7 +134,7 @@ def _file(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:  # as above
             del sys.modules[spec.name]
-            raise _failed(str(path), error) from error
+            raise _failed(str(path), "imported", error) from error
     return module
 
 
@@ -148,7 +150,7 @@ def in_folder(folder: Path) -> Iterator[None]:
             sys.path.remove(entry)
 
 
-def _failed(what: str, error: BaseException) -> MachineNotFound:
+def _failed(what: str, done: str, error: BaseException) -> MachineNotFound:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -156,4 +158,8 @@ def _failed(what: str, error: BaseException) -> MachineNotFound:
         if not frame.filename.startswith(_SKIPPED)
     ]
     place = f" in line {frames[-1].lineno} of {frames[-1].filename}" if frames else ""
-    return MachineNotFound(f"{what} cannot be imported{place}, {type(error).__name__}: {error}")
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - any text may fail
+        text = "(without a text)"
+    return MachineNotFound(f"{what} cannot be {done}{place}, {type(error).__name__}: {text}")

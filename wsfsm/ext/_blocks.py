@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from wsfsm._text import listed
+from wsfsm._text import listed, readable
 from wsfsm.diagrams._grids import Grid, cells, matrix, rows
 from wsfsm.diagrams._model import Diagram
 from wsfsm.diagrams._selection import Selection, kinds_of
@@ -154,8 +154,9 @@ class Block:
 
 def alternative(diagram: Diagram) -> str:
     """Describe a picture in words, for readers who cannot see it."""
-    names = " and ".join(table.name for table in diagram.tables)
+    names = " and ".join(readable(table.name) for table in diagram.tables)
     if diagram.state is not None:
-        return f"State diagram of {names}, only what can happen in the state {diagram.state}"
+        state = readable(diagram.state)
+        return f"State diagram of {names}, only what can happen in the state {state}"
     counts = " and ".join(f"{len(table.states)}" for table in diagram.tables)
     return f"State diagram of {names}, with {counts} states"

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from wsfsm._text import listed, readable
+from wsfsm._text import listed, printable, readable
 from wsfsm.diagrams._grids import Cell, Grid, State
 from wsfsm.diagrams._model import Diagram, name_of
 from wsfsm.fsm import Table
@@ -32,8 +32,11 @@ Place: TypeAlias = tuple[str, str]
 
 
 def full_name(machine: str, name: str) -> str:
-    """Return the name by which references find a state or an event; a machine has no name inside of itself."""
-    return f"{machine}.{name}" if name else machine
+    """Return the name by which references find a state or an event; a machine has no name inside of itself.
+
+    It is printable, as in errors: inventories are lines of text, and pages are encoded.
+    """
+    return printable(f"{machine}.{name}" if name else machine)
 
 
 @attrs.frozen
@@ -117,7 +120,7 @@ class Objects:
         """Return the machines and names to which a target may lead. It may lack its machine."""
         known = dict.fromkeys((key[1], key[2]) for key in self.places if key[0] == kind)
         return [parts for parts in known if full_name(*parts) == target] or [
-            parts for parts in known if parts[1] == target
+            parts for parts in known if printable(parts[1]) == target
         ]
 
     def names(self) -> Iterable[tuple[str, str, str]]:
@@ -130,6 +133,8 @@ class Objects:
         if found:
             return f"{readable(target)} may be {' or '.join(map(readable, found))}; specify the machine"
         known = [(machine, name) for other, machine, name in self.names() if other == kind]
-        same = [parts for parts in known if target.startswith(f"{parts[0]}.")] or known
+        same = [
+            parts for parts in known if target.startswith(f"{full_name(parts[0], '')}.")
+        ] or known
         names = listed([full_name(*parts) for parts in same])
         return f"no wsfsm-table shows the {kind} {readable(target)}; there is {names or 'none'}"

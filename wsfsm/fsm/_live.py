@@ -79,6 +79,16 @@ class _Trigger(transitions.Event):
         )
 
 
+class _Models(list[Any]):
+    """Models, which may be equal, for example those of a dataclass, but are different machines."""
+
+    def __contains__(self, model: object) -> bool:
+        return any(one is model for one in self)
+
+    def remove(self, model: object) -> None:
+        self[:] = [one for one in self if one is not model]
+
+
 class TableMachine(transitions.Machine):
     """A table as a machine of the package ``transitions``. You get it as `Machine.transitions`.
 
@@ -114,6 +124,7 @@ class TableMachine(transitions.Machine):
             auto_transitions=False,
             model_attribute=attribute,
         )
+        self.models = _Models()
         self._declared = True
 
     def _transition(self, row: Row[Any]) -> dict[str, Any]:

@@ -5,8 +5,10 @@
  * @typedef {{name: string, values: string[]}} Action
  */
 
-const TEXT = /^[^]{0,200}$/u;
-const REASON = /^[^]{0,40}$/u; // at most 123 bytes as UTF-8 (RFC 6455 5.5)
+// as maxlength, these count UTF-16 code units
+const TEXT = /^[^]{0,200}$/;
+const REASON = /^[^]{0,40}$/; // at most 123 bytes as UTF-8 (RFC 6455 5.5)
+const HALF = /\p{Surrogate}/u; // of a pair, which has no UTF-8
 const SWITCH = /^(on|off)$/;
 const CLIENT_CODE = /^(1000|[34]\d{3})$/; // the codes that a browser takes
 const CODE = /^(100[0-3789]|101[0-4]|[34]\d{3})$/; // RFC 6455 7.4
@@ -38,7 +40,7 @@ export function check({ name, values }) {
     throw new Error(`The action “${name}” needs ${kinds.length} values, got ${values.length}.`);
   }
   kinds.forEach((kind, i) => {
-    if (!kind.test(values[i])) throw new Error(`The action “${name}” does not take the value “${values[i]}”.`);
+    if (!kind.test(values[i]) || HALF.test(values[i])) throw new Error(`The action “${name}” does not take the value “${values[i]}”.`);
   });
 }
 

@@ -85,6 +85,7 @@ let done = [];
 /** @type {(() => Promise<void>)[]} */
 let steps = [];
 let working = false;
+let replaying = false;
 
 /** Do steps, one after the other. They take the place of those that wait. @param {(() => Promise<void>)[]} next */
 async function work(next) {
@@ -92,6 +93,7 @@ async function work(next) {
   if (working) return;
   working = true;
   element("main").setAttribute("aria-busy", "true");
+  await ends.opened;
   for (let step = steps.shift(); step; step = steps.shift()) {
     try {
       await step();
@@ -130,6 +132,7 @@ function replay(text) {
     return;
   }
   const wait = () => new Promise((/** @type {(value?: undefined) => void} */ resolve) => setTimeout(resolve, pace));
+  replaying = true;
   work([reset, ...actions.flatMap((action) => [() => act(action), wait])]);
 }
 
@@ -139,8 +142,15 @@ function press(button) {
   const fields = ids.map(input);
   if (!fields.every((field) => field.reportValidity())) return;
   const action = { name: button.dataset.do ?? "", values: fields.map((field) => (field.type === "checkbox" ? (field.checked ? "on" : "off") : field.value)) };
-  check(action);
-  work([() => act(action)]);
+  try {
+    check(action);
+  } catch (error) {
+    problem(error instanceof Error ? error.message : String(error));
+    return;
+  }
+  const before = replaying ? [] : steps; // presses that wait, but not a replay
+  replaying = false;
+  work([...before, () => act(action)]);
 }
 
 for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-do]"))) {
@@ -148,6 +158,7 @@ for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelec
 }
 element("reset").addEventListener("click", () => {
   history.replaceState(null, "", location.pathname + location.search);
+  replaying = false;
   work([reset]);
 });
 element("copy").addEventListener("click", async () => {

@@ -24,7 +24,7 @@ const [CONNECTING, OPEN, , CLOSED] = [0, 1, 2, 3];
 const STABLE = /** @type {Record<string, number>} */ ({ CONNECTING, DENIAL_HELD: CONNECTING, OPEN });
 // Chromium delays a connection by up to 5 s after many failed ones
 const PATIENCE = 12_000; // ms for both sides to agree
-const STOPPED = "The demo’s server has stopped. Start it again, and reload this page.";
+const STOPPED = "The page has lost the demo’s server. If that has stopped, start it again; then reload the page.";
 const NONE = "There is no connection. Press Connect first.";
 const PAUSE = 5; // ms between two questions whether they do
 

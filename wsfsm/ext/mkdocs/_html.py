@@ -16,7 +16,7 @@ from wsfsm.ext._blocks import alternative
 from wsfsm.ext._objects import full_name
 from wsfsm.ext._picture import inline
 
-__all__ = ["IMPLICIT", "address", "figure", "picture", "table_of"]
+__all__ = ["IMPLICIT", "address", "figure", "literal", "picture", "table_of", "words"]
 
 IMPLICIT: Final = "data-wsfsm-implicit"
 """The attribute of a link that may lead nowhere."""
@@ -51,7 +51,7 @@ def figure(content: str, options: Mapping[str, Any]) -> str:
         return f'<div class="wsfsm-diagram"{_id(options)}>{content}</div>'
     return (
         f'<figure class="wsfsm-figure"{_id(options)}><div class="wsfsm-diagram">{content}</div>'
-        f"<figcaption>{_inline(options['caption'])}</figcaption></figure>"
+        f"<figcaption>{words(options['caption'])}</figcaption></figure>"
     )
 
 
@@ -59,7 +59,8 @@ def _id(options: Mapping[str, Any]) -> str:
     return f' id="{escape(options["name"])}"' if "name" in options else ""
 
 
-def _inline(text: str) -> str:
+def words(text: str) -> str:
+    """Render one line of Markdown."""
     return markdown.markdown(text).removeprefix("<p>").removesuffix("</p>")
 
 
@@ -70,7 +71,7 @@ def table_of(machine: str, grid: Grid, ids: Mapping[tuple[int, int], str], title
         machine: The name of the machine.
         grid: Its contents.
         ids: The id at a place, by line and column.
-        title: Its title in Markdown, or nothing.
+        title: Its title in HTML, or nothing.
     """
 
     def line(number: int, cells: tuple[Cell, ...], tag: str) -> str:
@@ -80,12 +81,13 @@ def table_of(machine: str, grid: Grid, ids: Mapping[tuple[int, int], str], title
         )
         return f"<tr>{''.join(written)}</tr>"
 
-    caption = f"<caption>{_inline(title)}</caption>" if title else ""
+    caption = f"<caption>{title}</caption>" if title else ""
     body = "".join(line(number, cells, "td") for number, cells in enumerate(grid.rows, 1))
     return f"<table>{caption}<thead>{line(0, grid.head, 'th')}</thead><tbody>{body}</tbody></table>"
 
 
-def _literal(name: str) -> str:
+def literal(name: str) -> str:
+    """Show a name."""
     return f"<code>{escape(printable(name)) or '&quot;&quot;'}</code>"
 
 
@@ -93,18 +95,18 @@ def _italic(text: str) -> str:
     return f"<em>{text}</em>"
 
 
-_STYLE: Final = Style(_literal, lambda text: escape(printable(text)), _italic, " ")
+_STYLE: Final = Style(literal, lambda text: escape(printable(text)), _italic, " ")
 
 
 def _cell(machine: str, cell: Cell, me: str | None) -> str:
     match cell:
         case Words(text):
-            shown = escape(" ".join(text.split()))
+            shown = escape(printable(" ".join(text.split())))
         case State(name) if me is None:
             there = escape(address("state", full_name(machine, name)))
-            shown = f'<a {IMPLICIT} href="{there}">{_literal(name)}</a>'
+            shown = f'<a {IMPLICIT} href="{there}">{literal(name)}</a>'
         case State(name):
-            shown = _literal(name)
+            shown = literal(name)
         case _:
             shown = _STYLE.event(cell)
     return shown if me is None else f'<span id="{escape(me)}">{shown}</span>'

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape, unescape
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +20,11 @@ from mkdocs.structure.pages import Page
 
 from wsfsm.diagrams._graphviz import GraphvizError
 from wsfsm.diagrams._names import MachineNotFound
-from wsfsm.diagrams._sources import modules_of
+from wsfsm.diagrams._sources import changeable
 from wsfsm.ext._blocks import CSS, Block, read_options
 from wsfsm.ext._objects import Objects, definitions, positions
 from wsfsm.ext.mkdocs._fences import Fences, options_of
-from wsfsm.ext.mkdocs._html import IMPLICIT, figure, picture, table_of
+from wsfsm.ext.mkdocs._html import IMPLICIT, figure, literal, picture, table_of, words
 
 __all__ = ["WsfsmPlugin"]
 
@@ -46,7 +46,6 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
     """Draws machines, and leads links to the tables of their states and events."""
 
     def __init__(self) -> None:
-        self._names: set[str] = set()
         self._stamps: dict[Path, int] = {}
         self._server: LiveReloadServer | None = None
         self._objects = Objects({})
@@ -70,13 +69,13 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
 
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
         """Forget the last build, and modules of which a source has changed since."""
-        if any(_stamp(path) != stamp for path, stamp in self._stamps.items()):
-            modules = {module.__name__ for name in self._names for module in modules_of(name)}
-            # the types of wsfsm must stay the same
-            for name in {name for name in modules if name.partition(".")[0] != "wsfsm"}:
-                sys.modules.pop(name, None)
-        self._names.clear()
-        self._stamps.clear()
+        now = {path: _stamp(path) for path in self._stamps}
+        if now != self._stamps:
+            for name, path in changeable([*sys.modules]):
+                if path in now:
+                    del sys.modules[name]
+        # those of earlier builds, too: an import that has failed does not show what it needs
+        self._stamps = now
         self._objects.places.clear()
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
@@ -94,6 +93,7 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
 
     def _render(self, language: str, text: str, line: str, number: int) -> str:
         """Render a block."""
+        before = {*sys.modules}
         try:
             names, given = options_of(text)
             block = Block.of(language, names, read_options(language, given), self._folder)
@@ -105,13 +105,15 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
                 )
             finally:
                 # a file in which something is wrong is watched, too
-                self._remember(block)
+                self._remember(block, sys.modules.keys() - before)
         except (ValueError, MachineNotFound, GraphvizError) as error:
             raise PluginError(f"{self._where(line, number)}: {error}") from None
 
-    def _remember(self, block: Block) -> None:
-        self._names.update(block.names)
-        self._stamps.update({path: _stamp(path) for path in block.sources()})
+    def _remember(self, block: Block, imported: Iterable[str]) -> None:
+        paths = {*block.sources(), *(path for _, path in changeable(imported))}
+        self._stamps.update({path: _stamp(path) for path in paths})
+        if self._server is not None:
+            self._watch(self._server)
 
     def _where(self, line: str, number: int = 0) -> str:
         """Name the page, and the number of its line that is closest to a number, if there is such a line."""
@@ -137,9 +139,9 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         parts = []
         for table in diagram.tables:
             grid = block.grid(diagram, table)
-            title = block.options.get("caption", "")
+            title = words(block.options.get("caption", ""))
             if len(diagram.tables) > 1:
-                title = f"`{table.name}`"
+                title = literal(table.name)
             places = positions(grid)
             inside: dict[tuple[int, int], str] = {}
             for definition in () if block.options.get("no-index") else definitions(diagram, table):
@@ -171,8 +173,6 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         for page in [file.page for file in files.documentation_pages() if file.page]:
             self._page, self._source = page, page.file.content_string
             page.content = _LINK.sub(lambda link: self._link(link, files), page.content or "")
-        if self._server is not None:
-            self._watch(self._server)
 
     def _link(self, link: re.Match[str], files: Files) -> str:
         kind, target = link["kind"], unquote(unescape(link["target"]))
@@ -201,8 +201,9 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
 
     def _watch(self, server: LiveReloadServer) -> None:
         for path in self._stamps.keys() - self._watched:
-            server.watch(str(path))
-            self._watched.add(path)
+            if path.exists():
+                server.watch(str(path))
+                self._watched.add(path)
 
 
 def _stamp(path: Path) -> int:

@@ -7,6 +7,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_id
 
+from wsfsm._text import printable
 from wsfsm.diagrams._graphviz import dot
 from wsfsm.diagrams._grids import rows
 from wsfsm.diagrams._mermaid import mermaid
@@ -15,7 +16,7 @@ from wsfsm.diagrams._names import MachineNotFound
 from wsfsm.ext._blocks import OPTIONS, Block, alternative
 from wsfsm.ext._objects import Definition, definitions, positions
 from wsfsm.ext.sphinx._domain import domain_of
-from wsfsm.ext.sphinx._nodes import picture, table_of
+from wsfsm.ext.sphinx._nodes import literal, picture, table_of
 from wsfsm.fsm import Table
 
 __all__ = ["DiagramDirective", "TableDirective"]
@@ -53,7 +54,9 @@ class DiagramDirective(_BlockDirective):
         node = picture(
             "",
             alt=self.options.get("alt") or alternative(diagram),
-            couplings=[PLAIN.coupling_text(diagram, coupling) for coupling in diagram.couplings],
+            couplings=[
+                printable(PLAIN.coupling_text(diagram, coupling)) for coupling in diagram.couplings
+            ],
             dot=dot(diagram),
             form=self.options.get("format"),
             grids=[(table.name, rows(diagram, table)) for table in diagram.tables],
@@ -111,7 +114,7 @@ class TableDirective(_BlockDirective):
 
     def _title(self, table: Table[Any], *, alone: bool) -> list[nodes.Node]:
         if not alone:
-            return [nodes.literal("", table.name)]
+            return [literal(table.name)]
         if "caption" not in self.options:
             return []
         inline, messages = self.parse_inline(self.options["caption"])

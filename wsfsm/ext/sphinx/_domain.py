@@ -14,6 +14,7 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
+from wsfsm._text import printable
 from wsfsm.ext._objects import KINDS, Key, Objects, Place, full_name
 
 __all__ = ["WsfsmDomain", "domain_of", "report_missing"]
@@ -54,7 +55,10 @@ class WsfsmDomain(Domain):
 
     def note(self, key: Key, node_id: str, location: str) -> None:
         """Remember the place of an object."""
-        problem = self.objects.note(key, (self.env.docname, node_id))
+        self._note(key, (self.env.docname, node_id), location)
+
+    def _note(self, key: Key, place: Place, location: str | tuple[str, None]) -> None:
+        problem = self.objects.note(key, place)
         if problem:
             _logger.warning(problem, location=location, type="wsfsm", subtype="duplicate")
 
@@ -66,8 +70,9 @@ class WsfsmDomain(Domain):
 
     def merge_domaindata(self, docnames: AbstractSet[str], otherdata: dict[str, Any]) -> None:
         places: dict[Key, Place] = otherdata["objects"]
-        mine = {key: place for key, place in places.items() if place[0] in docnames}
-        self.objects.places.update(mine)
+        for key, place in places.items():
+            if place[0] in docnames:
+                self._note(key, place, (place[0], None))
 
     def resolve_xref(  # noqa: PLR0913, PLR0917 - Sphinx decides it
         self,
@@ -85,7 +90,7 @@ class WsfsmDomain(Domain):
         (machine, name), place = found[0], self.objects.place(typ, *found[0])
         assert place is not None  # noqa: S101 - it has just been found
         if node.get("short"):
-            contnode = nodes.literal("", name or machine, classes=contnode["classes"])
+            contnode = nodes.literal("", printable(name or machine), classes=contnode["classes"])
         return make_refnode(builder, fromdocname, *place, contnode, full_name(machine, name))
 
     def resolve_any_xref(  # noqa: PLR0913, PLR0917 - as above

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
 
-from wsfsm._text import printable
+from wsfsm._text import readable
 from wsfsm.diagrams._graphviz import GraphvizError, draw
 from wsfsm.ext._picture import inline
 from wsfsm.ext.sphinx._domain import domain_of
@@ -117,16 +118,31 @@ def _write(folder: Path, source: str, form: str) -> str:
 
 
 def _show_tables(node: picture) -> None:
-    """Put tables into the place of a picture; a figure cannot have any."""
+    """Put tables into the place of a picture; a figure cannot have any.
+
+    Nor can a cell of another table in most formats, so only the words are there.
+    """
     figure = node.parent if isinstance(node.parent, nodes.figure) else None
-    parts: list[nodes.Node] = []
-    for machine, grid in node["grids"]:
-        parts += [nodes.paragraph("", "", nodes.strong("", printable(machine)))]
-        parts += [table_of(machine, grid, {}, linked=False)]
-    parts += [nodes.paragraph("", f"{text}.") for text in node["couplings"]]
+    parts = [nodes.paragraph("", node["alt"])] if _in_a_cell(node) else [*_tables_of(node)]
     if figure is None:
         node.replace_self(nodes.container("", *parts, ids=node["ids"], names=node["names"]))
         return
     caption = [part for child in figure.findall(nodes.caption) for part in child.children]
     parts.insert(0, nodes.paragraph("", "", *caption))
     figure.replace_self(nodes.container("", *parts, ids=figure["ids"], names=figure["names"]))
+
+
+def _in_a_cell(node: nodes.Node) -> bool:
+    while node.parent is not None:
+        node = node.parent
+        if isinstance(node, nodes.entry):
+            return True
+    return False
+
+
+def _tables_of(node: picture) -> Iterator[nodes.Node]:
+    for machine, grid in node["grids"]:
+        yield nodes.paragraph("", "", nodes.strong("", readable(machine)))
+        yield table_of(machine, grid, {}, linked=False)
+    for text in node["couplings"]:
+        yield nodes.paragraph("", f"{text}.")

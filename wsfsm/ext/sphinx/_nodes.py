@@ -11,7 +11,7 @@ from wsfsm.diagrams._grids import Cell, Grid, State, Words
 from wsfsm.ext._objects import full_name
 from wsfsm.fsm import Event
 
-__all__ = ["picture", "table_of"]
+__all__ = ["literal", "picture", "table_of"]
 
 _WIDEST: Final = 40
 
@@ -71,21 +71,22 @@ def _width(column: Iterable[Cell]) -> int:
 def _parts(machine: str, cell: Cell, *, linked: bool) -> Iterator[nodes.Node]:
     match cell:
         case Words(text):
-            yield nodes.Text(" ".join(text.split()))
+            yield nodes.Text(printable(" ".join(text.split())))
         case State(name) if linked:
-            yield _reference("state", full_name(machine, name), _literal(name))
+            yield _reference("state", full_name(machine, name), literal(name))
         case State(name):
-            yield _literal(name)
+            yield literal(name)
         case Event(name, guard, is_message):
-            yield _literal(name) if is_message else nodes.emphasis("", printable(name))
+            yield literal(name) if is_message else nodes.emphasis("", printable(name))
             if guard:
                 yield nodes.Text(" ")
                 yield nodes.emphasis("", f"[{printable(guard)}]")
         case _:
-            yield _literal(cell)
+            yield literal(cell)
 
 
-def _literal(name: str) -> nodes.literal:
+def literal(name: str) -> nodes.literal:
+    """Show a name."""
     return nodes.literal("", printable(name) or '""')
 
 
