@@ -34,6 +34,8 @@ def describe(value: object) -> str:
 
 def printable(text: str) -> str:
     """Escape all characters that cannot be printed, line breaks too."""
+    if text.isprintable():  # nearly each text
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

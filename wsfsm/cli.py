@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, NoReturn, get_args
@@ -314,21 +315,32 @@ def _declare_error(commands: Any) -> None:
         description="Say what an error means and what to do. Tracebacks name the topic of the error.",
     )
     parser.add_argument(
-        "topic", nargs="?", metavar="TOPIC", help="the topic (default: list all of them)"
+        "topic",
+        nargs="?",
+        metavar="TOPIC",
+        help="the topic, or a word to look for, for example an exception or a close code "
+        "(default: list all topics)",
     )
     parser.set_defaults(run=_error, refuse=parser.error)
 
 
 def _error(arguments: argparse.Namespace) -> int:
-    sections = _sections()
-    if arguments.topic is None:
-        width = max(map(len, sections))
-        lines = [f"{topic:{width}}  {text.splitlines()[0]}" for topic, text in sections.items()]
-        _put("\n".join([*lines, ""]).encode(), None)
-    elif arguments.topic in sections:
-        _put(f"{sections[arguments.topic]}\n".encode(), None)
+    sections, topic = _sections(), arguments.topic
+    if topic in sections:
+        _put(f"{sections[topic]}\n".encode(), None)
+        return 0
+    if topic is None:
+        found = list(sections)
     else:
-        arguments.refuse(f"unknown topic {arguments.topic!r}; `wsfsm error` lists all of them")
+        word = re.compile(rf"(?<!\w){re.escape(topic)}(?!\w)", re.IGNORECASE)
+        found = [name for name, text in sections.items() if word.search(text)]
+    if not found:
+        near = get_close_matches(topic, sections)
+        advice = f"did you mean {' or '.join(near)}? " if near else ""
+        arguments.refuse(f"unknown topic {topic!r}; {advice}`wsfsm error` lists all of them")
+    width = max(map(len, found))
+    lines = [f"{name:{width}}  {sections[name].splitlines()[0]}" for name in found]
+    _put("\n".join([*lines, ""]).encode(), None)
     return 0
 
 

@@ -31,6 +31,10 @@ class RedisRooms(Rooms):
             return False
 
     async def publish(self, room: str, text: str) -> None:
+        # in a task of its own, because redis-py may lose a cancellation on Python 3.11
+        await asyncio.shield(self.send(room, text))
+
+    async def send(self, room: str, text: str) -> None:
         try:
             await self.redis.publish(f"room:{room}", text)
         except RedisError as error:

@@ -285,6 +285,9 @@ class TestDemoCommand:
                         await page.entry(control, "websocket.disconnect")
                         await client.wait_closed()
                         assert client.close_code == 1006
+                        await control.send("x" * 65_537)
+                        await control.wait_closed()
+                        assert control.close_code == 1009
 
                 in_time(visit)
                 process.send_signal(interrupt)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsfsm.diagrams import find
-from wsfsm.diagrams._sources import modules_of, sources_of
+from wsfsm.diagrams._sources import changeable, modules_of, sources_of
 
 
 @pytest.fixture
@@ -86,6 +86,13 @@ def test_installed_packages_are_left_out(package: Path) -> None:
     assert {
         module.__name__.partition(".")[0] for module in modules_of("sourced.machine:TABLE")
     } == {"sourced"}
+
+
+def test_modules_that_may_change_are_neither_installed_nor_ours(package: Path) -> None:
+    find("sourced.machine:TABLE")
+
+    found = dict(changeable(["sourced.machine", "attrs", "json", "sys", "wsfsm.fsm", "no_such"]))
+    assert found == {"sourced.machine": (package / "machine.py").resolve()}
 
 
 @pytest.mark.parametrize("text", [None, "this is not Python", "\0"])

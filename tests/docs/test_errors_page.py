@@ -20,6 +20,11 @@ from wsfsm.exceptions import Explained, IllegalTransition, explained
 
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 TOPICS = re.findall(r"^### (\S+)$", PAGE, re.MULTILINE)
+EXCEPTIONS = [
+    name
+    for name in wsfsm.exceptions.__all__
+    if inspect.isclass(kind := getattr(wsfsm.exceptions, name)) and issubclass(kind, Exception)
+]
 EVENTS = [event for machine in (CLIENT, APPLICATION, SERVER) for event in machine.table.events]
 
 # They are caught by the package itself, or mean what they mean everywhere in Python
@@ -141,11 +146,39 @@ class TestCommand:
         assert "\n#" not in shown
         assert "](" not in shown
 
-    def test_command_refuses_an_unknown_topic(self, capfd: pytest.CaptureFixture[str]) -> None:
-        with pytest.raises(SystemExit):
-            main(["error", "nothing"])
+    @pytest.mark.parametrize(
+        ("word", "topics"),
+        [("1006", {"disconnect", "close-code"}), ("nothing", {"timeout", "machine-not-found"})],
+    )
+    def test_command_lists_the_topics_with_a_word(
+        self, word: str, topics: set[str], capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["error", word]) == 0
 
-        assert "unknown topic 'nothing'; `wsfsm error` lists all of them" in capfd.readouterr().err
+        assert {line.split()[0] for line in capfd.readouterr().out.splitlines()} >= topics
+
+    @pytest.mark.parametrize("name", EXCEPTIONS)
+    def test_command_finds_every_exception(
+        self, name: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["error", name]) == 0
+
+        assert capfd.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("topic", "advice"),
+        [
+            ("nonsense", "unknown topic 'nonsense'; `wsfsm error` lists all of them"),
+            ("unknown-stat", "; did you mean unknown-state? `wsfsm error` lists all of them"),
+        ],
+    )
+    def test_command_refuses_an_unknown_topic(
+        self, topic: str, advice: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit):
+            main(["error", topic])
+
+        assert advice in capfd.readouterr().err
 
 
 class TestNote:

@@ -359,10 +359,18 @@ class TestServe:
             time.sleep(0.1)
         pytest.fail(f"{address} does not show {text!r}")
 
+    def change(self, path: Path, text: str, later: float) -> None:
+        time.sleep(0.6)  # the server looks each half second
+        path.write_text(text, encoding="utf-8")
+        # a module is as old as its seconds
+        os.utime(path, (time.time() + later, time.time() + later))
+
     def test_server_shows_a_change_of_an_imported_file(self, tmp_path: Path) -> None:
         page = "```wsfsm-table light.py:LIGHT\n```\n\n```wsfsm-table client\n```\n"
-        write(tmp_path, {**FILES, "docs/index.md": page})
-        (tmp_path / "docs" / "tables.md").unlink()
+        settings = f"{SETTINGS}hooks: [hook.py]\n"  # a module that stays
+        hook = "def on_config(config):\n    return config\n"
+        files = {"mkdocs.yml": settings, "docs/index.md": page, "hook.py": hook}
+        write(tmp_path, files)
         port = self.free_port()
         address = f"http://127.0.0.1:{port}/"
         server = subprocess.Popen(  # noqa: S603 - it is MkDocs
@@ -381,14 +389,16 @@ class TestServe:
         )
         try:
             self.wait_for(address, "<code>stop</code>")
-            for word in ("halt", "wait"):
-                time.sleep(
-                    0.6
-                )  # the server looks each half second, and a module is as old as its seconds
-                (tmp_path / "parts.py").write_text(f'STOP = "{word}!"\n', encoding="utf-8")
-                later = time.time() + {"halt": 10, "wait": 20}[word]
-                os.utime(tmp_path / "parts.py", (later, later))
-                self.wait_for(address, f"<code>{word}!</code>")
+            self.change(tmp_path / "parts.py", 'STOP = "halt!"\n', 10)
+            self.wait_for(address, "<code>halt!</code>")
+            # an import fails, and then a file is missing
+            self.change(tmp_path / "parts.py", "STOPS = []\n", 20)
+            time.sleep(1.5)
+            self.change(tmp_path / "docs/index.md", f"```wsfsm-table no.py:X\n```\n\n{page}", 0)
+            time.sleep(1.5)
+            self.change(tmp_path / "docs/index.md", page, 10)
+            self.change(tmp_path / "parts.py", 'STOP = "wait!"\n', 30)
+            self.wait_for(address, "<code>wait!</code>")
         finally:
             server.send_signal(signal.SIGINT)
             assert server.wait(30) == 0

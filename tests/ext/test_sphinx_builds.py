@@ -95,6 +95,23 @@ class TestErrors:
         assert built.status == 1
         assert "The config value `wsfsm_diagram_format` has to be a one of" in built.said
 
+    def test_folder_of_a_wrong_type_is_an_error(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(tmp_path, {"conf.py": f"{CONF}wsfsm_folder = 5\n", "index.rst": "Page\n====\n"})
+
+        assert sphinx(tmp_path, "dummy").status == 2
+        said = capsys.readouterr().err
+        assert "Configuration error!" in said
+        assert "wsfsm_folder must be a str or a Path, got int 5" in said
+
+    def test_static_paths_may_be_a_tuple(self, tmp_path: Path) -> None:
+        (tmp_path / "own").mkdir()
+        built = build(tmp_path, "", f'{CONF}html_static_path = ("own",)\n')
+
+        assert (built.status, built.said) == (0, "")
+        assert "--wsfsm" in built.page("_static/wsfsm.css")
+
     def test_table_that_defines_nothing_is_not_a_failure(self, tmp_path: Path) -> None:
         built = build(
             tmp_path, ".. wsfsm-table:: client\n   :no-index:", f"{CONF}nitpicky = True\n"

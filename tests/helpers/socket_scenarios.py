@@ -332,6 +332,9 @@ def left(code: int = 1006, reason: str | None = None) -> Message:
 
 
 CONNECT: Final = {"type": "websocket.connect"}
-RETURNED: Final = "ASGI application returned without completing its response to the handshake"
+RETURNED: Final = (
+    "ASGI application returned without completing its response to the handshake; "
+    "it must send websocket.accept, websocket.close, or a whole denial response"
+)
 RAISED: Final = "Exception in ASGI application"
 FAILED: Final = (500, b"Internal Server Error", "FIN")

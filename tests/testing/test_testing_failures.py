@@ -305,6 +305,19 @@ class TestBlock:
 
         run(main)
 
+    def test_a_failure_has_the_topic_of_the_mistake(self, run: Run) -> None:
+        async def handler(websocket: WebSocket) -> None:
+            await websocket.send_text("not accepted")
+
+        async def main() -> None:
+            with pytest.raises(ClientDenied) as caught:
+                async with connect(asgi(handler)) as client:
+                    await client.receive_text()
+            assert caught.value.topic == "send-without-accept"
+            assert "`wsfsm error send-without-accept`" in caught.value.__notes__[-1]
+
+        run(main)
+
     def test_a_use_of_the_connection_after_the_own_close_is_an_exception(self, run: Run) -> None:
         async def handler(websocket: WebSocket) -> None:
             await websocket.accept()

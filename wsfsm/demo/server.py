@@ -2,13 +2,16 @@
 
 import contextlib
 import socket
-from typing import Any
+from typing import Any, Final
 
 from wsfsm.demo.application import application
 from wsfsm.demo.session import ABORT, SERVER_STATE
 from wsfsm.types import Scope
 
 __all__ = ["DemoError", "protocol", "serve"]
+
+_LARGEST: Final = 65_536
+"""The size of the largest message in bytes, because the demo keeps messages until the page has read them."""
 
 
 class DemoError(RuntimeError):
@@ -57,6 +60,7 @@ def serve(host: str, port: int) -> None:
     config = uvicorn.Config(
         application,
         ws=kind,
+        ws_max_size=_LARGEST,
         lifespan="off",
         log_level="warning",
         timeout_graceful_shutdown=1,  # do not wait for open pages

@@ -3,7 +3,7 @@
 import ast
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from importlib.util import resolve_name
@@ -14,7 +14,7 @@ from typing import Final
 from wsfsm.diagrams._names import is_file, module_of, parts_of
 from wsfsm.diagrams._own import DIAGRAMS
 
-__all__ = ["modules_of", "sources_of"]
+__all__ = ["changeable", "modules_of", "sources_of"]
 
 # files of other packages change only with their version
 _INSTALLED: Final = frozenset(
@@ -58,6 +58,17 @@ def modules_of(name: str) -> tuple[ModuleType, ...]:
         seen[here] = module
         ahead += _imports(module)
     return tuple(seen.values())
+
+
+def changeable(names: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Yield the modules with these names that may change while the program runs, with their files.
+
+    Those of wsfsm do not, because their types must stay the same.
+    """
+    for name in names:
+        module = sys.modules.get(name)
+        if isinstance(module, ModuleType) and _may_change(module, ""):
+            yield name, Path(str(module.__file__)).resolve()
 
 
 def _where(name: str) -> str:

@@ -341,7 +341,8 @@ class ConnectionData:
         Output.STOP_SHUTDOWN_TIMER: _always(commands.StopTimer(Timer.SHUTDOWN)),
         Output.LOG_RETURNED: _always(
             commands.LogError(
-                "ASGI application returned without completing its response to the handshake"
+                "ASGI application returned without completing its response to the handshake; "
+                "it must send websocket.accept, websocket.close, or a whole denial response"
             )
         ),
         Output.LOG_RAISED: _log_raised,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 from wsfsm._closing import code_fault, reason_fault
 from wsfsm._loops import current_loop
 from wsfsm._text import describe
+from wsfsm.exceptions import Explained
 from wsfsm.testing._failures import (
     ClientDenied,
     ClientFailure,
@@ -354,6 +355,8 @@ class Client:
 
     def _fail(self, failure: ClientFailure) -> NoReturn:
         failure.args = (f"{failure.args[0]}\n{self.trace}",)
+        if isinstance(self._error, Explained):
+            failure.topic = self._error.topic  # of the mistake, instead of its consequence
         raise failure from self._error
 
 

@@ -293,7 +293,10 @@ PART = b"1\r\na\r\n"
 NORMAL = frame(CLOSE, close_payload(1000), masked=False)
 UNEXPECTED = frame(CLOSE, close_payload(1011), masked=False)
 OWN = frame(CLOSE, close_payload(4000, "bye"), masked=False)
-INCOMPLETE = "ASGI application returned without completing its response to the handshake"
+INCOMPLETE = (
+    "ASGI application returned without completing its response to the handshake; "
+    "it must send websocket.accept, websocket.close, or a whole denial response"
+)
 FAILED = "Exception in ASGI application"
 
 ENDS: dict[tuple[type[WebSocketProtocol], str, str], tuple[bytes, str]] = {

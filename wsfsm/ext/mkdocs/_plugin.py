@@ -3,7 +3,7 @@
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape, unescape
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from mkdocs.structure.pages import Page
 
 from wsfsm.diagrams._graphviz import GraphvizError, GraphvizMissing
 from wsfsm.diagrams._names import MachineNotFound, SourceNotFound
-from wsfsm.diagrams._sources import modules_of
+from wsfsm.diagrams._sources import changeable
 from wsfsm.ext._blocks import CSS, Block, read_options
 from wsfsm.ext._objects import Objects, definitions, last_part, positions
 from wsfsm.ext.mkdocs._fences import Fences, options_of
@@ -47,7 +47,6 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
     """Draws machines, and leads links to the tables of their states and events."""
 
     def __init__(self) -> None:
-        self._names: set[str] = set()
         self._stamps: dict[Path, int] = {}
         self._server: LiveReloadServer | None = None
         self._objects = Objects({})
@@ -71,13 +70,13 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
 
     def on_pre_build(self, *, config: MkDocsConfig) -> None:
         """Forget the last build, and modules of which a source has changed since."""
-        if any(_stamp(path) != stamp for path, stamp in self._stamps.items()):
-            modules = {module.__name__ for name in self._names for module in modules_of(name)}
-            # the types of wsfsm must stay the same
-            for name in {name for name in modules if name.partition(".")[0] != "wsfsm"}:
-                sys.modules.pop(name, None)
-        self._names.clear()
-        self._stamps.clear()
+        now = {path: _stamp(path) for path in self._stamps}
+        if now != self._stamps:
+            for name, path in changeable([*sys.modules]):
+                if path in now:
+                    del sys.modules[name]
+        # those of earlier builds, too: an import that has failed does not show what it needs
+        self._stamps = now
         self._objects.places.clear()
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
@@ -95,6 +94,7 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
 
     def _render(self, language: str, text: str, line: str, number: int) -> str:
         """Render a block."""
+        before = {*sys.modules}
         try:
             names, given = options_of(text)
             options = read_options(language, given)
@@ -107,14 +107,16 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
                 )
             finally:
                 # a file in which something is wrong is watched, too
-                self._remember(block)
+                self._remember(block, sys.modules.keys() - before)
         except (ValueError, MachineNotFound, GraphvizError) as error:
             advice = _advice(error, self._folder)
             raise PluginError(f"{self._where(line, number)}: {error}{advice}") from None
 
-    def _remember(self, block: Block) -> None:
-        self._names.update(block.names)
-        self._stamps.update({path: _stamp(path) for path in block.sources()})
+    def _remember(self, block: Block, imported: Iterable[str]) -> None:
+        paths = {*block.sources(), *(path for _, path in changeable(imported))}
+        self._stamps.update({path: _stamp(path) for path in paths})
+        if self._server is not None:
+            self._watch(self._server)
 
     def _where(self, line: str, number: int = 0) -> str:
         """Name the page, and the number of its line that is closest to a number, if there is such a line."""
@@ -171,8 +173,6 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         for page in [file.page for file in files.documentation_pages() if file.page]:
             self._page, self._source = page, page.file.content_string
             page.content = _LINK.sub(lambda link: self._link(link, files), page.content or "")
-        if self._server is not None:
-            self._watch(self._server)
 
     def _link(self, link: re.Match[str], files: Files) -> str:
         kind, whole = link["kind"], unquote(unescape(link["target"]))
@@ -203,8 +203,9 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
 
     def _watch(self, server: LiveReloadServer) -> None:
         for path in self._stamps.keys() - self._watched:
-            server.watch(str(path))
-            self._watched.add(path)
+            if path.exists():
+                server.watch(str(path))
+                self._watched.add(path)
 
 
 def _advice(error: Exception, folder: Path) -> str:

@@ -13,7 +13,9 @@ from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import ENUM, Config
+from sphinx.errors import ConfigError
 
+from wsfsm._text import describe
 from wsfsm.ext._blocks import CSS
 from wsfsm.ext.sphinx._directives import DiagramDirective, TableDirective
 from wsfsm.ext.sphinx._domain import WsfsmDomain, report_missing
@@ -42,8 +44,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
 
 
 def _find_folder(app: Sphinx, config: Config) -> None:
-    config["wsfsm_folder"] = str(Path(app.confdir, config.wsfsm_folder).resolve())
+    folder: object = config.wsfsm_folder
+    if not isinstance(folder, (str, Path)):
+        raise ConfigError(f"wsfsm_folder must be a str or a Path, got {describe(folder)}")
+    config["wsfsm_folder"] = str(Path(app.confdir, folder).resolve())
 
 
 def _add_styles(app: Sphinx) -> None:
-    app.config.html_static_path.append(str(CSS))
+    # it may be a tuple
+    app.config["html_static_path"] = [*app.config.html_static_path, str(CSS)]
