@@ -69,8 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1  # the reader has stopped, for example in `wsfsm ... | head`
     except (_Failure, DemoError, GraphvizError, MachineNotFound) as error:
-        advice = ", or use --format mermaid" if isinstance(error, GraphvizMissing) else ""
-        print(f"wsfsm: {error}{advice}", file=sys.stderr)  # noqa: T201 - a command prints
+        print(f"wsfsm: {error}", file=sys.stderr)  # noqa: T201 - a command prints
         return 1
 
 
@@ -194,7 +193,10 @@ def _diagram(arguments: argparse.Namespace) -> int:
         arguments.refuse("PNG cannot be checked, because it differs between versions of Graphviz")
     if form == "png" and arguments.output is None and os.isatty(_STDOUT):
         arguments.refuse("PNG cannot be shown in a terminal; use -o FILE, or redirect the output")
-    drawn = render(_named(arguments), form)
+    try:
+        drawn = render(_named(arguments), form)
+    except GraphvizMissing as error:
+        raise _Failure(f"{error}, or use --format mermaid") from None
     if arguments.check is None:
         _put(drawn, arguments.output)
     else:
