@@ -245,7 +245,7 @@ class Machine(Immutable, Generic[S]):
         ``conditions="free"`` these are the events ``go [free]`` and ``go [not free]``.
 
         Args:
-            machine: A flat machine without callbacks.
+            machine: A flat machine without callbacks other than methods of its models.
             name: Name of the new machine; by default that of the other one.
 
         Raises:
