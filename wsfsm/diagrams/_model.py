@@ -167,7 +167,7 @@ class Diagram:
         """Return the rows on an arrow, without guards that make no difference if edges are merged.
 
         An event loses its guards if it has several of them in the table, and the arrow has a row for each,
-        all with the same outputs.
+        all with the same outputs as far as they are shown.
         """
         if not self.merge_edges:
             return list(rows)
