@@ -278,6 +278,27 @@ class TestBaseline:
             (SHOULD, baseline.NO_REASON),
         ]
 
+    @pytest.mark.parametrize(
+        ("text", "name", "level", "told"),
+        [
+            ("", BAD, "must", "1 failure written (1 new); 1 of level should left out, which"),
+            ("", BAD, "should", "2 failures written (2 new)"),
+            (known(MUST) + known(SHOULD), BAD, "must", "2 failures written (no changes)"),
+            (known(MUST, "crash"), BAD, "should", "2 failures written (1 new, 1 changed)"),
+            (known(MUST), "wsfsm", "must", "0 failures written (1 fixed and removed)"),
+        ],
+    )
+    def test_update_prints_the_number_of_failures(
+        self, *, text: str, name: str, level: str, told: str, path: Path, capsys: Capture
+    ) -> None:
+        path.write_text(text)
+        words = ("--id", MUST, "--id", SHOULD, "--fail-on", level, "--baseline", str(path))
+
+        assert main(facade(name, *words, "--update-baseline")) == 0
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert line.startswith(f"{path}: {told}")
+        assert line.endswith("--fail-on should includes") is ("left out" in told)
+
     def test_updated_baseline_drops_fixed_failures(self, path: Path) -> None:
         path.write_text(known(MUST))
 

@@ -202,7 +202,7 @@ def write(
     baseline: Baseline = EMPTY,
     *,
     least: Level = Level.SHOULD,
-) -> None:
+) -> Changes:
     """Write all failures as known.
 
     Args:
@@ -212,6 +212,9 @@ def write(
             checked now.
         least: The weakest level whose failures are written, if they are not known.
 
+    Returns:
+        The changes to the file.
+
     Raises:
         OSError: The file cannot be written.
     """
@@ -220,6 +223,7 @@ def write(
     for change in (*changes.changed, *changes.new):
         known[change.result.case.id, change.target] = _known_now(change)
     path.write_text("\n".join([_HEAD, *map(str, known.values())]), encoding="utf-8")
+    return changes
 
 
 def _known_now(change: Change) -> KnownFailure:

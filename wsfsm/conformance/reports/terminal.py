@@ -4,6 +4,7 @@ Needs the extra ``conformance``.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +31,7 @@ except ImportError as error:
         name=error.name,
     ) from None
 
-__all__ = ["Progress", "show_changes", "show_reports"]
+__all__ = ["Progress", "show_changes", "show_reports", "show_written"]
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -159,6 +160,25 @@ def show_changes(changes: Changes, console: Console) -> None:
             f" {len(changes.known)} known"
         )
     )
+
+
+def show_written(path: Path, written: Changes, console: Console, *, left_out: int) -> None:
+    """Print how many failures were written to the file of known failures.
+
+    Args:
+        path: The file.
+        written: The changes to it.
+        console: The terminal.
+        left_out: The number of failures of a weaker level, which were not written.
+    """
+    total = len(written.new) + len(written.changed) + len(written.known)
+    numbers = {"new": written.new, "changed": written.changed, "fixed and removed": written.fixed}
+    parts = ", ".join(f"{len(found)} {what}" for what, found in numbers.items() if found)
+    text = f"{one_line(str(path))}: {total} failure{'' if total == 1 else 's'} written"
+    text += f" ({parts})" if parts else " (no changes)"
+    if left_out:
+        text += f"; {left_out} of level should left out, which --fail-on should includes"
+    console.print(Text(text), soft_wrap=True)
 
 
 def _was(verdict: Verdict | None, reason: str) -> str:
