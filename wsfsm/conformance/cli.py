@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 from rich.console import Console
 
 from wsfsm.conformance import baseline
-from wsfsm.conformance.baseline import Baseline
+from wsfsm.conformance.baseline import Baseline, describe_idle
 from wsfsm.conformance.cases import Case, Kind, Level, load_folder
 from wsfsm.conformance.facade.adapters import FacadeError
 from wsfsm.conformance.facade.runner import check_facade
@@ -379,8 +379,21 @@ def _status(options: Options, reports: Sequence[Report], known: Baseline) -> int
     if options.baseline is not None:
         changes = baseline.compare(reports, known, least=least)
         show_changes(changes, Console())
+        _show_idle(options.baseline, reports, known)
         return int(changes.is_worse)
     return int(any(report.failures(least) for report in reports))
+
+
+def _show_idle(path: Path, reports: Sequence[Report], known: Baseline) -> None:
+    """Print that all known failures are of other targets, because a name may be wrong.
+
+    One file may be of several targets, so nothing is printed if some are of these.
+    """
+    played = [(one.case.id, report.target) for report in reports for one in report.results]
+    idle = known.idle(played)
+    if idle and not any(known.find(target, case) for case, target in played):
+        text = one_line(describe_idle(idle, str(path), played))
+        Console().print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _write(

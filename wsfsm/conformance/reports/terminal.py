@@ -177,7 +177,7 @@ def show_written(path: Path, written: Changes, console: Console, *, left_out: in
     text = f"{one_line(str(path))}: {total} failure{'' if total == 1 else 's'} written"
     text += f" ({parts})" if parts else " (no changes)"
     if left_out:
-        text += f"; {left_out} of level should left out, which --fail-on should includes"
+        text += f"; {left_out} of level should left out, see --fail-on should"
     console.print(Text(text), soft_wrap=True)
 
 
