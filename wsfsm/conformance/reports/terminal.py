@@ -15,6 +15,7 @@ from wsfsm.conformance.reports._common import (
     explain,
     one_line,
     target_names,
+    unsupported_line,
     version_line,
 )
 from wsfsm.conformance.verdicts import Report, Result, Verdict
@@ -62,6 +63,8 @@ def show_reports(
     names = target_names(reports)
     for report, name in zip(reports, names, strict=True):
         console.print(_table(report, name))
+        if unsupported := unsupported_line(report):
+            console.print(Text(unsupported), soft_wrap=True)
     named = list(zip(names, reports, strict=True))
     listed = [(name, result) for name, report in named for result in report.failures(least)]
     if not failures:
