@@ -5,10 +5,10 @@
 h11 reads and writes HTTP, and wsfsm.integrations.frames reads and writes frames. The core decides which
 events are allowed and which commands follow. docs/servers.md explains it in detail.
 
-To stay short, this server omits some things that yours should have: a turn for the application before an
-error in later frames is reported, a limit for clients that send Pings and do not read, waking tasks that
-wait in send() at the end of the connection, pauses between repeated disconnects, the progress of slow
-peers, and a valid end after an error of the server itself.
+To stay short, this server omits some things that yours should have: TLS (under which there is no FIN of
+one side), a turn for the application before an error in later frames is reported, a limit for clients that
+send Pings and do not read, waking tasks that wait in send() at the end of the connection, pauses between
+repeated disconnects, the progress of slow peers, and a valid end after an error of the server itself.
 """
 
 import argparse

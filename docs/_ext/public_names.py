@@ -18,10 +18,13 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.typing import stringify_annotation
 
 import wsfsm
 
 _PACKAGE: Final = Path(wsfsm.__file__).resolve().parent
+_ALIASES: Final = ("wsfsm.server.Command", "wsfsm.integrations.frames.FrameEvent")
+"""Aliases of many types, which are documented by themselves."""
 _VALUES: Final = {"attribute", "data", "property"}
 _kept: dict[str, list[str]] = {}
 
@@ -30,6 +33,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
     app.connect("autodoc-process-docstring", _keep, priority=400)
     app.connect("autodoc-process-docstring", _put_back, priority=600)
+    app.connect("autodoc-process-signature", _name_aliases)
     app.connect("autodoc-process-bases", _show_public_bases)
     app.connect("env-updated", _add_names)
     app.connect("doctree-read", _be_exact)
@@ -71,6 +75,23 @@ def _keep(_app: Sphinx, what: str, name: str, obj: Any, _options: Any, lines: li
 def _put_back(_app: Sphinx, what: str, name: str, _obj: Any, _opt: Any, lines: list[str]) -> None:
     if what in _VALUES:
         lines[:] = _kept.pop(name)
+
+
+def _name_aliases(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _obj: Any,
+    _options: Any,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str | None, str | None]:
+    """Show the name of an alias in signatures instead of its many types."""
+    texts = [signature, returned]
+    for alias in _ALIASES:
+        spelt = stringify_annotation(_named(alias), "smart")
+        texts = [text and text.replace(spelt, f"~{alias}") for text in texts]
+    return texts[0], texts[1]
 
 
 def _show_public_bases(_app: Sphinx, _name: str, _obj: Any, _opt: Any, bases: list[Any]) -> None:
@@ -121,6 +142,10 @@ def _find(
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"]
+    if target in _ALIASES:  # Sphinx takes each type for a class
+        return env.domains.python_domain.resolve_xref(
+            env, node["refdoc"], app.builder, "obj", target, node, content
+        )
     if node["reftype"] == "obj":
         owner = _owner(node)
         if target in _parameters(owner):

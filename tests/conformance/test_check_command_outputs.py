@@ -278,6 +278,46 @@ class TestBaseline:
             (SHOULD, baseline.NO_REASON),
         ]
 
+    @pytest.mark.parametrize(
+        ("text", "name", "level", "told"),
+        [
+            ("", BAD, "must", "1 failure written (1 new); 1 of level should left out, see"),
+            ("", BAD, "should", "2 failures written (2 new)"),
+            (known(MUST) + known(SHOULD), BAD, "must", "2 failures written (no changes)"),
+            (known(MUST, "crash"), BAD, "should", "2 failures written (1 new, 1 changed)"),
+            (known(MUST), "wsfsm", "must", "0 failures written (1 fixed and removed)"),
+        ],
+    )
+    def test_update_prints_the_number_of_failures(
+        self, *, text: str, name: str, level: str, told: str, path: Path, capsys: Capture
+    ) -> None:
+        path.write_text(text)
+        words = ("--id", MUST, "--id", SHOULD, "--fail-on", level, "--baseline", str(path))
+
+        assert main(facade(name, *words, "--update-baseline")) == 0
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert line.startswith(f"{path}: {told}")
+        assert line.endswith("--fail-on should") is ("left out" in told)
+
+    @pytest.mark.parametrize(
+        ("of", "told"),
+        [
+            (["a"], "1 known failure is of targets that were not played: 'a' in {}; played was "),
+            (["b", "a"], "2 known failures are of targets that were not played: 'a', 'b' in {}; "),
+            (["a", BAD], ""),
+            (["a", ""], ""),
+        ],
+    )
+    def test_baseline_of_other_targets_is_reported(
+        self, of: list[str], told: str, path: Path, capsys: Capture
+    ) -> None:
+        path.write_text("".join(known(MUST) + f'target = "{one}"\n' * bool(one) for one in of))
+        main(facade(BAD, "--id", MUST, "--baseline", str(path)))
+
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last.startswith(told.format(path))
+        assert last.endswith(f"played was '{BAD}'" if told else " 1 known")
+
     def test_updated_baseline_drops_fixed_failures(self, path: Path) -> None:
         path.write_text(known(MUST))
 

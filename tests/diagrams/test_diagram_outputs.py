@@ -2,11 +2,14 @@
 
 import re
 from enum import Enum
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import attrs
+import pytest
 
 from wsfsm.diagrams import DIAGRAMS, Diagram, dot, markdown, mermaid
+from wsfsm.diagrams._model import PLAIN
 from wsfsm.fsm import Event, Row, Table
 from wsfsm.tables import SERVER
 
@@ -31,6 +34,13 @@ DOOR = Table(
 )
 ALL = Diagram([DOOR])
 GATHERED = attrs.evolve(ALL, merge_edges=True)
+
+
+def _shown(rows: list[Row[str]]) -> list[str]:
+    """The events of a picture with merged edges that lead from state a to state b."""
+    diagram = Diagram([Table("till", ("a", "b"), "a", ("b",), tuple(rows))], merge_edges=True)
+    arrow = diagram.arrows(diagram.tables[0])["a", "b"]
+    return [PLAIN.row(diagram, row) for row in diagram.shown(diagram.tables[0], arrow)]
 
 
 class TestOutputs:
@@ -76,6 +86,36 @@ class TestMergedEdges:
         assert sorted(shown) == [
             "<I>look</I>", "knock&#160;<I>[loud]</I>", "knock&#160;<I>[soft]</I>", "push", "turn",
         ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("rows", "shown"),
+        [
+            ([Event("pay", guard="enough")], ["pay [enough]"]),
+            ([Event("pay", guard="a"), Event("pay", guard="b")], ["pay"]),
+            ([Event("pay", guard="a"), "pay"], ["pay"]),
+            ([Event("pay", guard="a"), Event("look", guard="b")], ["pay [a]", "look [b]"]),
+            (
+                [Event("pay", guard="a"), Event("pay", guard="b", is_message=False)],
+                ["pay [a]", "pay [b]"],
+            ),
+        ],
+    )
+    def test_guard_stays_unless_each_guard_of_its_event_has_the_same_effect(
+        self, rows: list[Any], shown: list[str]
+    ) -> None:
+        assert _shown([Row("a", event, "b") for event in rows]) == shown
+
+    def test_guard_stays_if_the_outputs_differ_or_a_state_lacks_another_guard(self) -> None:
+        a, b = Event("pay", guard="a"), Event("pay", guard="b")
+
+        assert _shown([Row("a", a, "b"), Row("a", b, "b", outputs=("coin",))]) == [
+            "pay [a]", "pay [b] / coin",
+        ]  # fmt: skip
+        assert _shown([Row("a", a, "b", outputs=("x",)), Row("a", b, "b", outputs=("x",))]) == [
+            "pay / x"
+        ]
+        assert _shown([Row("a", a, "b"), Row("b", b, "b")]) == ["pay [a]"]
+        assert _shown([Row("a", a, "b"), Row("b", "pay", "b")]) == ["pay [a]"]
 
     def test_events_that_do_not_change_a_state_are_listed_inside_it(self) -> None:
         label = re.search(r'"door-shut" \[.*label=<(.*)>\];', dot(GATHERED))

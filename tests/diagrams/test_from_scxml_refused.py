@@ -125,9 +125,13 @@ class TestRefusals:
         ):
             Machine.from_scxml(text)
 
-    @pytest.mark.parametrize("given", [None, 5, ["<scxml/>"]])
+    def test_name_of_a_file_is_refused_with_the_call_that_reads_it(self) -> None:
+        with pytest.raises(ConversionError, match=r"pass Path\('light\.scxml'\)\.read_bytes\(\)"):
+            Machine.from_scxml("light.scxml")
+
+    @pytest.mark.parametrize("given", [None, 5, ["<scxml/>"], Path("light.scxml")])
     def test_document_of_another_type_is_refused(self, given: Any) -> None:
-        with pytest.raises(ConversionError, match="needs a str or bytes, got "):
+        with pytest.raises(ConversionError, match=r"as str or bytes, for example .*, got "):
             Machine.from_scxml(given)
 
 

@@ -177,6 +177,15 @@ def test_reference_shows_the_help_of_every_command(
         assert f"usage: wsfsm {command} " in shown
 
 
+def test_signatures_link_to_the_alias_of_many_types(site: Path) -> None:
+    text = (site / "reference" / "server.html").read_text(encoding="utf-8")
+    signatures = re.findall(r"<dt .*?</dt>", text, re.DOTALL)
+    returning = [one for one in signatures if 'href="#wsfsm.server.Command"' in one]
+
+    assert len(returning) > 10
+    assert sum("SendHandshake" in one and "ReadFrames" in one for one in signatures) == 1  # its own
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "changelog"])
 def test_page_shows_an_example_on_its_first_screen(

@@ -7,7 +7,7 @@ import re
 from helpers.asgi import ROOT
 from helpers.guides import Guide
 
-from wsfsm.conformance import FACADES, PROFILES, Verdict, cli, load_folder
+from wsfsm.conformance import FACADES, PROFILES, Level, Verdict, cli, load_folder
 
 GUIDE = Guide(ROOT / "docs" / "conformance.md")
 
@@ -28,6 +28,19 @@ def test_guide_lists_every_option() -> None:
 
 def test_guide_lists_every_verdict() -> None:
     assert GUIDE.first_cells("Levels and verdicts") == [verdict.value for verdict in Verdict]
+
+
+def test_guide_lists_the_cases_that_need_plain_http() -> None:
+    needy = {
+        case.id: case.level
+        for case in load_folder("server")
+        if any(need.get("body") == "HTTP" for step in case.steps for need in step.need)
+    }
+
+    text = GUIDE.section("A server").split("plain HTTP")[1]
+
+    assert re.findall(r"`([a-z]+\.[a-z-]+)`", text) == [*needy]
+    assert {*needy.values()} == {Level.MAY}
 
 
 def test_guide_lists_every_known_server_and_facade() -> None:

@@ -74,6 +74,22 @@ def test_tests_of_the_guide_pass_and_notice_a_changed_row(pytester: pytest.Pytes
     assert failed["failed"] >= 1
 
 
+def test_tests_of_the_guide_report_a_new_event_once(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        **{name.removesuffix(".py"): text for name, text in TITLED.items() if "upload" in name}
+    )
+    path = pytester.path / "upload.py"
+    row = '("chunk", SAME, "a part of the file"),'
+    path.write_text(path.read_text().replace(row, f'{row} ("pause", "idle", ("close file",)),'))
+    options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-W", "error"]
+
+    run = pytester.runpytest_subprocess(*options)
+
+    run.stdout.fnmatch_lines(["FAILED test_upload.py::test_specification_has_every_cell*"])
+    run.stdout.fnmatch_lines(["FAILED test_upload.py::test_cell*sending-pause*"])
+    assert run.parseoutcomes()["failed"] == 2
+
+
 def test_exceptions_of_the_guide_exist_and_document_their_mistake() -> None:
     rows = re.findall(
         r"^\| (.*) \| `(\w+)`.* \|$", GUIDE.section("Let mistakes be refused"), re.MULTILINE

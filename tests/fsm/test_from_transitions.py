@@ -240,3 +240,25 @@ def test_round_trip_through_a_live_model_keeps_the_refusal() -> None:
     model.go()
     with pytest.raises(IllegalTrigger, match="The light machine refuses 'go' in state green"):
         model.go()
+
+
+@pytest.mark.parametrize("kind", [transitions.Machine, LockedMachine])
+def test_methods_of_models_come_back_with_a_model_of_the_new_machine(
+    kind: type[transitions.Machine],
+) -> None:
+    class Logger(Model):
+        def __init__(self) -> None:
+            self.log: list[str] = []
+
+        def on_exit_red(self) -> None:
+            self.log.append("not red")
+
+        def on_enter_green(self) -> None:
+            self.log.append("green")
+
+    ours = Machine.from_transitions(light(kind=kind, model=[Logger(), Model()]))
+    model: Any = Logger()
+    ours.transitions.add_model(model)
+
+    model.go()
+    assert model.log == ["not red", "green"]

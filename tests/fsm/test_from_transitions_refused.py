@@ -7,7 +7,7 @@ import pytest
 import transitions
 from helpers.flat_machines import ROWS, STATES, Model, light, reasons
 from helpers.traffic_light import LIGHT
-from transitions.extensions import HierarchicalMachine
+from transitions.extensions import AsyncMachine, HierarchicalMachine
 from transitions.extensions.states import Timeout, add_state_features
 
 from wsfsm.exceptions import (
@@ -18,6 +18,11 @@ from wsfsm.exceptions import (
     UnreachableState,
 )
 from wsfsm.fsm import Machine
+
+
+class Logger(Model):
+    def on_enter_off(self) -> None:
+        raise NotImplementedError
 
 
 class TestRefusals:
@@ -149,12 +154,42 @@ class TestRefusals:
             "trigger stop from green has the class Loud, which may add effects",
         )
 
-    def test_methods_of_the_model_that_are_callbacks_are_refused(self) -> None:
-        class Logger(Model):
-            def on_enter_off(self) -> None:
+    def test_callback_that_only_has_the_name_of_a_method_is_refused(self) -> None:
+        states: list[Any] = [*STATES[:2], {"name": "off", "on_enter": "on_enter_off"}]
+        model: Any = Model()
+        model.on_enter_off = print
+
+        for given in (None, model, Model()):
+            assert reasons(light(states=states, model=given)) == (
+                "state off has the callback on_enter",
+            )
+
+    def test_callback_beside_a_method_of_the_model_is_refused(self) -> None:
+        states: list[Any] = [*STATES[:2], {"name": "off", "on_enter": ["f"]}]
+
+        assert reasons(light(states=states, model=Logger())) == (
+            "state off has the callback on_enter",
+        )
+
+    def test_method_that_must_be_awaited_is_refused(self) -> None:
+        class Waiting(Model):
+            async def on_enter_off(self) -> None:
                 raise NotImplementedError
 
-        assert reasons(light(model=Logger())) == ("state off has the callback on_enter",)
+        assert reasons(light(kind=AsyncMachine, model=Waiting())) == (
+            "state off has the callback on_enter",
+        )
+
+    def test_callbacks_that_are_methods_of_the_machine_are_refused(self) -> None:
+        class Own(Logger, transitions.Machine):
+            pass
+
+        assert reasons(light(kind=Own, model="self")) == (
+            (
+                "state off has the callback on_enter_off, which is a method of the machine itself; "
+                "move it to a class of models"
+            ),
+        )
 
     @pytest.mark.parametrize("given", [None, 5, LIGHT, transitions.Machine])
     def test_object_that_is_not_such_a_machine_is_refused(self, given: Any) -> None:

@@ -14,7 +14,26 @@ from wsfsm.exceptions import (
     IllegalTransition,
     TableError,
 )
-from wsfsm.fsm import Coupling, Machine
+from wsfsm.fsm import SAME, AnyEvent, Coupling, Event, Machine, Node, Table, in_state
+
+PAID = Event("pay", guard="enough")
+TILL = Machine(
+    Table(
+        name="till",
+        states=("open", "shut"),
+        initial="open",
+        final=("shut",),
+        rows=(
+            *in_state(
+                "open",
+                ((PAID, Event("pay", guard="short")), SAME),
+                ((Event("tick", is_message=False), "look"), SAME),
+                (tuple(Event("roll", guard=str(number)) for number in range(1, 7)), SAME),
+                ("close", "shut"),
+            ),
+        ),
+    )
+)
 
 
 class TestCompiledMachine:
@@ -56,6 +75,50 @@ class TestCompiledMachine:
     def test_refusal_in_a_final_state_says_that_nothing_is_allowed(self) -> None:
         with pytest.raises(IllegalTransition, match="allowed now: nothing"):
             LIGHT.nodes[Light.OFF].step("switch")
+
+    def test_object_that_is_not_a_table_is_refused(self) -> None:
+        wrong: Any = {"on": "off"}
+        theirs: Any = LIGHT.transitions
+
+        with pytest.raises(
+            TableError, match=r"^Machine\(\) needs a Table, got dict {'on': 'off'}\n"
+        ):
+            Machine(wrong)
+        with pytest.raises(TableError, match=r"; use Machine\.from_transitions\(\.\.\.\)\n"):
+            Machine(theirs)
+
+    @pytest.mark.parametrize(
+        ("event", "hint"),
+        [
+            ("pay", "its table has Event('pay', guard='enough') and Event('pay', guard='short')"),
+            ("pay [short]", "its table has Event('pay', guard='short')"),
+            (Event("pay"), "its table has Event('pay', guard='enough') and Event('pay', guard='short')"),
+            (Event("pay", guard="sh"), "its table has Event('pay', guard='enough') and "),
+            (Event("pay", guard="short", is_message=False), "its table has Event('pay', guard='short')"),
+            ("tick", "its table has Event('tick', is_message=False)"),
+            (Event("look"), "its table has 'look'"),
+            ("roll", "guard='4') and 2 more"),
+        ],
+    )  # fmt: skip
+    def test_refusal_names_the_events_that_may_be_meant(self, event: AnyEvent, hint: str) -> None:
+        with pytest.raises(IllegalTransition) as caught:
+            TILL.initial.step(event)
+
+        text = str(caught.value)
+        assert text.startswith(f"The till machine refuses {str(event)!r} in state open, because ")
+        assert hint in text
+        assert f" instead; allowed now: {', '.join(TILL.initial.allowed)}" in text
+
+    @pytest.mark.parametrize("event", ["close", "jump", PAID])
+    def test_refusal_of_another_event_has_no_hint(self, event: AnyEvent) -> None:
+        shut = TILL.initial.step("close")
+
+        assert str(shut.refusal(event)).endswith("in state shut; allowed now: nothing")
+
+    def test_node_without_a_machine_has_no_hint(self) -> None:
+        node: Node[Any] = Node("till", "open", {PAID: TILL.initial})
+
+        assert str(node.refusal("pay")).endswith("in state open; allowed now: pay [enough]")
 
     def test_internal_event_is_not_the_message_of_its_name(self) -> None:
         assert "timer" not in LIGHT.nodes[Light.RED].moves

@@ -157,6 +157,22 @@ REFUSED_DECLARATIONS = [
         ["name"],
     ),
     (
+        "a guard that is not a str",
+        {"rows": (*ROWS, Row("shut", Event("go", cast("Any", len)), "gone"))},
+        TableError,
+        [
+            "row shut --go [<built-in",
+            "the guard of an event must be a str, which names a condition",
+            "got builtin_function",
+        ],
+    ),
+    (
+        "rows in a tuple",
+        {"rows": (ROWS,)},
+        TableError,
+        ["must be a Row, got tuple (Row(", "; write *in_state(...), with the star"],
+    ),
+    (
         "a row that is no Row",
         {"rows": (*ROWS, ("open", "go", "gone"))},
         TableError,

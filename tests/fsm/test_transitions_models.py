@@ -118,6 +118,39 @@ class TestInStep:
             with pytest.raises(transitions.MachineError, match=r"machine refuses '\w+ \[\w+\]'"):
                 model.trigger(event)
 
+    @pytest.mark.parametrize(
+        ("trigger", "arguments", "hint"),
+        [
+            ("pay", {}, "'pay' in state a, because the trigger takes guard='x' or guard='y'; allowed"),
+            ("pay", {"guard": None}, "'pay' in state a, because the trigger takes guard='x' or "),
+            ("pay", {"guard": "z"}, "'pay [z]' in state a, because the trigger takes guard='x' or "),
+            ("pay", {"guard": [5]}, "'pay [list [5]]' in state a, because the trigger takes guard="),
+            ("look", {"guard": "z"}, "'look [z]' in state a, because the trigger takes no guard; "),
+            ("roll", {"guard": "z"}, "'roll [z]' in state a, because the trigger takes no guard or guard='x'"),
+            ("tick", {}, "'tick' in state a; allowed now: pay [x], look, roll, "),
+        ],
+    )  # fmt: skip
+    def test_refusal_says_which_guards_a_trigger_takes(
+        self, trigger: str, arguments: dict[str, Any], hint: str
+    ) -> None:
+        x, y = (Event("pay", guard=guard) for guard in "xy")
+        rows = [Row("a", x, "a"), Row("a", "look", "a"), Row("a", "roll", "a"), Row("a", Event("roll", guard="x"), "b"),
+                Row("b", y, "b"), Row("b", Event("tick", is_message=False), "b")]  # fmt: skip
+        model = Model()
+        bound(Table("till", ("a", "b"), "a", ("b",), tuple(rows)), model)
+
+        with pytest.raises(IllegalTrigger) as caught:
+            model.trigger(trigger, **arguments)
+        assert f"refuses {hint}" in str(caught.value)
+        assert model.may_trigger(trigger, **arguments) is False
+
+    def test_guard_of_none_is_no_guard(self) -> None:
+        model = Model()
+        bound(LIGHT.table, model)
+
+        assert model.may_trigger("switch", guard=None)
+        assert model.trigger("switch", guard=None)
+
     def test_unknown_trigger_is_an_attribute_error_as_in_transitions(self) -> None:
         model = Model()
         bound(LIGHT.table, model)

@@ -14,7 +14,7 @@ which files are valid.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -33,6 +33,7 @@ __all__ = [
     "Changes",
     "KnownFailure",
     "compare",
+    "describe_idle",
     "read",
     "write",
 ]
@@ -89,6 +90,15 @@ class Baseline:
 
     known: tuple[KnownFailure, ...] = ()
 
+    def idle(self, played: Collection[tuple[str, str]]) -> tuple[KnownFailure, ...]:
+        """The known failures of cases that were played, but not on their target.
+
+        Args:
+            played: The cases and targets that were played, by their ids and names.
+        """
+        ids, targets = {case for case, _ in played}, {target for _, target in played}
+        return tuple(k for k in self.known if k.case in ids and k.target not in {*targets, ""})
+
     def find(self, target: str, case: str) -> KnownFailure | None:
         """The known failure of a case on a target, or None."""
         fitting = [k for k in self.known if k.case == case and k.target in {target, ""}]
@@ -134,6 +144,26 @@ class Changes:
     def is_worse(self) -> bool:
         """Whether there are new or changed failures."""
         return bool(self.new or self.changed)
+
+
+def describe_idle(
+    idle: Iterable[KnownFailure], file: str, played: Collection[tuple[str, str]]
+) -> str:
+    """Say that known failures are of other targets than those that were played.
+
+    Args:
+        idle: The known failures, of `Baseline.idle`.
+        file: Name of their file.
+        played: The cases and targets that were played.
+    """
+    of = [one.target for one in idle]
+    are = "known failure is" if len(of) == 1 else "known failures are"
+    names, others = (
+        ", ".join(sorted(map(repr, targets))) for targets in (set(of), {one for _, one in played})
+    )
+    return (
+        f"{len(of)} {are} of targets that were not played: {names} in {file}; played was {others}"
+    )
 
 
 def read(path: Path, cases: Iterable[Case]) -> Baseline:
@@ -202,7 +232,7 @@ def write(
     baseline: Baseline = EMPTY,
     *,
     least: Level = Level.SHOULD,
-) -> None:
+) -> Changes:
     """Write all failures as known.
 
     Args:
@@ -212,6 +242,9 @@ def write(
             checked now.
         least: The weakest level whose failures are written, if they are not known.
 
+    Returns:
+        The changes to the file.
+
     Raises:
         OSError: The file cannot be written.
     """
@@ -220,6 +253,7 @@ def write(
     for change in (*changes.changed, *changes.new):
         known[change.result.case.id, change.target] = _known_now(change)
     path.write_text("\n".join([_HEAD, *map(str, known.values())]), encoding="utf-8")
+    return changes
 
 
 def _known_now(change: Change) -> KnownFailure:

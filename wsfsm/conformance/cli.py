@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 from rich.console import Console
 
 from wsfsm.conformance import baseline
-from wsfsm.conformance.baseline import Baseline
+from wsfsm.conformance.baseline import Baseline, describe_idle
 from wsfsm.conformance.cases import Case, Kind, Level, load_folder
 from wsfsm.conformance.facade.adapters import FacadeError
 from wsfsm.conformance.facade.runner import check_facade
@@ -24,7 +24,12 @@ from wsfsm.conformance.reports._common import one_line
 from wsfsm.conformance.reports.html import to_html
 from wsfsm.conformance.reports.json import from_json, to_json
 from wsfsm.conformance.reports.junit import to_junit
-from wsfsm.conformance.reports.terminal import Progress, show_changes, show_reports
+from wsfsm.conformance.reports.terminal import (
+    Progress,
+    show_changes,
+    show_reports,
+    show_written,
+)
 from wsfsm.conformance.server.runner import check_server
 from wsfsm.conformance.server.targets import TargetError
 from wsfsm.conformance.values import CaseError
@@ -189,7 +194,9 @@ def _declare_output(parser: argparse.ArgumentParser) -> None:
         help="read known failures, and report only changes",
     )
     output.add_argument(
-        "--update-baseline", action="store_true", help="write the current failures to that file"
+        "--update-baseline",
+        action="store_true",
+        help="write the current failures that --fail-on counts to that file",
     )
     output.add_argument(
         "-q", "--quiet", action="store_true", help="do not print the list of failures"
@@ -365,13 +372,28 @@ def _status(options: Options, reports: Sequence[Report], known: Baseline) -> int
     """Compare with the known failures, or write them, and return the exit status."""
     least = options.fail_on
     if options.baseline is not None and options.update_baseline:
-        baseline.write(options.baseline, reports, known, least=least)
+        written = baseline.write(options.baseline, reports, known, least=least)
+        left_out = len(baseline.compare(reports, known).new) - len(written.new)
+        show_written(options.baseline, written, Console(), left_out=left_out)
         return 0
     if options.baseline is not None:
         changes = baseline.compare(reports, known, least=least)
         show_changes(changes, Console())
+        _show_idle(options.baseline, reports, known)
         return int(changes.is_worse)
     return int(any(report.failures(least) for report in reports))
+
+
+def _show_idle(path: Path, reports: Sequence[Report], known: Baseline) -> None:
+    """Print that all known failures are of other targets, because a name may be wrong.
+
+    One file may be of several targets, so nothing is printed if some are of these.
+    """
+    played = [(one.case.id, report.target) for report in reports for one in report.results]
+    idle = known.idle(played)
+    if idle and not any(known.find(target, case) for case, target in played):
+        text = one_line(describe_idle(idle, str(path), played))
+        Console().print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _write(

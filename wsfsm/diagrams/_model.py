@@ -92,10 +92,10 @@ class Diagram:
     merge_edges: bool = False
     outputs: bool = True
     state: str | None = None
-    _guards: Mapping[str, dict[str, set[str]]] = attrs.field(init=False, repr=False)
+    _guards: Mapping[str, dict[tuple[str, bool], set[str]]] = attrs.field(init=False, repr=False)
 
     @_guards.default
-    def _guards_by_machine(self) -> Mapping[str, dict[str, set[str]]]:
+    def _guards_by_machine(self) -> Mapping[str, dict[tuple[str, bool], set[str]]]:
         return {table.name: _guards(table.events) for table in self.tables}
 
     def __attrs_post_init__(self) -> None:
@@ -164,17 +164,27 @@ class Diagram:
         return arrows
 
     def shown(self, table: Table[Any], rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-        """Return the rows on an arrow, without guards that make no difference if edges are merged."""
+        """Return the rows on an arrow, without guards that make no difference if edges are merged.
+
+        An event loses its guards if it has several of them in the table, and the arrow has a row for each,
+        all with the same outputs as far as they are shown.
+        """
         if not self.merge_edges:
             return list(rows)
         guards = self._guards[table.name]
         here = _guards(row.event for row in rows)
-        shown: dict[str, Row[Any]] = {}
+        outputs: dict[tuple[str, bool], set[tuple[Hashable, ...]]] = {}
         for row in rows:
-            event = row.event
-            if isinstance(event, Event) and here[event.name] == guards[event.name]:
+            seen = row.outputs if self.outputs else ()
+            outputs.setdefault(_unguarded(row.event), set()).add(seen)
+        shown: dict[tuple[object, str], Row[Any]] = {}
+        for row in rows:
+            event, name = row.event, _unguarded(row.event)
+            alike = here[name] == guards[name] and len(outputs[name]) == 1
+            if isinstance(event, Event) and alike and len(here[name]) > 1:
                 event = attrs.evolve(event, guard="")
-            shown.setdefault(str(event), attrs.evolve(row, event=event))
+            guard = event.guard if isinstance(event, Event) else ""
+            shown.setdefault((name, guard), attrs.evolve(row, event=event))
         return list(shown.values())
 
     @property
@@ -248,11 +258,16 @@ def _overlaps(table: Table[Any]) -> bool:
     return len(set(pairs)) < len(pairs) or any(source == target for source, target in pairs)
 
 
-def _guards(events: Iterable[AnyEvent]) -> dict[str, set[str]]:
-    guards: dict[str, set[str]] = {}
+def _unguarded(event: AnyEvent) -> tuple[str, bool]:
+    """Return the name of an event, and whether it is a message."""
+    return (event.name, event.is_message) if isinstance(event, Event) else (event, True)
+
+
+def _guards(events: Iterable[AnyEvent]) -> dict[tuple[str, bool], set[str]]:
+    guards: dict[tuple[str, bool], set[str]] = {}
     for event in events:
-        if isinstance(event, Event):
-            guards.setdefault(event.name, set()).add(event.guard)
+        guard = event.guard if isinstance(event, Event) else ""
+        guards.setdefault(_unguarded(event), set()).add(guard)
     return guards
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final, NoReturn
 from xml.parsers import expat
 
-from wsfsm._text import describe, readable
+from wsfsm._text import describe, readable, shortened
 from wsfsm.exceptions import ConversionError
 from wsfsm.fsm._codes import decoded
 from wsfsm.fsm._conversion import ends, refusal, table_from
@@ -69,7 +69,15 @@ def read(document: str | bytes, name: str | None) -> Table[str]:
     """
     given: object = document
     if not isinstance(given, (str, bytes)):
-        raise ConversionError(f"from_scxml() needs a str or bytes, got {describe(given)}")
+        raise ConversionError(
+            "from_scxml() needs the text of a document as str or bytes, for example "
+            f"path.read_bytes(), got {describe(given)}"
+        )
+    if isinstance(given, str) and given.endswith(".scxml"):
+        raise ConversionError(
+            "from_scxml() needs the text of a document, not the name of its file; "
+            f"pass Path({shortened(given)!r}).read_bytes()"
+        )
     reader = _Reader()
     reader.parse(given)
     states = reader.checked()

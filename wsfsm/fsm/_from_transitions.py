@@ -1,5 +1,6 @@
 """Machines of the package ``transitions`` as tables."""
 
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -91,8 +92,29 @@ def _of_states(theirs: transitions.Machine) -> Iterator[str]:
         if state.ignore_invalid_triggers and not theirs.ignore_invalid_triggers:
             yield f"{where} ignores invalid triggers"
         for kind in _OF_STATE:
-            if getattr(state, kind):
-                yield f"{where} has the callback {kind}"
+            yield from _of_callbacks(
+                theirs, where, kind, f"{kind}_{state.name}", getattr(state, kind)
+            )
+
+
+def _of_callbacks(
+    theirs: transitions.Machine, where: str, kind: str, method: str, callbacks: Sequence[Any]
+) -> Iterator[str]:
+    """Yield all reasons that are about the callbacks of a state, of which one may be named like a method."""
+    found = [getattr(model, method, None) for model in theirs.models]
+    having = [one for one in found if one is not None]
+    if method in callbacks and any(getattr(one, "__self__", None) is theirs for one in having):
+        yield (
+            f"{where} has the callback {readable(method)}, which is a method of the machine itself; "
+            "move it to a class of models"
+        )
+        return
+    # transitions has added the method of a model by itself, and does so again for a model of the new machine
+    again = having and all(
+        inspect.ismethod(one) and not inspect.iscoroutinefunction(one) for one in having
+    )
+    if any(callback != method or not again for callback in callbacks):
+        yield f"{where} has the callback {kind}"
 
 
 def _foreign(where: str, *parts: object) -> Iterator[str]:

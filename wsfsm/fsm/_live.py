@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import transitions
 from transitions.core import Condition, EventData, MachineError, State, Transition
 
+from wsfsm._text import describe
 from wsfsm.exceptions import IllegalTransition, TableError
-from wsfsm.fsm._table import Event, Row, Table, state_name
+from wsfsm.fsm._refusals import refusal_text, trigger_hint
+from wsfsm.fsm._table import Event, Row, Table, event_name, state_name
 
 if TYPE_CHECKING:
     from wsfsm.fsm._machine import Machine
@@ -42,7 +44,7 @@ class _Guard(Condition):
     """The condition that a trigger has this guard, as its keyword argument ``guard``."""
 
     def check(self, event_data: EventData) -> bool:
-        return bool(event_data.kwargs.get("guard", "") == self.func)
+        return bool((event_data.kwargs.get("guard") or "") == self.func)
 
 
 class _GuardedTransition(Transition):
@@ -67,11 +69,24 @@ class _Trigger(transitions.Event):
         return bool(event_data.result)
 
     def _refusal(self, data: EventData) -> IllegalTrigger:
-        guard = data.kwargs.get("guard", "")
-        event = Event(self.name, guard) if guard else self.name
-        error = self.machine.compiled.nodes[data.state.value].refusal(event)
+        given = data.kwargs.get("guard") or ""
+        guard = given if isinstance(given, str) else describe(given)
+        compiled = self.machine.compiled
+        node = compiled.nodes[data.state.value]
+        known = {
+            _guard(event): event
+            for event in compiled.table.events
+            if event_name(event) == self.name
+        }
+        event = known.get(guard) or (Event(self.name, guard) if guard else self.name)
+        error = node.refusal(event)
+        text = str(error)
+        if guard not in known:
+            text = refusal_text(
+                error.machine, error.state, error.event, error.allowed, trigger_hint(known)
+            )
         return IllegalTrigger(
-            str(error),
+            text,
             machine=error.machine,
             state=error.state,
             event=error.event,
@@ -110,9 +125,9 @@ class TableMachine(transitions.Machine):
         self.compiled = compiled
         table = compiled.table
         final = frozenset(table.final)
-        self._guarded = frozenset(_name(event) for event in table.events if _guard(event))
+        self._guarded = frozenset(event_name(event) for event in table.events if _guard(event))
         attribute = "state"
-        names = {_name(event) for event in table.events}
+        names = {event_name(event) for event in table.events}
         while attribute in names:  # transitions does not allow an event of that name
             attribute += "_"
         super().__init__(
@@ -128,7 +143,7 @@ class TableMachine(transitions.Machine):
         self._declared = True
 
     def _transition(self, row: Row[Any]) -> dict[str, Any]:
-        name = _name(row.event)
+        name = event_name(row.event)
         return {
             "trigger": name,
             "source": row.source,
@@ -216,10 +231,6 @@ class TableMachine(transitions.Machine):
         }
 
 
-def _name(event: str | Event) -> str:
-    return event.name if isinstance(event, Event) else event
-
-
 def _guard(event: str | Event) -> str:
     return event.guard if isinstance(event, Event) else ""
 
@@ -245,7 +256,7 @@ def check(machine: TableMachine) -> None:
             found.setdefault((name, transition.source, guard), []).append(transition)
     for row in table.rows:
         source, target = state_name(row.source), state_name(row.target)
-        declared = found.get((_name(row.event), source, _guard(row.event)), [])
+        declared = found.get((event_name(row.event), source, _guard(row.event)), [])
         if [transition.dest for transition in declared] != [None if source == target else target]:
             raise TableError(
                 f"table {table.name!r}, row {row}: transitions declares it as {declared}"

@@ -28,9 +28,10 @@ from weakref import WeakValueDictionary
 import attrs
 from transitions import Machine as TransitionsMachine
 
-from wsfsm._text import describe, listed, readable, shortened
-from wsfsm.exceptions import BadCoupling, IllegalTransition
+from wsfsm._text import describe, readable
+from wsfsm.exceptions import BadCoupling, IllegalTransition, TableError
 from wsfsm.fsm._live import TableMachine, check
+from wsfsm.fsm._refusals import event_hint, refusal_text
 from wsfsm.fsm._table import (
     AnyEvent,
     Event,
@@ -40,7 +41,6 @@ from wsfsm.fsm._table import (
     Table,
     among,
     plain_event,
-    state_name,
 )
 
 __all__ = ["AnyEvent", "Coupling", "Event", "Machine", "Node", "Row", "Table", "Transition"]
@@ -124,10 +124,12 @@ class Node(Immutable, Generic[S]):
 
     def refusal(self, event: AnyEvent) -> IllegalTransition:
         """Create the exception for an `event` that this state refuses."""
-        name, allowed = str(plain_event(event)), self.allowed
+        given = plain_event(event)
+        name, allowed, hint = str(given), self.allowed, ""
+        if self._origin is not None and not self._origin[0].transitions_on(given):
+            hint = event_hint(self._origin[0].table, given)
         return IllegalTransition(
-            f"The {readable(self.machine)} machine refuses {shortened(name)!r} in state "
-            f"{readable(state_name(self.state))}; allowed now: {listed(allowed) or 'nothing'}",
+            refusal_text(self.machine, self.state, name, allowed, hint),
             machine=self.machine,
             state=self.state,
             event=name,
@@ -174,6 +176,9 @@ class Machine(Immutable, Generic[S]):
             oracle, and for models of yours, which you add with its method ``add_model``. wsfsm never
             triggers it, because a trigger costs about as much as ninety look-ups.
         nodes: The compiled states.
+
+    Raises:
+        TableError: `table` is not a `Table`.
     """
 
     table: Table[S]
@@ -186,6 +191,11 @@ class Machine(Immutable, Generic[S]):
 
     @transitions.default
     def _declare(self) -> TableMachine:
+        given: object = self.table
+        if not isinstance(given, Table):
+            theirs = isinstance(given, TransitionsMachine)
+            hint = "; use Machine.from_transitions(...)" if theirs else ""
+            raise TableError(f"Machine() needs a Table, got {describe(given)}{hint}")
         return TableMachine(self)
 
     @nodes.default
@@ -235,7 +245,7 @@ class Machine(Immutable, Generic[S]):
         ``conditions="free"`` these are the events ``go [free]`` and ``go [not free]``.
 
         Args:
-            machine: A flat machine without callbacks.
+            machine: A flat machine without callbacks other than methods of its models.
             name: Name of the new machine; by default that of the other one.
 
         Raises:

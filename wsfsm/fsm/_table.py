@@ -25,6 +25,7 @@ __all__ = [
     "S",
     "Table",
     "among",
+    "event_name",
     "in_state",
     "plain",
     "plain_event",
@@ -80,6 +81,11 @@ AnyEvent: TypeAlias = str | Event
 def plain_event(event: AnyEvent) -> AnyEvent:
     """Convert a name with `plain`; return an `Event` unchanged."""
     return plain(event) if isinstance(event, str) else event
+
+
+def event_name(event: AnyEvent) -> str:
+    """Return the name of an event without its guard."""
+    return event.name if isinstance(event, Event) else event
 
 
 def state_name(state: Hashable) -> str:
@@ -234,7 +240,9 @@ class Table(Immutable, Generic[S]):
             raise TableError(f"{where}: endless must be a bool, got {describe(self.endless)}")
         for row in self.rows:
             if not isinstance(row, Row):
-                raise TableError(f"{where}: a row must be a Row, got {describe(row)}")
+                several = isinstance(row, tuple) and any(isinstance(one, Row) for one in row)
+                hint = "; write *in_state(...), with the star" if several else ""
+                raise TableError(f"{where}: a row must be a Row, got {describe(row)}{hint}")
             if not isinstance(row.outputs, tuple):
                 raise TableError(
                     f"{where}, row {row}: outputs must be a tuple, got {describe(row.outputs)}"
@@ -262,6 +270,12 @@ class Table(Immutable, Generic[S]):
                 raise TableError(
                     f"{where}, row {row}: the name of an event must be a str of at least one "
                     f"character, got {describe(event)}"
+                )
+            guard: object = row.event.guard if isinstance(row.event, Event) else ""
+            if not isinstance(guard, str):
+                raise TableError(
+                    f"{where}, row {row}: the guard of an event must be a str, which names a condition "
+                    f"that your code checks, got {describe(guard)}"
                 )
         for state in self.states:
             if isinstance(state, Enum) and not isinstance(state.name, str):

@@ -5,12 +5,13 @@ import io
 import sys
 
 import pytest
-from helpers.sample_reports import BAD, CODE, GOOD, REASON, REPORTS, failed, report, result
+from helpers.sample_reports import BAD, CODE, GOOD, REASON, REPORTS, case, failed, report, result
 from rich.console import Console
 
 from wsfsm.conformance.baseline import Baseline, KnownFailure, compare
 from wsfsm.conformance.cases import Level
 from wsfsm.conformance.reports.terminal import Progress, show_changes, show_reports
+from wsfsm.conformance.server._steps import _why_not
 from wsfsm.conformance.verdicts import Report, Verdict
 
 
@@ -79,6 +80,38 @@ class TestReports:
             "As required alone, but not among other cases: 1  aside",
             "  close.reason: fail: too late",
         ]
+
+    def test_report_counts_the_reasons_of_unsupported_cases(self) -> None:
+        cases = [
+            case("a.old", before="2.4"),
+            case("a.older", before="2.1"),
+            case("a.new", spec_version="2.5"),
+            case("a.deny", extension="websocket.http.response"),
+            case("a.tls", variant="tls"),
+        ]
+        reasons = [
+            *(_why_not(one, {"asgi": {"spec_version": "2.4"}}) for one in cases[:-1]),
+            "the server does not have the variant tls",
+        ]
+        results = [
+            result(one, Verdict.UNSUPPORTED, reason=reason)
+            for one, reason in zip(cases, reasons, strict=True)
+        ]
+        unreached = result(CODE, Verdict.UNSUPPORTED, reason="?", expected="waits")
+        missing = result(REASON, Verdict.UNSUPPORTED, reason="it has no accept()\x1b")
+
+        assert shown(report("x", *results)).splitlines()[-1] == (
+            "5 unsupported: 2 for an older spec_version, 1 for a newer spec_version, "
+            "1 without the extension websocket.http.response, 1 without the variant tls"
+        )
+        assert (
+            "2 unsupported: 1 not reached, 1 because it has no accept()\\x1b"
+            in shown(report("x", unreached, missing)).splitlines()
+        )
+        assert ", 1 not reached, 1 for other reasons\n" in shown(
+            report("x", *results, *results, unreached, missing)
+        )
+        assert " unsupported:" not in shown(GOOD)
 
     def test_failure_shows_the_output_of_the_server(self) -> None:
         lines = shown(report("loud", result(CODE, Verdict.FAIL, output="a\nb\x1b"))).splitlines()

@@ -61,6 +61,28 @@ class TestProfiles:
         assert target.command[-2:] == ("--ws", "wsproto")
         assert "uvicorn" in target.versions
 
+    @pytest.mark.parametrize(
+        ("place", "told"),
+        [("wsproto_impl:WSProtocol", "wsproto"), ("odd:Odd", "{}odd:Odd"), ("", "none")],
+    )
+    def test_versions_of_uvicorn_name_the_automatic_implementation(
+        self, place: str, told: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        package = "uvicorn.protocols.websockets."
+        module, _, name = place.partition(":")
+        found = type(name, (), {"__module__": package + module}) if place else None
+        monkeypatch.setattr(f"{package}auto.AutoWebSocketsProtocol", found)
+        versions = profile("uvicorn").versions
+
+        assert versions["--ws"] == f"{told.format(package)} (auto)"
+        assert profile("uvicorn", ["--ws", "wsproto", "--ws=auto"]).versions == versions
+
+    @pytest.mark.parametrize("words", [["--ws", "wsproto"], ["--ws=wsproto"]])
+    def test_versions_of_uvicorn_omit_an_implementation_that_the_name_has(
+        self, words: list[str]
+    ) -> None:
+        assert "--ws" not in profile("uvicorn", words).versions
+
     def test_command_target_has_no_versions(self) -> None:
         assert CommandTarget(name="x", command=("x",)).versions == {}
 

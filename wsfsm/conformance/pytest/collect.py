@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from wsfsm.conformance.baseline import Baseline, KnownFailure
+from wsfsm.conformance.baseline import Baseline, KnownFailure, describe_idle
 from wsfsm.conformance.cases import Case, Kind, Level
 from wsfsm.conformance.options import Options
 from wsfsm.conformance.pytest.play import on_facade, on_server
@@ -173,22 +173,11 @@ def _properties(report: object) -> Mapping[str, object]:
 
 def _unplayed(selected: _Selection, tests: Iterable[Mapping[str, object]]) -> str:
     """The known failures of cases that were not played on their target, or ""."""
-    played = [(one["wsfsm_case"], one["wsfsm_target"]) for one in tests if "wsfsm_case" in one]
-    ids, targets = {case for case, _ in played}, {target for _, target in played}
-    idle = [
-        one
-        for one in selected.baseline.known
-        if one.case in ids and one.target not in {*targets, ""}
+    played = [
+        (str(one["wsfsm_case"]), str(one["wsfsm_target"])) for one in tests if "wsfsm_case" in one
     ]
-    if not idle:
-        return ""
-    are = "known failure is" if len(idle) == 1 else "known failures are"
-    names = ", ".join(sorted({repr(one.target) for one in idle}))
-    others = ", ".join(sorted(map(repr, targets)))
-    return (
-        f"wsfsm: {len(idle)} {are} of targets that were not played: {names} in {selected.file}; "
-        f"played was {others}"
-    )
+    idle = selected.baseline.idle(played)
+    return f"wsfsm: {describe_idle(idle, selected.file, played)}" if idle else ""
 
 
 # ---------------------------------------------------------------- checking

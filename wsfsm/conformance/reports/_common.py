@@ -1,6 +1,7 @@
 """Marks, legends and texts that all reports have in common."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ __all__ = [
     "one_line",
     "results_by_case",
     "target_names",
+    "unsupported_line",
     "version_line",
 ]
 
@@ -43,6 +45,9 @@ MEANINGS: Final[Mapping[Verdict, str]] = {
     Verdict.UNSUPPORTED: "the case does not apply here, or its beginning was not reached",
 }
 """A verdict in a legend."""
+
+_REASONS: Final = 5
+"""The number of reasons why cases are unsupported that a line has room for."""
 
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
@@ -92,6 +97,33 @@ def count_level(report: Report, level: Level) -> Mapping[Verdict, int]:
         versions={},
         results=tuple(result for result in report.results if result.case.level is level),
     ).counts
+
+
+def unsupported_line(report: Report) -> str:
+    """The number of unsupported cases, and how many for each reason, in a line; "" if there are none."""
+    found = [result for result in report.results if result.verdict is Verdict.UNSUPPORTED]
+    if not found:
+        return ""
+    reasons = Counter(map(_obstacle, found)).most_common()
+    parts = [f"{count} {reason}" for reason, count in reasons[:_REASONS]]
+    rest = sum(count for _, count in reasons[_REASONS:])
+    parts += [f"{rest} for other reasons"] if rest else []
+    return f"{len(found)} unsupported: {', '.join(parts)}"
+
+
+def _obstacle(result: Result) -> str:
+    """The reason why a case is unsupported, in a few words that many cases have in common."""
+    if result.is_in_doubt:
+        return "not reached"
+    case, reason = result.case, one_line(result.reason)
+    known = {
+        f"before spec_version {case.before}": "for an older spec_version",
+        f"to spec_version {case.spec_version} and later": "for a newer spec_version",
+        f"the extension {case.extension}": f"without the extension {case.extension}",
+        f"the variant {case.variant}": f"without the variant {case.variant}",
+    }
+    short = (text for part, text in known.items() if part in reason)
+    return next(short, f"because {reason}")
 
 
 def version_line(report: Report) -> str:

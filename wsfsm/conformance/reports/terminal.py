@@ -4,6 +4,7 @@ Needs the extra ``conformance``.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from wsfsm.conformance.reports._common import (
     explain,
     one_line,
     target_names,
+    unsupported_line,
     version_line,
 )
 from wsfsm.conformance.verdicts import Report, Result, Verdict
@@ -30,7 +32,7 @@ except ImportError as error:
         name=error.name,
     ) from None
 
-__all__ = ["Progress", "show_changes", "show_reports"]
+__all__ = ["Progress", "show_changes", "show_reports", "show_written"]
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -61,6 +63,8 @@ def show_reports(
     names = target_names(reports)
     for report, name in zip(reports, names, strict=True):
         console.print(_table(report, name))
+        if unsupported := unsupported_line(report):
+            console.print(Text(unsupported), soft_wrap=True)
     named = list(zip(names, reports, strict=True))
     listed = [(name, result) for name, report in named for result in report.failures(least)]
     if not failures:
@@ -159,6 +163,25 @@ def show_changes(changes: Changes, console: Console) -> None:
             f" {len(changes.known)} known"
         )
     )
+
+
+def show_written(path: Path, written: Changes, console: Console, *, left_out: int) -> None:
+    """Print how many failures were written to the file of known failures.
+
+    Args:
+        path: The file.
+        written: The changes to it.
+        console: The terminal.
+        left_out: The number of failures of a weaker level, which were not written.
+    """
+    total = len(written.new) + len(written.changed) + len(written.known)
+    numbers = {"new": written.new, "changed": written.changed, "fixed and removed": written.fixed}
+    parts = ", ".join(f"{len(found)} {what}" for what, found in numbers.items() if found)
+    text = f"{one_line(str(path))}: {total} failure{'' if total == 1 else 's'} written"
+    text += f" ({parts})" if parts else " (no changes)"
+    if left_out:
+        text += f"; {left_out} of level should left out, see --fail-on should"
+    console.print(Text(text), soft_wrap=True)
 
 
 def _was(verdict: Verdict | None, reason: str) -> str:

@@ -1,5 +1,7 @@
 """The servers that have a name, with the commands that start them."""
 
+import importlib
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,8 +14,29 @@ from wsfsm.conformance.server.targets import CommandTarget, TargetError
 __all__ = ["PROFILES", "profile"]
 
 
+@attrs.frozen(kw_only=True)
+class _UvicornTarget(CommandTarget):
+    """uvicorn, which chooses an implementation of WebSockets by what is installed."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of its packages, and the implementation that ``--ws auto`` means."""
+        words = " ".join(self.command).replace("--ws=", "--ws ").split()
+        chosen = [word for option, word in itertools.pairwise(words) if option == "--ws"]
+        if chosen[-1] != "auto":
+            return super().versions
+        return {**super().versions, "--ws": f"{_automatic_implementation()} (auto)"}
+
+
+def _automatic_implementation() -> str:
+    known = importlib.import_module("uvicorn.config").WS_PROTOCOLS
+    found = importlib.import_module("uvicorn.protocols.websockets.auto").AutoWebSocketsProtocol
+    place = None if found is None else f"{found.__module__}:{found.__name__}"
+    return next((name for name, where in known.items() if where == place), str(place))
+
+
 def _uvicorn(name: str, ws: str) -> CommandTarget:
-    return CommandTarget(
+    return _UvicornTarget(
         name=name,
         command=(
             *_module("uvicorn", "{app}", "--interface", "asgi3", "--log-level", "warning"),
