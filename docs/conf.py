@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.linkcode",
     "sphinx_copybutton",
     "wsfsm.ext.sphinx",
+    "command_help",
     "demo_page",
     "flowchart",
     "number_search",

@@ -175,6 +175,7 @@ class TestFailures:
         out, err = capfd.readouterr()
         assert out == ""
         assert "install the package 'graphviz'" in err
+        assert err.endswith(", or use --format mermaid\n") == ("--write" not in arguments)
         assert not [*tmp_path.iterdir()]
 
     @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ class TestWrongUsage:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            (["--kinds", "told"], "argument --kinds: kinds must be sent, received, event, or MACHINE=KIND"),
+            (["--kinds", "told"], "argument --kinds: must be sent, received, event, or MACHINE=KIND"),
             (["--state", "CONNECTED", "-f", "scxml"], "scxml has the whole machine; omit --state, or choose "),
             (["--state", "CONNECTED", "-f", "xstate"], "xstate has the whole machine; omit --state, or choose "),
             (["--state", "CONNECTED", "--write", "it"], "omit the names and other options"),

@@ -29,6 +29,7 @@ from wsfsm.diagrams import (
     is_current,
     render,
 )
+from wsfsm.diagrams._graphviz import GraphvizMissing
 from wsfsm.diagrams._selection import KINDS, BadName, Selection, kinds_of
 from wsfsm.diagrams._terminal import show
 
@@ -192,7 +193,10 @@ def _diagram(arguments: argparse.Namespace) -> int:
         arguments.refuse("PNG cannot be checked, because it differs between versions of Graphviz")
     if form == "png" and arguments.output is None and os.isatty(_STDOUT):
         arguments.refuse("PNG cannot be shown in a terminal; use -o FILE, or redirect the output")
-    drawn = render(_named(arguments), form)
+    try:
+        drawn = render(_named(arguments), form)
+    except GraphvizMissing as error:
+        raise _Failure(f"{error}, or use --format mermaid") from None
     if arguments.check is None:
         _put(drawn, arguments.output)
     else:

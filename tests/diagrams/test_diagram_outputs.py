@@ -1,6 +1,5 @@
 """Diagrams of machines that give something out, and of those that have too many rows."""
 
-import html
 import re
 from enum import Enum
 from typing import Any
@@ -83,9 +82,9 @@ class TestMergedEdges:
         picture = attrs.evolve(GATHERED, outputs=False)
 
         assert "--> m0s2 : turn<br/>knock<br/><i>#91;soft#93;</i>\n" in mermaid(picture)
-        told = re.findall(r"&#160;(.*?)&#160;</FONT>", dot(picture))
-        assert sorted(told) == [
-            "<I>look</I>", "knock <I>[loud]</I>", "knock <I>[soft]</I>", "push", "turn",
+        shown = re.findall(r"&#160;(.*?)&#160;</FONT>", dot(picture))
+        assert sorted(shown) == [
+            "<I>look</I>", "knock&#160;<I>[loud]</I>", "knock&#160;<I>[soft]</I>", "push", "turn",
         ]  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -123,8 +122,9 @@ class TestMergedEdges:
 
         assert label
         text = "".join(ET.fromstring(f"<x>{label[1]}</x>").itertext())  # noqa: S314 - our own
-        assert html.unescape(text).split("\xa0")[:2] == ["shut", "knock [loud]"]
-        assert "look / wink" in text
+        assert text.startswith("shut\xa0knock\xa0[loud]\xa0")
+        # browsers would ignore an ordinary space between what is italic and what is not
+        assert "look\xa0/ wink" in text
 
     def test_server_diagram_has_every_event_and_row(self) -> None:
         picture = DIAGRAMS["server"]

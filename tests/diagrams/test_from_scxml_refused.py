@@ -258,6 +258,7 @@ class TestCommand:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "door.scxml").write_text(scxml(Diagram([table()])))
         (tmp_path / "bad.scxml").write_text(document())
+        (tmp_path / "folder.scxml").mkdir()
         (tmp_path / "checked.scxml").write_text(document("<final id='a'/><final id='b'/>"))
 
     def test_document_is_drawn_and_explained(self, capfd: pytest.CaptureFixture[str]) -> None:
@@ -269,7 +270,8 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("name", "text"),
         [
-            ("none.scxml", "cannot read none.scxml: No such file or directory"),
+            ("none.scxml", "there is no file none.scxml"),
+            ("folder.scxml", "cannot read folder.scxml: "),
             (
                 "bad.scxml",
                 "in bad.scxml, the SCXML document cannot become a Machine, because it has no",

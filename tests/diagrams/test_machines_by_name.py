@@ -121,12 +121,12 @@ class TestFind:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("\n\n1 / 0", " in line 3 of {}, ZeroDivisionError: division by zero"),
-            ("import lamps", " in line 1 of {}, ModuleNotFoundError: No module named 'lamps'"),
-            ("import sys\nsys.exit('over')", " in line 2 of {}, SystemExit: over"),
+            ("\n\n1 / 0", "{}, line 3: ZeroDivisionError: division by zero"),
+            ("import lamps", "{}, line 1: ModuleNotFoundError: No module named 'lamps'"),
+            ("import sys\nsys.exit('over')", "{}, line 2: SystemExit: over"),
             (
                 "from wsfsm import Table\n\nTable('lamp', ('on',), 'on', ('off',), ())",
-                " in line 3 of {}, UnknownState: table 'lamp': final state 'off' is not one of the states on",
+                "{}, line 3: UnknownState: table 'lamp': final state 'off' is not one of the states on",
             ),
         ],
     )
@@ -136,17 +136,17 @@ class TestFind:
         path = file(tmp_path, text)
         monkeypatch.syspath_prepend(tmp_path)
 
-        assert failure(f"{path}:LAMP") == f"{path} cannot be imported{said.format(path)}"
-        assert failure("lamp:LAMP") == f"lamp cannot be imported{said.format(path)}"
+        assert failure(f"{path}:LAMP") == said.format(path)
+        assert failure("lamp:LAMP") == f"lamp cannot be imported; {said.format(path)}"
         assert "wsfsm_file_lamp" not in sys.modules
 
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("def __getattr__(name):\n    raise KeyError(name)", "line 2 of {}, KeyError: 'LAMP'"),
+            ("def __getattr__(name):\n    raise KeyError(name)", "{}, line 2: KeyError: 'LAMP'"),
             (
                 "class Lazy:\n    @property\n    def off(self):\n        raise ValueError('no')\nLAMP = Lazy()",
-                "line 4 of {}, ValueError: no",
+                "{}, line 4: ValueError: no",
             ),
         ],
     )
@@ -157,7 +157,7 @@ class TestFind:
         name = "LAMP.off" if "Lazy" in text else "LAMP"
 
         assert failure(f"{path}:{name}") == (
-            f"{name!r} of {path} cannot be read in {said.format(path)}"
+            f"{name!r} of lamp.py cannot be read; {said.format(path)}"
         )
 
     def test_exception_without_a_text_is_reported(self, tmp_path: Path) -> None:
@@ -165,13 +165,13 @@ class TestFind:
             tmp_path, "class Odd(Exception):\n    def __str__(self): return None\nraise Odd"
         )
 
-        assert failure(f"{path}:LAMP").endswith(f"in line 3 of {path}, Odd: (without a text)")
+        assert failure(f"{path}:LAMP") == f"{path}, line 3: Odd: (without a text)"
 
     def test_file_with_wrong_syntax_is_reported_with_the_line(self, tmp_path: Path) -> None:
         path = file(tmp_path, "LAMP = (")
 
         assert failure(f"{path}:LAMP") == (
-            f"{path} cannot be imported, SyntaxError: '(' was never closed (lamp.py, line 1)"
+            f"{path} cannot be imported; SyntaxError: '(' was never closed (lamp.py, line 1)"
         )
 
     @pytest.mark.parametrize(
@@ -181,10 +181,16 @@ class TestFind:
             ("helpers.machines_app:PUMP.red", "helpers.machines_app has no 'PUMP.red'; it has VALVE, PUMP, PLANT"),
             ("json:LAMP", "json has no 'LAMP'; it has no machines"),
             ("json:dumps", "json:dumps must be a Machine, a Table or a Diagram, got function <function d"),
+            ("helpers.machines_app:THEIRS", "helpers.machines_app:THEIRS must be a Machine, a Table or a Diagram, got Machine <transitions"),
         ],
     )  # fmt: skip
     def test_object_that_is_not_a_machine_is_described(self, name: str, said: str) -> None:
         assert failure(name).startswith(said)
+
+    def test_machine_of_transitions_can_be_converted(self) -> None:
+        assert failure("helpers.machines_app:THEIRS").endswith(
+            "; convert it with wsfsm.Machine.from_transitions()"
+        )
 
 
 class TestCombine:

@@ -21,6 +21,7 @@ from helpers.site import GUIDES, OTHERS
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import wsfsm
+from wsfsm.cli import main
 
 pytestmark = [
     pytest.mark.long,
@@ -160,6 +161,20 @@ def test_every_public_name_is_in_the_inventory(site: Path) -> None:
 
     assert {f"wsfsm.{name}" for name in wsfsm.__all__} <= names
     assert {"wsfsm.websockets.WebSocket.accept", "wsfsm.exceptions.DeadEnd"} <= names
+
+
+def test_reference_shows_the_help_of_every_command(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    page = (site / "reference" / "command.html").read_text(encoding="utf-8")
+    shown = re.sub("<[^>]*>", "", page)
+
+    assert len(commands) == 5
+    for command in commands:
+        assert f"usage: wsfsm {command} " in shown
 
 
 def test_signatures_link_to_the_alias_of_many_types(site: Path) -> None:

@@ -159,6 +159,39 @@ def test_markdown_in_the_guide_is_that_of_myst(folder: Path) -> None:
     assert (built.status, built.said) == (0, "")
 
 
+IDLE, FIRST = "#wsfsm-event-server-pong-timeout-idle", "#wsfsm-event-server-pong-timeout-sending"
+
+
+def test_references_to_guards_in_the_guide_lead_to_their_rows(folder: Path) -> None:
+    roles = re.findall(r"`` (:wsfsm:event:`~server.*?`) ``", GUIDE.section("In Sphinx"))
+    table = ".. wsfsm-table:: server"
+    (folder / "index.rst").write_text(f"Page\n====\n\n{table}\n\n{' '.join(roles)}\n", "utf-8")
+
+    built = sphinx(folder)
+
+    assert built.status == 0, built.said
+    assert built.links("index.html", "pong timeout [idle]") == [IDLE]
+    assert built.links("index.html", "pong timeout") == [FIRST]
+
+
+def test_links_in_the_text_of_the_guide_lead_to_their_rows(folder: Path) -> None:
+    section = GUIDE.section("In MkDocs")
+    links = re.findall(r"`(\[\]\(wsfsm:.*?\))`", section)
+    (fence,) = re.findall(r"```` (```wsfsm-table \S+) ````", section)
+    docs = folder / "docs"
+    docs.mkdir()
+    page = f"{fence}\n```\n\n```wsfsm-table server\n```\n\n{' '.join(links)}\n"
+    (docs / "index.md").write_text(page, encoding="utf-8")
+    settings = f"site_name: lights\n{TITLED['mkdocs.yml']}"
+    (folder / "mkdocs.yml").write_text(settings, encoding="utf-8")
+
+    built = mkdocs_site(folder)
+
+    assert (built.status, built.said) == (0, "")
+    assert "#wsfsm-state-light-red" in built.links("index.html", "red")
+    assert built.links("index.html", "pong timeout [idle]") == [IDLE]
+
+
 @pytest.mark.usefixtures("graphviz")
 def test_mkdocs_builds_the_page_in_the_guide(folder: Path) -> None:
     section = GUIDE.section("In MkDocs")

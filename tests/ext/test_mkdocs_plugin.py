@@ -45,7 +45,9 @@ light.py:LIGHT
 :name: plain
 ```
 
-See [red](wsfsm:state:light.red), [](wsfsm:event:light.switch%20off), [it](wsfsm:machine:light), [halt](wsfsm:event:stop)
+See [red](wsfsm:state:light.red), [](wsfsm:event:light.switch%20off), [it](wsfsm:machine:light), [halt](wsfsm:event:stop),
+[](wsfsm:state:~light.green), [](wsfsm:machine:~light), [](wsfsm:event:~server.pong%20timeout),
+[a guard](wsfsm:event:server.pong%20timeout%20[idle])
 and [open](wsfsm:state:server.OPEN).
 
 ````markdown
@@ -196,6 +198,10 @@ class TestPages:
             ("it", "tables/#wsfsm-machine-light"),
             ("halt", "tables/#wsfsm-event-light-stop"),
             ("open", "tables/#wsfsm-moves-server-OPEN"),
+            ("green", "tables/#wsfsm-state-light-green"),
+            ("light", "tables/#wsfsm-machine-light"),
+            ("pong timeout", "tables/#wsfsm-event-server-pong-timeout-sending"),
+            ("a guard", "tables/#wsfsm-event-server-pong-timeout-idle"),
         ],
     )
     def test_link_leads_to_the_table(self, text: str, there: str, site: Built) -> None:
@@ -253,6 +259,11 @@ class TestErrors:
             ("wsfsm-diagram\nlight.py:LIHGT", "light.py has no 'LIHGT'; it has LIGHT"),
             ("wsfsm-table light.py:NUMBER", "light.py:NUMBER must be a Machine, a Table or a Diagram, got int 7"),
             ("wsfsm-diagram no_such_module:LIGHT", "there is no module 'no_such_module'"),
+            ("wsfsm-diagram lamp.py:LIGHT", "(names are looked for in /"),
+            ("wsfsm-table none.scxml", "; to change it, set folder of the plugin in mkdocs.yml)"),
+            ("wsfsm-diagramm light.py:LIGHT", "there is no block wsfsm-diagramm; use wsfsm-diagram or wsfsm-table"),
+            ("{wsfsm_table} light.py:LIGHT", "there is no block wsfsm_table; use wsfsm-diagram or wsfsm-table"),
+            ("wsfsm-diagram light.py:LIGHT\n:kinds: told", "the option kinds must be sent, received, event, or MACHINE=KIND"),
             ("wsfsm-diagram light", "invalid name 'light'; use client, application, both, server, or "),
             ("wsfsm-diagram\n:state: red", "needs the name of a machine, for example package.module:MACHINE"),
             ("wsfsm-table light.py:LIGHT\n:state: blue", "there is no state 'blue'; light has red, green, off"),
@@ -280,13 +291,15 @@ class TestErrors:
         built = build(tmp_path, "```wsfsm-diagram client\n```\n")
 
         assert "index.md, line 1: svg needs Graphviz, but its program 'dot' is not on" in built.said
+        assert ", or use Mermaid (:format: mermaid, or diagram_format of" in built.said
 
     @pytest.mark.parametrize(
         ("address", "said"),
         [
             ("wsfsm:state:client.OPEN", "no wsfsm-table shows the state client.OPEN; there is client.CONNECTING"),
             ("wsfsm:event:go", "no wsfsm-table shows the event go; there is client.websocket.connect"),
-            ("wsfsm:mode:client.OPEN", "no wsfsm-table shows the mode client.OPEN; there is none"),
+            ("wsfsm:state:~client.OPEN", "no wsfsm-table shows the state client.OPEN; there is client.CONNECTING"),
+            ("wsfsm:guard:client.OPEN", "a reference has the kind machine, state or event, not guard"),
         ],
     )  # fmt: skip
     def test_link_that_leads_nowhere_is_a_warning(
@@ -298,6 +311,14 @@ class TestErrors:
 
         assert built.status == 1
         assert f"index.md, line 5: {said}" in built.said
+
+    def test_link_on_a_site_without_tables_is_a_warning(self, tmp_path: Path) -> None:
+        built = build(tmp_path, "[there](wsfsm:event:go)\n")
+
+        assert (
+            "index.md, line 1: no wsfsm-table shows the event go; add a wsfsm-table of"
+            in built.said
+        )
 
     def test_machine_that_two_tables_define_is_a_warning(self, tmp_path: Path) -> None:
         built = build(tmp_path, "```wsfsm-table client\n```\n\n```wsfsm-table client\n```\n")

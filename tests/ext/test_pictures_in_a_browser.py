@@ -1,4 +1,4 @@
-"""Pictures on pages of Sphinx and MkDocs, in a browser with a light and a dark colour scheme."""
+"""Pictures and tables on pages of Sphinx and MkDocs, in a browser with a light and a dark colour scheme."""
 
 from pathlib import Path
 
@@ -6,6 +6,17 @@ import pytest
 from helpers.sites import mkdocs_site, sphinx, write
 from playwright.sync_api import Browser
 
+CELL, MACHINE = "wsfsm-state-client-CONNECTED", "wsfsm-machine-client"
+# what shows where a reference leads
+MARKS = """() => {
+    const style = (element) => getComputedStyle(element);
+    const marked = (element) => style(element).backgroundColor.includes("/ 0.35)");
+    const tables = [...document.querySelectorAll(".wsfsm-table table, table.wsfsm-table")];
+    return {
+        cells: [...document.querySelectorAll("th, td")].filter(marked).map((cell) => cell.textContent.trim()),
+        outlined: tables.map((table) => style(table).outlineStyle !== "none"),
+    };
+}"""
 CONF = 'extensions = ["wsfsm.ext.sphinx", "myst_parser"]\nhtml_theme = "furo"\n'
 PAGE = "# Page\n\n```{wsfsm-diagram} both\n```\n\n```{wsfsm-table} client\n```\n"
 AUTO = "theme: {name: mkdocs, color_mode: auto}"
@@ -58,6 +69,29 @@ def pages(tmp_path_factory: pytest.TempPathFactory, graphviz: None) -> dict[str,
         write(folder / name, {"mkdocs.yml": settings, "docs/index.md": PAGE})
         pages[name] = mkdocs_site(folder / name, use_directory_urls=False).folder
     return pages
+
+
+@pytest.mark.browser
+@pytest.mark.one_python
+@pytest.mark.parametrize("theme", ["furo", "mkdocs", "material"])
+def test_place_to_which_a_reference_leads_is_marked(
+    theme: str, pages: dict[str, Path], browser: Browser
+) -> None:
+    page = browser.new_page()
+    try:
+        page.route(
+            "**/*", lambda r: r.continue_() if r.request.url.startswith("file:") else r.abort()
+        )
+        address = (pages[theme] / "index.html").as_uri()
+        page.goto(f"{address}#{CELL}")
+        of_a_state = page.evaluate(MARKS)
+        page.goto(f"{address}#{MACHINE}")
+        of_a_machine = page.evaluate(MARKS)
+    finally:
+        page.close()
+
+    assert of_a_state == {"cells": ["CONNECTED"], "outlined": [False]}
+    assert of_a_machine["outlined"] == [True]
 
 
 @pytest.mark.browser

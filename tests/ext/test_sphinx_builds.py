@@ -14,6 +14,16 @@ from wsfsm.diagrams import DIAGRAMS, mermaid
 
 CONF = 'extensions = ["wsfsm.ext.sphinx"]\n'
 LINE = 4
+# events of which each has a guard
+TWINS = """\
+from wsfsm import Event, Table, in_state
+
+def twin(name):
+    rows = in_state("on", *((Event("tick", guard=guard), "off") for guard in ("late", "early")))
+    return Table(name, ("on", "off"), "on", ("off",), rows)
+
+TWIN, OTHER = twin("twin"), twin("other")
+"""
 FORMATS = {".1", ".texi", ".txt"}
 
 PAGES = {
@@ -27,7 +37,8 @@ PAGES = {
 
 def build(folder: Path, block: str, conf: str = CONF, builder: str = "html") -> Built:
     """Build a site of one page, on which a block begins at `LINE`."""
-    write(folder, {"conf.py": conf, "index.rst": f"Page\n====\n\n{block}\n"})
+    files = {"conf.py": conf, "index.rst": f"Page\n====\n\n{block}\n", "twins.py": TWINS}
+    write(folder, files)
     return sphinx(folder, builder)
 
 
@@ -38,12 +49,13 @@ class TestErrors:
             (".. wsfsm-diagram:: light.py:LIHGT", "light.py has no 'LIHGT'; it has LIGHT"),
             (".. wsfsm-table:: light.py:NUMBER", "light.py:NUMBER must be a Machine, a Table or a Diagram, got int 7; it has LIGHT"),
             (".. wsfsm-diagram:: lamp.py:LIGHT", "there is no file "),
+            (".. wsfsm-diagram:: lamp.py:LIGHT", "; to change it, set wsfsm_folder in conf.py)"),
             (".. wsfsm-diagram:: no_such_module:LIGHT", "there is no module 'no_such_module'"),
             (".. wsfsm-diagram:: light", "invalid name 'light'; use client, application, both, server, or "),
             (".. wsfsm-diagram:: light.py:LIGHT light.py:LIGHT", "a diagram must have machines with different names"),
             (".. wsfsm-table:: light.py:LIGHT\n   :state: blue", "there is no state 'blue'; light has red, green, off"),
             (".. wsfsm-diagram:: light.py:LIGHT\n   :kinds: lamp=sent", "there is no machine 'lamp'; the diagram has light"),
-            (".. wsfsm-diagram:: light.py:LIGHT\n   :kinds: told", "kinds must be sent, received, event, or MACHINE=KIND"),
+            (".. wsfsm-diagram:: light.py:LIGHT\n   :kinds: told", "must be sent, received, event, or MACHINE=KIND"),
             (".. wsfsm-diagram:: light.py:LIGHT\n   :format: png", "must be svg or mermaid, got 'png'"),
             (".. wsfsm-diagram:: light.py:LIGHT\n   :caption:", "needs a value"),
             (".. wsfsm-diagram:: light.py:LIGHT\n   :outputs: yes", "takes no value, got 'yes'"),
@@ -51,7 +63,9 @@ class TestErrors:
             (".. wsfsm-table:: client server\n   :caption: Two", "a caption is for the table of one machine"),
             (".. wsfsm-diagram:: 'client", "No closing quotation"),
             (":wsfsm:state:`light.blue`\n\n.. wsfsm-table:: light.py:LIGHT", "no wsfsm-table shows the state light.blue; there is light.red, light.green, light.off"),
-            (":wsfsm:event:`go`", "no wsfsm-table shows the event go; there is none"),
+            (":wsfsm:event:`go`", "no wsfsm-table shows the event go; add a wsfsm-table of the machine"),
+            (":wsfsm:event:`go`\n\n.. wsfsm-table:: light.py:LIGHT\n   :state: red", "there is none (a table with :state: defines only that state)"),
+            (":wsfsm:event:`tick`\n\n.. wsfsm-table:: twins.py:TWIN twins.py:OTHER", "tick may be twin.tick [late] or other.tick [late]; specify the machine"),
             (":wsfsm:state:`CONNECTED`\n\n.. wsfsm-table:: client application", "CONNECTED may be client.CONNECTED or application.CONNECTED; specify the machine"),
         ],
     )  # fmt: skip
@@ -141,6 +155,9 @@ class TestGraphvizAndMermaid:
         assert f"index.rst:{LINE}: WARNING: " in built.said
         assert "needs Graphviz, but its program 'dot' is not on the PATH" in built.said
         assert "[wsfsm.graphviz]" in built.said
+        assert (", or use Mermaid (:format: mermaid, or wsfsm_" in built.said) == (
+            builder == "html"
+        )
         if builder == "html":
             assert "The <em>client</em>" in built.page("index.html")
             assert "<table" in built.page("index.html")

@@ -39,7 +39,8 @@ Lights
    :name: plain
 
 See :numref:`picture`, :ref:`the plain one <plain>`, :wsfsm:state:`light.red`, :wsfsm:state:`~light.green`,
-:wsfsm:event:`~light.switch off`, :wsfsm:machine:`~light`, :wsfsm:event:`stop`, :any:`light.off` and
+:wsfsm:event:`~light.switch off`, :wsfsm:machine:`~light`, :wsfsm:event:`stop`, :any:`light.off`,
+:wsfsm:event:`~server.pong timeout`, :wsfsm:event:`pong timeout [idle]`, :wsfsm:event:`~server.pong timeout [receiving]` and
 :wsfsm:state:`open <server.OPEN>`.
 """
 TABLES = """\
@@ -142,6 +143,9 @@ class TestHtml:
             ("stop", "tables.html#wsfsm-event-light-stop"),
             ("light.off", "tables.html#wsfsm-state-light-off"),
             ("open", "server.html#wsfsm-moves-server-OPEN"),
+            ("pong timeout", "server.html#wsfsm-event-server-pong-timeout-sending"),
+            ("pong timeout [idle]", "server.html#wsfsm-event-server-pong-timeout-idle"),
+            ("pong timeout [receiving]", "server.html#wsfsm-event-server-pong-timeout-receiving"),
         ],
     )
     def test_reference_leads_to_the_table(self, text: str, there: str, html: Built) -> None:
@@ -161,6 +165,17 @@ class TestHtml:
         for page in ("index.html", "tables.html", "server.html"):
             repeated = [me for me, number in Counter(html.ids(page)).items() if number > 1]
             assert repeated == []
+
+    def test_theme_that_wraps_tables_does_not_repeat_their_ids(
+        self, tmp_path: Path, graphviz: None
+    ) -> None:
+        write(tmp_path, {**FILES, "conf.py": f'{CONF}html_theme = "furo"\n'})
+
+        built = sphinx(tmp_path)
+
+        ours = [me for me in built.ids("tables.html") if me.startswith("wsfsm-")]
+        assert len(set(ours)) == len(ours)
+        assert {"wsfsm-machine-light", "wsfsm-machine-client"} < set(ours)
 
     def test_tables_show_cells_rows_and_titles(self, html: Built) -> None:
         cells, rows, client, _ = re.findall(

@@ -1,5 +1,7 @@
 """Machines as a program has them, for `wsfsm diagram helpers.machines_app:NAME`."""
 
+from transitions import Machine as TheirMachine
+
 from wsfsm import Machine, Table, in_state
 from wsfsm.diagrams import SENT, Diagram
 
@@ -23,6 +25,7 @@ PUMP = Machine(
     )
 )
 PLANT = Diagram([PUMP, VALVE], kinds={"pump": SENT})
+THEIRS = TheirMachine(None, states=["on", "off"], initial="on")
 PRESSURE = {"bar": 3}
 
 

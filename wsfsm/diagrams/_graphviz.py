@@ -11,7 +11,7 @@ from wsfsm.diagrams._model import COUPLED, Diagram, Style, anchor, lines_of, nam
 from wsfsm.exceptions import Explained
 from wsfsm.fsm import Coupling, Row, Table
 
-__all__ = ["GraphvizError", "dot", "draw", "png", "svg"]
+__all__ = ["GraphvizError", "GraphvizMissing", "dot", "draw", "png", "svg"]
 
 # A background of its own, because otherwise you could not read the picture on a dark page
 _PAPER: Final = "#ffffff"
@@ -27,6 +27,10 @@ class GraphvizError(Explained, RuntimeError):
     """Graphviz is missing or has failed; the text says which."""
 
     topic = "graphviz"
+
+
+class GraphvizMissing(GraphvizError):
+    """Graphviz is missing; another format may do."""
 
 
 def _text(text: str) -> str:
@@ -123,7 +127,8 @@ def _lines(diagram: Diagram, table: Table[Any], rows: list[Row[Any]]) -> str:
     """Write events below each other, each in the colour of its kind."""
     lines = []
     for row in diagram.shown(table, rows):
-        text = _STYLE.row(diagram, row).replace("<BR/>", " ")
+        # browsers ignore an ordinary space at the end of what is italic
+        text = _STYLE.row(diagram, row).replace("<BR/>", "&#160;")
         colour = diagram.kind(table, row.event).colour
         lines.append(
             f'<FONT COLOR="{colour}" POINT-SIZE="9.5">&#160;{text}&#160;</FONT><BR ALIGN="LEFT"/>'
@@ -232,7 +237,7 @@ def draw(source: str, form: str) -> bytes:
     """
     program = shutil.which("dot")
     if program is None:
-        raise GraphvizError(
+        raise GraphvizMissing(
             f"{form} needs Graphviz, but its program 'dot' is not on the PATH; "
             f"install the package 'graphviz' (apt install graphviz, brew install graphviz)"
         )

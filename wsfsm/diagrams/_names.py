@@ -14,17 +14,29 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeAlias
 
+from transitions import Machine as TheirMachine
+
 from wsfsm._text import describe, listed
 from wsfsm.diagrams._model import Diagram
 from wsfsm.exceptions import Explained, TableError
 from wsfsm.fsm import Machine, Table
 
-__all__ = ["MachineNotFound", "Named", "find", "in_folder", "is_file", "module_of", "parts_of"]
+__all__ = [
+    "MachineNotFound",
+    "Named",
+    "SourceNotFound",
+    "find",
+    "in_folder",
+    "is_file",
+    "module_of",
+    "parts_of",
+]
 
 Named: TypeAlias = Machine[Any] | Table[Any] | Diagram
 """An object that a name can lead to."""
 
 _KINDS: Final = (Machine, Table, Diagram)
+_THEIRS: Final = "; convert it with wsfsm.Machine.from_transitions()"
 _SKIPPED: Final = ("<", str(importlib.__file__), f"{Path(__file__).parents[1]}{os.sep}")
 
 
@@ -32,6 +44,10 @@ class MachineNotFound(Explained, LookupError):
     """A name does not lead to a machine; the text says why, and where the search has ended."""
 
     topic = "machine-not-found"
+
+
+class SourceNotFound(MachineNotFound):
+    """There is no file or module of this name."""
 
 
 def find(name: str, folder: Path = Path()) -> Named:
@@ -60,11 +76,11 @@ def find(name: str, folder: Path = Path()) -> Named:
         except AttributeError:
             raise MachineNotFound(f"{where} has no {attributes!r}{_others(module)}") from None
         except Exception as error:  # a property or __getattr__ may do anything
-            raise _failed(f"{attributes!r} of {where}", "read", error) from error
+            raise _failed(f"{attributes!r} of {Path(where).name}", "read", error) from error
     if not isinstance(found, _KINDS):
         raise MachineNotFound(
             f"{name} must be a Machine, a Table or a Diagram, got {describe(found)}"
-            f"{_others(module)}"
+            f"{_THEIRS if isinstance(found, TheirMachine) else _others(module)}"
         )
     return found
 
@@ -72,6 +88,8 @@ def find(name: str, folder: Path = Path()) -> Named:
 def _document(path: Path) -> Machine[str]:
     try:
         return Machine.from_scxml(path.read_bytes())
+    except FileNotFoundError:
+        raise SourceNotFound(f"there is no file {path}") from None
     except OSError as error:
         raise MachineNotFound(f"cannot read {path}: {error.strerror}") from None
     except TableError as error:
@@ -111,7 +129,7 @@ def _module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise _failed(name, "imported", error) from error
-        raise MachineNotFound(
+        raise SourceNotFound(
             f"there is no module {error.name!r}; specify an installed one, one in the current "
             f"folder, or a file, for example folder/file.py:NAME"
         ) from None
@@ -121,7 +139,7 @@ def _module(name: str) -> ModuleType:
 
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise MachineNotFound(f"there is no file {path}")
+        raise SourceNotFound(f"there is no file {path}")
     spec = spec_from_file_location(module_of(path), path)
     if spec is None or spec.loader is None:
         raise MachineNotFound(
@@ -157,9 +175,14 @@ def _failed(what: str, done: str, error: BaseException) -> MachineNotFound:
         # neither generated code, nor ours, nor the import system
         if not frame.filename.startswith(_SKIPPED)
     ]
-    place = f" in line {frames[-1].lineno} of {frames[-1].filename}" if frames else ""
     try:
         text = str(error)
     except Exception:  # noqa: BLE001 - any text may fail
         text = "(without a text)"
-    return MachineNotFound(f"{what} cannot be {done}{place}, {type(error).__name__}: {text}")
+    text = f"{type(error).__name__}: {text}"
+    if frames:
+        file = frames[-1].filename
+        text = f"{file}, line {frames[-1].lineno}: {text}"
+        if Path(file).resolve() == Path(what).resolve():
+            return MachineNotFound(text)
+    return MachineNotFound(f"{what} cannot be {done}; {text}")

@@ -35,7 +35,7 @@ def kinds_of(text: str) -> dict[str, Kind]:
         machine, _, kind = map(str.strip, part.rpartition("="))
         if kind not in KINDS:
             raise ValueError(
-                f"kinds must be {listed(KINDS)}, or MACHINE=KIND for one of several machines, "
+                f"must be {listed(KINDS)}, or MACHINE=KIND for one of several machines, "
                 f"separated by commas, got {text!r}"
             )
         kinds[machine] = KINDS[kind]

@@ -74,8 +74,10 @@ def read_options(language: str, given: Mapping[str, str | None]) -> dict[str, An
     """Read the options of a block.
 
     Raises:
-        ValueError: An option does not exist, or its value is wrong.
+        ValueError: The block or an option does not exist, or a value is wrong.
     """
+    if language not in OPTIONS:
+        raise ValueError(f"there is no block {readable(language)}; use {' or '.join(OPTIONS)}")
     known, options = OPTIONS[language], {}
     for option, value in given.items():
         if option not in known:

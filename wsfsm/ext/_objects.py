@@ -18,6 +18,7 @@ __all__ = [
     "Place",
     "definitions",
     "full_name",
+    "last_part",
     "positions",
 ]
 
@@ -37,6 +38,17 @@ def full_name(machine: str, name: str) -> str:
     It is printable, as in errors: inventories are lines of text, and pages are encoded.
     """
     return printable(f"{machine}.{name}" if name else machine)
+
+
+def last_part(target: str, machine: str, name: str) -> str:
+    """Return a target without its machine: the name to which it leads, with the guard only if it has that."""
+    exact = target in {full_name(machine, name), printable(name)}
+    return printable((name if exact else _bare(name)) or machine)
+
+
+def _bare(event: str) -> str:
+    """Return the name of an event without its guard."""
+    return event.partition(" [")[0] if event.endswith("]") else event
 
 
 @attrs.frozen
@@ -117,11 +129,21 @@ class Objects:
         return self.places[max(ranks)] if ranks else None
 
     def named(self, kind: str, target: str) -> list[tuple[str, str]]:
-        """Return the machines and names to which a target may lead. It may lack its machine."""
+        """Return the machines and names to which a target may lead.
+
+        It may lack its machine. If it lacks the guard of an event, it leads to the first one of this name.
+        """
         known = dict.fromkeys((key[1], key[2]) for key in self.places if key[0] == kind)
-        return [parts for parts in known if full_name(*parts) == target] or [
+        exact = [parts for parts in known if full_name(*parts) == target] or [
             parts for parts in known if printable(parts[1]) == target
         ]
+        if exact or kind != "event":
+            return exact
+        first: dict[str, tuple[str, str]] = {}
+        for machine, name in known:
+            if target in {full_name(machine, _bare(name)), printable(_bare(name))}:
+                first.setdefault(machine, (machine, name))
+        return [*first.values()]
 
     def names(self) -> Iterable[tuple[str, str, str]]:
         """Return kind, machine and name of each."""
@@ -129,12 +151,20 @@ class Objects:
 
     def advice(self, kind: str, target: str) -> str:
         """Say why a target leads nowhere, and what there is instead."""
+        if kind not in KINDS:
+            return f"a reference has the kind {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {kind}"
         found = [full_name(*parts) for parts in self.named(kind, target)]
         if found:
             return f"{readable(target)} may be {' or '.join(map(readable, found))}; specify the machine"
+        missing = f"no wsfsm-table shows the {kind} {readable(target)}"
+        if not self.places:
+            return f"{missing}; add a wsfsm-table of the machine"
         known = [(machine, name) for other, machine, name in self.names() if other == kind]
         same = [
             parts for parts in known if target.startswith(f"{full_name(parts[0], '')}.")
         ] or known
         names = listed([full_name(*parts) for parts in same])
-        return f"no wsfsm-table shows the {kind} {readable(target)}; there is {names or 'none'}"
+        whole = {key[1] for key in self.places if not key[3]}
+        partial = any(key[1] not in whole for key in self.places)
+        hint = " (a table with :state: defines only that state)" * partial
+        return f"{missing}; there is {names or 'none'}{hint}"

@@ -1,4 +1,4 @@
-"""Fenced blocks of the languages ``wsfsm-diagram`` and ``wsfsm-table``."""
+"""Fenced blocks of the languages ``wsfsm-diagram`` and ``wsfsm-table``; others of such names are mistakes."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ Render: TypeAlias = Callable[[str, str, str, int], str]
 """Takes the language of a block, its text, its first line and the number of that, and returns HTML."""
 
 _FENCE: Final = re.compile(r"(?P<indent>[ \t>]*)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)")
-_INFO: Final = re.compile(r"\{?(?P<language>wsfsm-(?:diagram|table))\}?(?:[ \t]+(?P<names>.*))?")
+_INFO: Final = re.compile(r"\{?(?P<language>wsfsm[-_][^\s{}]+)\}?(?:[ \t]+(?P<names>.*))?")
 
 # Before the extensions that make code of each fenced block (25), and after those that insert files (32)
 _PRIORITY: Final = 27

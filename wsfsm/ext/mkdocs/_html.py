@@ -1,6 +1,6 @@
 """Tables and pictures in HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 from urllib.parse import quote
@@ -64,19 +64,21 @@ def words(text: str) -> str:
     return markdown.markdown(text).removeprefix("<p>").removesuffix("</p>")
 
 
-def table_of(machine: str, grid: Grid, ids: Mapping[tuple[int, int], str], title: str) -> str:
+def table_of(
+    machine: str, grid: Grid, ids: Mapping[tuple[int, int], Sequence[str]], title: str
+) -> str:
     """Write a table.
 
     Args:
         machine: The name of the machine.
         grid: Its contents.
-        ids: The id at a place, by line and column.
+        ids: The ids at a place, by line and column.
         title: Its title in HTML, or nothing.
     """
 
     def line(number: int, cells: tuple[Cell, ...], tag: str) -> str:
         written = (
-            f"<{tag}>{_cell(machine, cell, ids.get((number, column)))}</{tag}>"
+            f"<{tag}>{_cell(machine, cell, ids.get((number, column), ()))}</{tag}>"
             for column, cell in enumerate(cells)
         )
         return f"<tr>{''.join(written)}</tr>"
@@ -98,15 +100,17 @@ def _italic(text: str) -> str:
 _STYLE: Final = Style(literal, lambda text: escape(printable(text)), _italic, " ")
 
 
-def _cell(machine: str, cell: Cell, me: str | None) -> str:
+def _cell(machine: str, cell: Cell, ids: Sequence[str]) -> str:
     match cell:
         case Words(text):
             shown = escape(printable(" ".join(text.split())))
-        case State(name) if me is None:
+        case State(name) if not ids:
             there = escape(address("state", full_name(machine, name)))
             shown = f'<a {IMPLICIT} href="{there}">{literal(name)}</a>'
         case State(name):
             shown = literal(name)
         case _:
             shown = _STYLE.event(cell)
-    return shown if me is None else f'<span id="{escape(me)}">{shown}</span>'
+    for me in ids:
+        shown = f'<span id="{escape(me)}">{shown}</span>'
+    return shown

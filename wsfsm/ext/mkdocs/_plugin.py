@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from html import escape, unescape
 from pathlib import Path
@@ -18,11 +19,11 @@ from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from wsfsm.diagrams._graphviz import GraphvizError
-from wsfsm.diagrams._names import MachineNotFound
+from wsfsm.diagrams._graphviz import GraphvizError, GraphvizMissing
+from wsfsm.diagrams._names import MachineNotFound, SourceNotFound
 from wsfsm.diagrams._sources import changeable
 from wsfsm.ext._blocks import CSS, Block, read_options
-from wsfsm.ext._objects import Objects, definitions, positions
+from wsfsm.ext._objects import Objects, definitions, last_part, positions
 from wsfsm.ext.mkdocs._fences import Fences, options_of
 from wsfsm.ext.mkdocs._html import IMPLICIT, figure, literal, picture, table_of, words
 
@@ -96,7 +97,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         before = {*sys.modules}
         try:
             names, given = options_of(text)
-            block = Block.of(language, names, read_options(language, given), self._folder)
+            options = read_options(language, given)
+            block = Block.of(language, names, options, self._folder)
             try:
                 return (
                     self._picture(block)
@@ -107,7 +109,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
                 # a file in which something is wrong is watched, too
                 self._remember(block, sys.modules.keys() - before)
         except (ValueError, MachineNotFound, GraphvizError) as error:
-            raise PluginError(f"{self._where(line, number)}: {error}") from None
+            advice = _advice(error, self._folder)
+            raise PluginError(f"{self._where(line, number)}: {error}{advice}") from None
 
     def _remember(self, block: Block, imported: Iterable[str]) -> None:
         paths = {*block.sources(), *(path for _, path in changeable(imported))}
@@ -143,14 +146,11 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
             if len(diagram.tables) > 1:
                 title = literal(table.name)
             places = positions(grid)
-            inside: dict[tuple[int, int], str] = {}
+            inside: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
             for definition in () if block.options.get("no-index") else definitions(diagram, table):
                 me = self._id("-".join(definition.words))
-                place = places.get(definition.cell)
-                if place is None:  # it is the table as a whole
-                    parts.append(f'<a id="{me}"></a>')
-                else:
-                    inside[place] = me
+                # the first cell is for the machine, and for its only state if the table has no rows
+                inside[places.get(definition.cell, (0, 0))].append(me)
                 problem = self._objects.note(definition.key, (self._page.file.src_uri, me))
                 if problem:
                     _log.warning("%s: %s", where, problem)
@@ -175,7 +175,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
             page.content = _LINK.sub(lambda link: self._link(link, files), page.content or "")
 
     def _link(self, link: re.Match[str], files: Files) -> str:
-        kind, target = link["kind"], unquote(unescape(link["target"]))
+        kind, whole = link["kind"], unquote(unescape(link["target"]))
+        target = whole.removeprefix("~")
         found = self._objects.named(kind, target)
         if len(found) != 1:
             if IMPLICIT not in link["before"]:
@@ -189,7 +190,8 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
         assert file is not None  # noqa: S101 - this build has rendered it
         there = "" if file is self._page.file else file.url_relative_to(self._page.file)
         before = link["before"].replace(f" {IMPLICIT}", "")
-        text = link["text"] or f"<code>{escape(target)}</code>"
+        shown = target if whole == target else last_part(target, *found[0])
+        text = link["text"] or f"<code>{escape(shown)}</code>"
         return f'<a{before} href="{there}#{escape(place[1])}"{link["after"]}>{text}</a>'
 
     def on_serve(
@@ -204,6 +206,16 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
             if path.exists():
                 server.watch(str(path))
                 self._watched.add(path)
+
+
+def _advice(error: Exception, folder: Path) -> str:
+    """Say which setting of the plugin may help."""
+    if isinstance(error, SourceNotFound):
+        where = folder.resolve()
+        return f" (names are looked for in {where}; to change it, set folder of the plugin in mkdocs.yml)"
+    if isinstance(error, GraphvizMissing):
+        return ", or use Mermaid (:format: mermaid, or diagram_format of the plugin in mkdocs.yml)"
+    return ""
 
 
 def _stamp(path: Path) -> int:

@@ -1,5 +1,6 @@
 """The directives."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from wsfsm.diagrams._graphviz import dot
 from wsfsm.diagrams._grids import rows
 from wsfsm.diagrams._mermaid import mermaid
 from wsfsm.diagrams._model import PLAIN, Diagram, anchor, name_of
-from wsfsm.diagrams._names import MachineNotFound
+from wsfsm.diagrams._names import MachineNotFound, SourceNotFound
 from wsfsm.ext._blocks import OPTIONS, Block, alternative
 from wsfsm.ext._objects import Definition, definitions, positions
 from wsfsm.ext.sphinx._domain import domain_of
@@ -37,7 +38,10 @@ class _BlockDirective(SphinxDirective):
         except (ValueError, MachineNotFound) as error:
             # the cause may be in a file that is not known
             self.env.note_reread()
-            raise self.error(str(error)) from None
+            advice = ""
+            if isinstance(error, SourceNotFound):
+                advice = f" (names are looked for in {folder}; to change it, set wsfsm_folder in conf.py)"
+            raise self.error(f"{error}{advice}") from None
         for path in block.sources():
             self.env.note_dependency(str(path))
         return block, diagram
@@ -88,29 +92,25 @@ class TableDirective(_BlockDirective):
     def run(self) -> list[nodes.Node]:
         """Build the tables."""
         block, diagram = self.load()
-        result: list[nodes.Node] = []
+        result: list[nodes.table] = []
         for table in diagram.tables:
             grid = block.grid(diagram, table)
-            inside: dict[tuple[int, int], nodes.target] = {}
+            inside: defaultdict[tuple[int, int], list[nodes.target]] = defaultdict(list)
             if not self.options.get("no-index"):
                 places = positions(grid)
                 for definition in definitions(diagram, table):
-                    target = self._define(definition)
-                    place = places.get(definition.cell)
-                    # without rows, a table of rows does not have the only state
-                    if place is None:
-                        result.append(target)
-                    else:
-                        inside[place] = target
+                    # The first cell is for the machine, because Furo repeats an id of the table itself. It is also
+                    # for the only state of a machine if the table has no rows
+                    place = places.get(definition.cell, (0, 0))
+                    inside[place].append(self._define(definition))
             node = table_of(table.name, grid, inside)
             self.set_source_info(node)
             title = self._title(table, alone=len(diagram.tables) == 1)
             if title:
                 node.insert(0, nodes.title("", "", *title))
             result.append(node)
-        first = next(node for node in result if isinstance(node, nodes.table))
-        self.add_name(first)
-        return result
+        self.add_name(result[0])
+        return [*result]
 
     def _title(self, table: Table[Any], *, alone: bool) -> list[nodes.Node]:
         if not alone:

@@ -14,8 +14,7 @@ from sphinx.roles import XRefRole
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-from wsfsm._text import printable
-from wsfsm.ext._objects import KINDS, Key, Objects, Place, full_name
+from wsfsm.ext._objects import KINDS, Key, Objects, Place, full_name, last_part
 
 __all__ = ["WsfsmDomain", "domain_of", "report_missing"]
 
@@ -90,7 +89,8 @@ class WsfsmDomain(Domain):
         (machine, name), place = found[0], self.objects.place(typ, *found[0])
         assert place is not None  # noqa: S101 - it has just been found
         if node.get("short"):
-            contnode = nodes.literal("", printable(name or machine), classes=contnode["classes"])
+            shown = last_part(target, machine, name)
+            contnode = nodes.literal("", shown, classes=contnode["classes"])
         return make_refnode(builder, fromdocname, *place, contnode, full_name(machine, name))
 
     def resolve_any_xref(  # noqa: PLR0913, PLR0917 - as above

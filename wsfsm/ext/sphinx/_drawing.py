@@ -13,7 +13,7 @@ from sphinx.util import logging
 from sphinx.util.osutil import relative_uri
 
 from wsfsm._text import readable
-from wsfsm.diagrams._graphviz import GraphvizError, draw
+from wsfsm.diagrams._graphviz import GraphvizError, GraphvizMissing, draw
 from wsfsm.ext._picture import inline
 from wsfsm.ext.sphinx._domain import domain_of
 from wsfsm.ext.sphinx._nodes import picture, table_of
@@ -34,7 +34,8 @@ def draw_pictures(app: Sphinx, doctree: nodes.document, page: str) -> None:
         try:
             drawn = drawing.draw(node)
         except GraphvizError as error:
-            _logger.warning(str(error), location=node, type="wsfsm", subtype="graphviz")
+            text = f"{error}{drawing.advice(error)}"
+            _logger.warning(text, location=node, type="wsfsm", subtype="graphviz")
             drawn = None
         if drawn is None:
             _show_tables(node)
@@ -68,6 +69,17 @@ class _Drawing:
             return nodes.raw("", svg, format="html", classes=["wsfsm-diagram"], **names)
         image = nodes.image(uri=uri, candidates={"?": ""}, alt=node["alt"])
         return nodes.container("", image, **names)
+
+    def advice(self, error: GraphvizError) -> str:
+        """Name the other way to draw, if the builder has one."""
+        builder = self.app.builder
+        if (
+            builder.format != "html"
+            or builder.name in _BOOKS
+            or not isinstance(error, GraphvizMissing)
+        ):
+            return ""
+        return f", or use Mermaid (:format: mermaid, or wsfsm_diagram_format in conf.py), which needs {_MERMAID}"
 
     def _form(self, node: picture) -> str:
         form: str = node["form"] or self.app.config.wsfsm_diagram_format

@@ -1,6 +1,6 @@
 """What directives put into a page."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from docutils import nodes
@@ -27,7 +27,7 @@ class picture(nodes.General, nodes.Element):  # noqa: N801 - nodes have such nam
 def table_of(
     machine: str,
     grid: Grid,
-    targets: Mapping[tuple[int, int], nodes.target],
+    targets: Mapping[tuple[int, int], Sequence[nodes.target]],
     *,
     linked: bool = True,
 ) -> nodes.table:
@@ -36,7 +36,7 @@ def table_of(
     Args:
         machine: The name of the machine.
         grid: Its contents.
-        targets: The target at a place, by line and column.
+        targets: The targets at a place, by line and column.
         linked: Whether states are references.
     """
     table = nodes.table(classes=["wsfsm-table", "colwidths-auto"])
@@ -48,18 +48,17 @@ def table_of(
     for number, line in enumerate([grid.head, *grid.rows]):
         row = nodes.row()
         for column, cell in enumerate(line):
-            row += _entry(machine, cell, targets.get((number, column)), linked=linked)
+            row += _entry(machine, cell, targets.get((number, column), ()), linked=linked)
         (body if number else head).append(row)
     group += [head, body]
     return table
 
 
-def _entry(machine: str, cell: Cell, target: nodes.target | None, *, linked: bool) -> nodes.entry:
-    text = nodes.paragraph()
-    if target is not None:
-        text += target
-    text.extend(_parts(machine, cell, linked=linked and target is None))
-    return nodes.entry("", text)
+def _entry(
+    machine: str, cell: Cell, targets: Sequence[nodes.target], *, linked: bool
+) -> nodes.entry:
+    shown = _parts(machine, cell, linked=linked and not targets)
+    return nodes.entry("", nodes.paragraph("", "", *targets, *shown))
 
 
 def _width(column: Iterable[Cell]) -> int:
