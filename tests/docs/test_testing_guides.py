@@ -6,6 +6,7 @@ import re
 import pytest
 from helpers.asgi import ROOT
 from helpers.guides import Guide
+from helpers.site import blocks
 
 from wsfsm import testing
 from wsfsm.origins import OriginMiddleware
@@ -13,12 +14,35 @@ from wsfsm.testing import Client, ClientFailure, connect
 
 TESTING = Guide(ROOT / "docs" / "testing.md")
 ORIGINS = Guide(ROOT / "docs" / "origins.md")
+ECHO = """
+@app.websocket("/echo")
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(f"you said {await websocket.receive_text()}")
+"""
 GUIDES = pytest.mark.parametrize("guide", [TESTING, ORIGINS], ids=["testing", "origins"])
 
 
 @GUIDES
 def test_its_code_prints_what_it_says(guide: Guide) -> None:
     assert guide.prints_what_it_says()
+
+
+@pytest.mark.parametrize("kind", ["fastapi", "wsfsm.integrations.fastapi"])
+def test_its_tests_pass_on_every_server(kind: str, pytester: pytest.Pytester) -> None:
+    (greet,) = (code for code in blocks(TESTING.section("Connect"), "python") if "/greet" in code)
+    head, _, _ = greet.partition("async def test_greet")
+    chat = head.replace(", WebSocket\n", f"\nfrom {kind} import WebSocket\n") + ECHO
+    files = TESTING.files("Use the fixtures of pytest") | {"chat.py": chat}
+    for name, code in files.items():
+        (pytester.path / name).write_text(code, encoding="utf-8")
+    pytester.makeini("[pytest]\npythonpath = .\n")
+
+    result = pytester.runpytest_subprocess("-q", "-k", "asyncio")
+
+    assert {"conftest.py", "test_chat.py", "test_denial.py"} < {*files}
+    assert result.parseoutcomes()["passed"] == 2 * len(testing.SERVERS)
+    assert result.ret == 0
 
 
 @GUIDES
