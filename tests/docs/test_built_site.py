@@ -171,6 +171,15 @@ def test_signatures_link_to_the_alias_of_many_types(site: Path) -> None:
     assert sum("SendHandshake" in one and "ReadFrames" in one for one in signatures) == 1  # its own
 
 
+def test_reference_shows_no_long_value_and_no_folder_of_the_builder(site: Path) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (site / "reference").glob("*.html")]
+
+    assert any("The servers by their names." in page for page in pages)
+    for page in pages:
+        assert "mappingproxy(" not in page
+        assert sys.executable not in page
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "changelog"])
 def test_page_shows_an_example_on_its_first_screen(
