@@ -213,10 +213,38 @@ def test_page_is_readable_in_every_light_on_every_screen(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("name", ["index", "server_table", "machines"])
+def test_text_of_pictures_is_readable_on_a_phone(name: str, browser: Browser, address: str) -> None:
+    with browser.new_context(viewport=SCREENS["phone"]) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{address}/{name}.html")
+        heights = page.locator(".wsfsm-diagram svg text").evaluate_all(
+            "all => all.map((one) => one.getBoundingClientRect().height)"
+        )
+
+    assert heights
+    assert min(heights) >= 8
+
+
+@pytest.mark.browser
+def test_no_module_in_code_looks_like_a_link(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    lines = page.locator("article pre .nn").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).textDecorationLine)"
+    )
+
+    assert {*lines} == {"none"}
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize(
     ("words", "title"),
     [
         ("1006", "Errors"),
+        ("1006", "The WebSocket"),
+        ("migrate starlette", "Use wsfsm in FastAPI and Starlette"),
+        ("heartbeat", "Embed wsfsm in an ASGI server"),
+        ("CORS", "Refuse WebSockets of other sites"),
         ("until_disconnect", "The WebSocket"),
         ("allowed_origins", "Refuse WebSockets of other sites"),
     ],
