@@ -50,6 +50,7 @@ python_maximum_signature_line_length = 88
 napoleon_use_ivar = False
 
 html_theme = "furo"
+pygments_dark_style = "a11y-dark"  # its light form is Furo's; Furo's dark style underlines modules
 html_title = "wsfsm"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -15,9 +15,10 @@ from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from docutils import nodes
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import desc_annotation, pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.typing import stringify_annotation
 
 import wsfsm
@@ -26,7 +27,9 @@ _PACKAGE: Final = Path(wsfsm.__file__).resolve().parent
 _ALIASES: Final = ("wsfsm.server.Command", "wsfsm.integrations.frames.FrameEvent")
 """Aliases of many types, which are documented by themselves."""
 _VALUES: Final = {"attribute", "data", "property"}
+_LONGEST: Final = 250  # characters of a value that is shown
 _kept: dict[str, list[str]] = {}
+_texts: dict[str, dict[str, list[str]]] = {}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -35,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", _put_back, priority=600)
     app.connect("autodoc-process-signature", _name_aliases)
     app.connect("autodoc-process-bases", _show_public_bases)
+    app.connect("object-description-transform", _hide_long_value)
     app.connect("env-updated", _add_names)
     app.connect("doctree-read", _be_exact)
     app.connect("missing-reference", _find)
@@ -68,7 +72,7 @@ def _keep(_app: Sphinx, what: str, name: str, obj: Any, _options: Any, lines: li
     if what in _VALUES:
         inherited = (inspect.getdoc(type(obj)) or "").split("\n") if what == "data" else []
         own = "\n".join(lines).strip() != "\n".join(inherited).strip()
-        _kept[name] = lines[:] if own else []
+        _kept[name] = lines[:] if own else _written_below(name.rpartition(".")[2], obj)
         lines.clear()
 
 
@@ -92,6 +96,31 @@ def _name_aliases(
         spelt = stringify_annotation(_named(alias), "smart")
         texts = [text and text.replace(spelt, f"~{alias}") for text in texts]
     return texts[0], texts[1]
+
+
+def _written_below(name: str, value: Any) -> list[str]:
+    """Find the text below a value in the module that makes it, if another module exports it."""
+    for module in modules():
+        if vars(module).get(name, _texts) is value:
+            if module.__name__ not in _texts:
+                found = ModuleAnalyzer.for_module(module.__name__).find_attr_docs()
+                _texts[module.__name__] = {
+                    attribute: text for (owner, attribute), text in found.items() if not owner
+                }
+            if name in _texts[module.__name__]:
+                return _texts[module.__name__][name][:]
+    return []
+
+
+def _hide_long_value(_app: Sphinx, domain: str, kind: str, content: nodes.Element) -> None:
+    """Leave out a value that fills the screen, but not the members of a union."""
+    if domain != "py" or kind not in _VALUES:
+        return
+    for annotation in [*content.parent.findall(desc_annotation)]:
+        text = annotation.astext().strip()
+        is_long = len(text) > _LONGEST and "(" in text
+        if text.startswith("=") and (is_long or "mappingproxy(" in text):
+            annotation.parent.remove(annotation)
 
 
 def _show_public_bases(_app: Sphinx, _name: str, _obj: Any, _opt: Any, bases: list[Any]) -> None:

@@ -186,6 +186,15 @@ def test_signatures_link_to_the_alias_of_many_types(site: Path) -> None:
     assert sum("SendHandshake" in one and "ReadFrames" in one for one in signatures) == 1  # its own
 
 
+def test_reference_shows_no_long_value_and_no_folder_of_the_builder(site: Path) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (site / "reference").glob("*.html")]
+
+    assert any("The servers by their names." in page for page in pages)
+    for page in pages:
+        assert "mappingproxy(" not in page
+        assert sys.executable not in page
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "changelog"])
 def test_page_shows_an_example_on_its_first_screen(
@@ -219,10 +228,37 @@ def test_page_is_readable_in_every_light_on_every_screen(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("name", ["index", "server_table"])
+def test_text_of_pictures_is_readable_on_a_phone(name: str, browser: Browser, address: str) -> None:
+    with browser.new_context(viewport=SCREENS["phone"]) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{address}/{name}.html")
+        heights = page.locator(".wsfsm-diagram svg text").evaluate_all(
+            "all => all.map((one) => one.textContent.trim() && one.getBoundingClientRect().height)"
+        )
+
+    assert min(height for height in heights if height) >= 8
+
+
+@pytest.mark.browser
+def test_no_module_in_code_looks_like_a_link(page: Page, address: str) -> None:
+    page.goto(f"{address}/index.html")
+    lines = page.locator("article pre .nn").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).textDecorationLine)"
+    )
+
+    assert {*lines} == {"none"}
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize(
     ("words", "title"),
     [
         ("1006", "Errors"),
+        ("1006", "The WebSocket"),
+        ("migrate starlette", "Use wsfsm in FastAPI and Starlette"),
+        ("heartbeat", "Embed wsfsm in an ASGI server"),
+        ("CORS", "Refuse WebSockets of other sites"),
         ("until_disconnect", "The WebSocket"),
         ("allowed_origins", "Refuse WebSockets of other sites"),
     ],

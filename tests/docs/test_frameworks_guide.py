@@ -4,8 +4,11 @@ import re
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from helpers.asgi import ROOT
 from helpers.guides import Guide
 
@@ -14,6 +17,7 @@ import wsfsm.integrations.fastapi
 import wsfsm.integrations.starlette
 from wsfsm.integrations.starlette import uninstall
 from wsfsm.integrations.starlette._install import _installed
+from wsfsm.integrations.uvicorn import WebSocketProtocol
 
 GUIDE = Guide(ROOT / "docs" / "frameworks.md")
 
@@ -29,6 +33,28 @@ def _uninstalled() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore:Using `httpx`")  # Starlette recommends another client
 def test_its_code_prints_what_it_says() -> None:
     assert GUIDE.prints_what_it_says()
+
+
+def test_its_commands_and_its_program_run_uvicorn_with_the_protocol_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs: list[Any] = []
+
+    def run(_app: object, **options: Any) -> None:
+        runs.append((options["reload"], uvicorn.Config(FastAPI(), ws=options["ws"])))
+
+    monkeypatch.setattr(uvicorn, "run", run)
+    monkeypatch.setattr(import_module("uvicorn.main"), "run", run)
+    for command, *words in GUIDE.commands:
+        if command == "uvicorn":
+            uvicorn.main(words, standalone_mode=False)
+    (program,) = GUIDE.files("Run it").values()
+    exec(program, {"__name__": "__main__"})  # noqa: S102 - our own
+
+    assert [reload for reload, _ in runs] == [False, True, True]
+    for _, config in runs:
+        config.load()
+        assert config.ws_protocol_class is WebSocketProtocol
 
 
 def test_the_names_to_import_exist() -> None:

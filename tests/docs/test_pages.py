@@ -112,6 +112,15 @@ def test_every_topic_of_an_error_exists(name: str, capfd: pytest.CaptureFixture[
         assert main(["error", topic]) == 0
 
 
+@pytest.mark.parametrize("name", sorted(GUIDES.keys() - {"architecture.md"}))
+def test_link_to_a_page_has_a_title_as_its_text(name: str) -> None:
+    """On the site, a page is not known by the name of its file."""
+    pages = {(DOCS / page).resolve() for page in GUIDES} | {*OTHERS.values()}
+    for text, target in re.findall(r"\[([^\]]*)\]\(([^):#]+)[^)]*\)", GUIDES[name].text):
+        if (GUIDES[name].path.parent / target).resolve() in pages:
+            assert not re.search(r"\.md\b|/", text), text
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_included_file_exists(name: str) -> None:
     assert OTHERS[name].is_file()

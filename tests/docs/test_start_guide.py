@@ -78,9 +78,11 @@ def test_commands_draw_and_explain_the_machine(
     assert shown.err == ""
 
 
-def test_extras_are_those_of_the_project() -> None:
+def test_extras_and_the_version_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-    assert GUIDE.first_cells("Install") == sorted(project["optional-dependencies"])
+    assert GUIDE.first_cells("Get wsfsm") == sorted(project["optional-dependencies"])
     packages = {re.split("[>=]", requirement)[0] for requirement in project["dependencies"]}
     assert packages == {"attrs", "transitions"}
+    (wheel,) = re.findall(r"wsfsm-(.*?)-py3-none-any\.whl", GUIDE.text)
+    assert wheel == project["version"]

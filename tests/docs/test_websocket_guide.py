@@ -9,6 +9,7 @@ from helpers.guides import Guide
 
 import wsfsm
 from wsfsm import ReadyState
+from wsfsm._closing import code_fault
 
 GUIDE = Guide(ROOT / "docs" / "websocket.md")
 
@@ -21,6 +22,21 @@ def test_its_code_prints_what_it_says(caplog: pytest.LogCaptureFixture) -> None:
 def test_every_ready_state_is_there_with_its_value() -> None:
     cells = [cell.strip('"') for cell in GUIDE.first_cells("Know the state of a connection")]
     assert sorted(cells) == sorted(ReadyState)
+
+
+def test_close_codes_that_can_be_sent_are_those_of_the_rule() -> None:
+    rows = re.findall(
+        r"^\| (\d+)(?: to (\d+))? \| (yes|no) \|", GUIDE.section("Close codes"), re.MULTILINE
+    )
+    said = {
+        code: sent == "yes"
+        for first, last, sent in rows
+        for code in range(int(first), int(last or first) + 1)
+    }
+
+    sent = {code for code in range(5000) if code_fault(code) is None}
+    assert sent == {code for code in said if said[code]}
+    assert {*said} - sent == {1005, 1006, 1015}
 
 
 def test_every_option_of_asgi_is_there() -> None:
@@ -56,5 +72,5 @@ def test_what_it_links_to_exists() -> None:
 
 
 def test_its_lines_have_no_more_than_120_characters() -> None:
-    prose = re.sub(r"```text\n.*?```|^\|.*$", "", GUIDE.text, flags=re.DOTALL | re.MULTILINE)
+    prose = re.sub(r"```text\n.*?```|^\|[^\n]*$", "", GUIDE.text, flags=re.DOTALL | re.MULTILINE)
     assert max(map(len, prose.splitlines())) <= 120

@@ -279,9 +279,10 @@ class Sending(Receiving[StateT]):
         """Close the connection; before the accept, reject it with HTTP 403.
 
         Before the accept neither code nor reason reaches the client, so both are passed on to the
-        server unchecked; for each code of your own (4000 to 4999) a warning is logged once. After the
-        client has left there is nothing to close: nothing is raised, even if only the server knows it.
-        During a denial response a close is refused.
+        server unchecked; for each code of your own (4000 to 4999) a warning is logged once. If the
+        client has left, there is nothing to close: nothing is raised, even if only the server knows
+        it. After a close or a denial of your own, or a send that has failed, `ConnectionClosed` is
+        raised; `aclose` is for a ``finally`` clause. During a denial response a close is refused.
 
         Args:
             code: Close code (RFC 6455 7.4.1).
