@@ -167,7 +167,14 @@ time.sleep(60)
             os.kill(pid, 0)
 
     @pytest.mark.parametrize(
-        "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
+        "number",
+        [
+            signal.SIGINT,
+            *(
+                pytest.param(number, marks=pytest.mark.long)
+                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
+            ),
+        ],
     )
     def test_server_that_ignores_sigterm_does_not_outlive_the_command(
         self, tmp_path: Path, number: signal.Signals

@@ -83,6 +83,7 @@ class TestScxml:
             after = None if found[0] is None else decoded(found[0])
             assert (after, found[1]) == (target, outputs), (state, event)
 
+    @pytest.mark.long
     @every_table
     def test_interpreter_of_scxml_keeps_step_with_the_machine_in_every_cell(
         self, table: Table[Any]

@@ -53,11 +53,16 @@ def steps() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 STEPS: Final = dict(steps())
+LAST: Final = [*STEPS][-1]
 
 
 @pytest.mark.unmeasured
 @pytest.mark.one_python
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    # the last step has the tests of all others
+    "step",
+    [pytest.param(step, marks=[pytest.mark.long] * (step != LAST)) for step in STEPS],
+)
 def test_step_runs(step: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if "redis_rooms.py" in STEPS[step]:
         request.getfixturevalue("redis")

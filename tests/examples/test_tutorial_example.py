@@ -11,6 +11,7 @@ from helpers.asgi import ROOT
 from helpers.unix_processes import UVICORN, Process, Processes, processes
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.unmeasured,
     pytest.mark.one_python,
     pytest.mark.usefixtures("redis"),
@@ -179,7 +180,7 @@ async def closes_with_1012_when_it_stops(here: Processes) -> None:
         closes_its_rooms_if_only_the_subscription_is_lost,
         closes_its_rooms_if_it_cannot_publish,
         closes_with_1012_when_it_stops,
-        pytest.param(lets_slow_members_go, marks=pytest.mark.long),
+        lets_slow_members_go,
     ],
 )
 def test_the_chat(scene: Callable[[Processes], Awaitable[None]]) -> None:
