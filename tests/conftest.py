@@ -63,10 +63,6 @@ settings.register_profile(
 )
 settings.load_profile("wsfsm")
 
-# The workers of pytest-xdist measure coverage; the processes that tests start would only take longer
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
-
 
 @settings(max_examples=1, database=None)
 @given(strategies.none())
@@ -83,7 +79,10 @@ def _unmeasured() -> Iterator[None]:
         return
     coverage.stop()
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            # processes that are started here measure nothing either
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+            yield
     finally:
         coverage.start()
 

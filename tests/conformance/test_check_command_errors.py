@@ -169,10 +169,10 @@ time.sleep(60)
     @pytest.mark.parametrize(
         "number",
         [
-            signal.SIGINT,
+            signal.SIGTERM,
             *(
                 pytest.param(number, marks=pytest.mark.long)
-                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
+                for number in (signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
             ),
         ],
     )
