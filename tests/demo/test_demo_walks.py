@@ -160,7 +160,7 @@ def test_pages_with_and_without_a_server_agree_with_the_machines(
     assert walk(simulated, presses) == real
 
 
-@pytest.mark.parametrize("seed", range(2, 7))
+@pytest.mark.parametrize("seed", [2, 3])
 def test_pages_agree_with_the_machines_on_many_walks(
     served: Page, simulated: Page, seed: int
 ) -> None:
