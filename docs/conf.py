@@ -7,7 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
-from public_names import source_of  # noqa: E402
+from public_names import source_of  # noqa: E402 - only now it can be found
 
 project = "wsfsm"
 copyright = "wsfsm contributors"  # noqa: A001 - Sphinx reads this name

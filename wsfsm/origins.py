@@ -53,6 +53,10 @@ _ORIGIN: Final = re.compile(rf"{_SCHEME}://(?P<host>{_HOST}){_PORT}", re.IGNOREC
 _AUTHORITY: Final = re.compile(rf"(?P<host>{_HOST}){_PORT}", re.IGNORECASE | re.ASCII)
 
 
+def _wrong(text: str) -> ValueError:
+    return explained(ValueError(text), "allowed-origin")
+
+
 @attrs.frozen
 class Origin:
     """The origin of a page (RFC 6454 4): pages of one origin trust each other.
@@ -77,10 +81,7 @@ class Origin:
         """
         match = _ORIGIN.fullmatch(text)
         if match is None:
-            raise explained(
-                ValueError(f"an origin must be scheme://host[:port], got {describe(text)}"),
-                "allowed-origin",
-            )
+            raise _wrong(f"an origin must be scheme://host[:port], got {describe(text)}")
         return cls._of(match["scheme"].lower(), match)
 
     @classmethod
@@ -92,9 +93,7 @@ class Origin:
         """
         match = _AUTHORITY.fullmatch(text)
         if match is None:
-            raise explained(
-                ValueError(f"a host must be host[:port], got {describe(text)}"), "allowed-origin"
-            )
+            raise _wrong(f"a host must be host[:port], got {describe(text)}")
         return cls._of(scheme, match)
 
     @classmethod
@@ -104,9 +103,7 @@ class Origin:
             host = f"[{IPv6Address(host[1:-1]).compressed}]"
         number = _PORTS.get(scheme) if port is None else int(port)
         if number is not None and number > 65535:
-            raise explained(
-                ValueError(f"a port must be at most 65535, got {number}"), "allowed-origin"
-            )
+            raise _wrong(f"a port must be at most 65535, got {number}")
         return cls(scheme, host, number)
 
     def __str__(self) -> str:
@@ -139,31 +136,20 @@ class OriginPattern:
         try:
             origin = Origin.parse(plain)
         except ValueError:
-            raise explained(
-                ValueError(
-                    "an allowed origin must be scheme://host[:port] in ASCII, without a path, or the same "
-                    f"with *. in front of the host for its subdomains, got {describe(text)}"
-                ),
-                "allowed-origin",
+            raise _wrong(
+                "an allowed origin must be scheme://host[:port] in ASCII, without a path, or the same "
+                f"with *. in front of the host for its subdomains, got {describe(text)}"
             ) from None
         if origin.scheme in _PAGES:
             page = attrs.evolve(origin, scheme=_PAGES[origin.scheme])
-            raise explained(
-                ValueError(
-                    f"the origin of a page has the scheme of the page, such as {page}, got {text}"
-                ),
-                "allowed-origin",
+            raise _wrong(
+                f"the origin of a page has the scheme of the page, such as {page}, got {text}"
             )
         labels = origin.host.rstrip(".").split(".")
         if subdomains and (labels[-1].isdigit() or origin.host.startswith("[")):
-            raise explained(
-                ValueError(f"an IP address has no subdomains, got {text}"), "allowed-origin"
-            )
+            raise _wrong(f"an IP address has no subdomains, got {text}")
         if subdomains and len(labels) == 1 and labels != ["localhost"]:
-            raise explained(
-                ValueError(f"*. must not stand for all domains of a top-level domain, got {text}"),
-                "allowed-origin",
-            )
+            raise _wrong(f"*. must not stand for all domains of a top-level domain, got {text}")
         return cls(origin, subdomains)
 
     def matches(self, origin: Origin) -> bool:

@@ -5,7 +5,6 @@ blocks of Mermaid are shown as their text.
 """
 
 import re
-import subprocess
 from itertools import pairwise
 from typing import Any, ClassVar, Final
 
@@ -14,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from wsfsm.diagrams._graphviz import GraphvizError, draw
 from wsfsm.ext._picture import inline
 
 _STYLE: Final = """
@@ -40,14 +40,8 @@ class _Mermaid(SphinxDirective):
             text = "\n".join(self.content)
             return [nodes.literal_block(text, text, language="text")]
         try:
-            drawn = subprocess.run(
-                ["dot", "-Tsvg"],  # noqa: S607 - it is where the system has it
-                input=_dot(lines).encode(),
-                capture_output=True,
-                check=True,
-                timeout=60,
-            ).stdout
-        except (OSError, subprocess.SubprocessError) as error:
+            drawn = draw(_dot(lines), "svg")
+        except GraphvizError as error:
             raise ExtensionError(f"a flowchart cannot be drawn: {error}") from None
         picture = inline(drawn, "Flowchart", {})
         return [nodes.raw("", f'<div class="wsfsm-diagram">{picture}</div>', format="html")]

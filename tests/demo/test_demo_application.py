@@ -51,6 +51,14 @@ class Page:
                 entry: dict[str, Any] = told["entry"]
                 return entry
 
+    async def connection(self, control: Any) -> Any:
+        """Open the connection that the page steers, and let the application accept it."""
+        url = f"ws://{self.address}/connection/{self.session}"
+        opening = asyncio.create_task(websockets.connect(url).__aenter__())
+        await self.entry(control, "websocket.connect")
+        await control.send('{"do": "accept"}')
+        return await opening
+
 
 class TestApplication:
     def test_page_steers_the_connection_that_it_opens(self) -> None:
@@ -58,11 +66,7 @@ class TestApplication:
             async with serving(application, ws=protocol()) as address:
                 page = Page(address)
                 async with page.open() as control:
-                    url = f"ws://{address}/connection/{page.session}"
-                    opening = asyncio.create_task(websockets.connect(url).__aenter__())
-                    await page.entry(control, "websocket.connect")
-                    await control.send('{"do": "accept"}')
-                    client = await opening
+                    client = await page.connection(control)
                     await client.send("hello")
                     assert await client.recv() == "hello"
                     await client.close(4001, "bye")
@@ -91,11 +95,7 @@ class TestApplication:
             async with serving(application, ws=protocol()) as address:
                 page = Page(address)
                 async with page.open() as control:
-                    url = f"ws://{address}/connection/{page.session}"
-                    opening = asyncio.create_task(websockets.connect(url).__aenter__())
-                    await page.entry(control, "websocket.connect")
-                    await control.send('{"do": "accept"}')
-                    client = await opening
+                    client = await page.connection(control)
                     await control.send('{"do": "send", "text": "half \\ud83d"}')
                     entry = await page.entry(control, "websocket.send")
                     assert entry["message"] == {"text": "half \ud83d"}

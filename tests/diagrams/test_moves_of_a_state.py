@@ -58,7 +58,7 @@ def test_pictures_show_the_rows_of_the_state(draw: Any) -> None:
         (dot, "light:start:arrow", "peripheries"),
     ],
 )
-def test_marks_are_those_of_the_states_that_are_shown(  # noqa: PLR0917
+def test_marks_are_those_of_the_states_that_are_shown(  # noqa: PLR0917 - they are parameters
     draw: Any, start: str, end: str, state: str, starts: int, ends: int
 ) -> None:
     drawn = draw(moves_of(Diagram([LIGHT]), state))

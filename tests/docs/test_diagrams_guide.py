@@ -2,14 +2,13 @@
 
 import html
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from helpers.asgi import ROOT
-from helpers.guides import Guide
+from helpers.guides import Guide, in_folder_of
 from helpers.sites import mkdocs_site, sphinx
 
 import wsfsm.diagrams
@@ -26,13 +25,8 @@ COMMANDS = [words for words in GUIDE.commands if words[0] == "wsfsm"]
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the files of the guide, as the current one."""
-    for name, text in TITLED.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in TITLED:
-        sys.modules.pop(Path(name).stem, None)
+    with in_folder_of(TITLED, tmp_path, monkeypatch):
+        yield tmp_path
 
 
 @pytest.mark.usefixtures("graphviz")

@@ -3,13 +3,12 @@
 import contextlib
 import io
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.asgi import ROOT
-from helpers.guides import Guide
+from helpers.guides import Guide, in_folder_of
 
 import wsfsm
 from wsfsm.cli import main
@@ -24,13 +23,8 @@ BLOCKS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", GUIDE.text, re.
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the files of the guide, as the current one."""
-    for name, text in TITLED.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path
-    for name in TITLED:
-        sys.modules.pop(Path(name).stem, None)
+    with in_folder_of(TITLED, tmp_path, monkeypatch):
+        yield tmp_path
 
 
 def test_each_block_of_python_prints_the_text_below_it() -> None:

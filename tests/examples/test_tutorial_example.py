@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import pytest
@@ -77,13 +77,24 @@ async def shares_rooms(here: Processes) -> None:
     )
 
 
-async def goes_on_without_a_killed_process(here: Processes) -> None:
+@contextlib.asynccontextmanager
+async def ann_and_bob(
+    here: Processes,
+) -> AsyncIterator[
+    tuple[Process, websockets.ClientConnection, Process, websockets.ClientConnection]
+]:
+    """Start two processes, each with a member of the same room."""
     await here.redis()
     first, second = await chat(here, "first"), await chat(here, "second")
     async with await join(first, "a") as ann:
         await hear(ann, "Ann joins")
         bob = await join(second, "b")
         await hear(ann, "Bob joins")
+        yield first, ann, second, bob
+
+
+async def goes_on_without_a_killed_process(here: Processes) -> None:
+    async with ann_and_bob(here) as (first, ann, second, bob):
         second.popen.kill()
         assert await end(bob) == (1006, "")
         async with await join(first, "c") as cem:
@@ -160,12 +171,7 @@ async def lets_slow_members_go(here: Processes) -> None:
 
 
 async def closes_with_1012_when_it_stops(here: Processes) -> None:
-    await here.redis()
-    first, second = await chat(here, "first"), await chat(here, "second")
-    async with await join(first, "a") as ann:
-        await hear(ann, "Ann joins")
-        bob = await join(second, "b")
-        await hear(ann, "Bob joins")
+    async with ann_and_bob(here) as (_, ann, second, bob):
         await second.stop()
         assert (await end(bob))[0] == 1012
         await hear(ann, "Bob leaves")

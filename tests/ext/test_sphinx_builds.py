@@ -173,7 +173,7 @@ class TestGraphvizAndMermaid:
         ],
     )
     @pytest.mark.usefixtures("graphviz")
-    def test_mermaid_is_drawn_where_it_is_chosen_or_where_graphviz_is_missing(  # noqa: PLR0917
+    def test_mermaid_is_drawn_where_it_is_chosen_or_where_graphviz_is_missing(  # noqa: PLR0917 - they are parameters
         self,
         setting: str,
         option: str,

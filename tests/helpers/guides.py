@@ -4,9 +4,26 @@ import contextlib
 import io
 import re
 import shlex
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
+import pytest
+
+
+@contextlib.contextmanager
+def in_folder_of(
+    files: Mapping[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Make a folder with the files of a guide the current one, from which modules are imported."""
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for name in files:
+        sys.modules.pop(Path(name).stem, None)
 
 
 @attrs.frozen

@@ -27,6 +27,7 @@ __all__ = [
     "SourceNotFound",
     "find",
     "in_folder",
+    "is_document",
     "is_file",
     "module_of",
     "parts_of",
@@ -65,7 +66,7 @@ def find(name: str, folder: Path = Path()) -> Named:
             type, or the import has raised an exception. The document cannot be read, or cannot become a
             machine.
     """
-    if name.endswith(".scxml"):
+    if is_document(name):
         return _document(folder / name)
     where, attributes = parts_of(name)
     module = _file(folder / where) if is_file(where) else _module(where)
@@ -106,6 +107,11 @@ def parts_of(name: str) -> tuple[str, str]:
     if not where or not all(part.isidentifier() for part in attributes.split(".")):
         raise ValueError(f"must be of the form package.module:NAME or file.py:NAME, got {name!r}")
     return where, attributes
+
+
+def is_document(name: str) -> bool:
+    """Check whether a name is that of a document in SCXML, which has no part after a colon."""
+    return name.endswith(".scxml")
 
 
 def is_file(where: str) -> bool:

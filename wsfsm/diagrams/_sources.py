@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from wsfsm.diagrams._names import is_file, module_of, parts_of
+from wsfsm.diagrams._names import is_document, is_file, module_of, parts_of
 from wsfsm.diagrams._own import DIAGRAMS
 
 __all__ = ["changeable", "modules_of", "sources_of"]
@@ -22,7 +22,6 @@ _INSTALLED: Final = frozenset(
     for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 _OURS: Final = "wsfsm"
-_DOCUMENT: Final = ".scxml"
 
 
 def sources_of(name: str, folder: Path) -> tuple[Path, ...]:
@@ -35,7 +34,7 @@ def sources_of(name: str, folder: Path) -> tuple[Path, ...]:
         name: A name that `find` takes, or that of a diagram of wsfsm.
         folder: The folder in which a file is looked for.
     """
-    if name.endswith(_DOCUMENT):
+    if is_document(name):
         return (Path(folder, name).resolve(),)
     given = Path(folder, where) if is_file(where := _where(name)) else None
     found = filter(None, map(_file_of, modules_of(name)))
@@ -44,7 +43,7 @@ def sources_of(name: str, folder: Path) -> tuple[Path, ...]:
 
 def modules_of(name: str) -> tuple[ModuleType, ...]:
     """Return the imported modules that can change a machine, as `sources_of` does."""
-    if name.endswith(_DOCUMENT):
+    if is_document(name):
         return ()
     where = _where(name)
     start = module_of(Path(where)) if is_file(where) else where

@@ -16,39 +16,31 @@ __all__ = ["Policies"]
 _NONE: Final = frozenset({"none", "off"})
 
 
+def _wrong(text: str) -> ValueError:
+    return explained(ValueError(text), "policy")
+
+
 def _seconds(_: object, key: "attrs.Attribute[Any]", value: Any) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 < value < math.inf:
-        raise explained(
-            ValueError(f"{key.name} must be a finite number of seconds above 0, got {value!r}"),
-            "policy",
-        )
+        raise _wrong(f"{key.name} must be a finite number of seconds above 0, got {value!r}")
 
 
 def _size(_: object, key: "attrs.Attribute[Any]", value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise explained(
-            ValueError(f"{key.name} must be a whole number of bytes, 0 or more, got {value!r}"),
-            "policy",
-        )
+        raise _wrong(f"{key.name} must be a whole number of bytes, 0 or more, got {value!r}")
 
 
 def _status(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, int) or not 400 <= value <= 599:
-        raise explained(
-            ValueError(f"{key.name} must be an HTTP status from 400 to 599, got {value!r}"),
-            "policy",
-        )
+        raise _wrong(f"{key.name} must be an HTTP status from 400 to 599, got {value!r}")
 
 
 def _code(_: object, key: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, int) or value not in (1001, 1012, 1013):
-        raise explained(
-            ValueError(
-                f"{key.name} must be 1001 (going away), 1012 (service restart) or 1013 (try again "
-                f"later), got {value!r}"
-            ),
-            "policy",
+        raise _wrong(
+            f"{key.name} must be 1001 (going away), 1012 (service restart) or 1013 (try again "
+            f"later), got {value!r}"
         )
 
 
@@ -122,11 +114,8 @@ class Policies:
 
     def __attrs_post_init__(self) -> None:
         if self.low_water > self.high_water:
-            raise explained(
-                ValueError(
-                    f"low_water must not be above high_water, got {self.low_water} and {self.high_water}"
-                ),
-                "policy",
+            raise _wrong(
+                f"low_water must not be above high_water, got {self.low_water} and {self.high_water}"
             )
 
     def with_environment(self, environ: Mapping[str, str], prefix: str = "WSFSM_SERVER_") -> Self:
@@ -145,17 +134,14 @@ class Policies:
         given = {key: text for key, text in environ.items() if key.startswith(prefix)}
         unknown = sorted(given.keys() - names.keys())
         if unknown:
-            raise explained(
-                ValueError(
-                    f"unknown environment variable {unknown[0]}, must be one of {', '.join(names)}"
-                ),
-                "policy",
+            raise _wrong(
+                f"unknown environment variable {unknown[0]}, must be one of {', '.join(names)}"
             )
         try:
             return attrs.evolve(self, **{names[k]: _read(names[k], t) for k, t in given.items()})
         except ValueError as error:
             settings = " ".join(f"{key}={text}" for key, text in given.items())
-            raise explained(ValueError(f"{error.args[0]} (set by {settings})"), "policy") from None
+            raise _wrong(f"{error.args[0]} (set by {settings})") from None
 
 
 def _read(name: str, text: str) -> Any:

@@ -48,14 +48,15 @@ def picture(diagram: Diagram, form: str, alt: str | None) -> str:
 def figure(content: str, options: Mapping[str, Any]) -> str:
     """Put a picture into a figure with its caption and its id."""
     if "caption" not in options:
-        return f'<div class="wsfsm-diagram"{_id(options)}>{content}</div>'
+        return f'<div class="wsfsm-diagram"{id_of(options)}>{content}</div>'
     return (
-        f'<figure class="wsfsm-figure"{_id(options)}><div class="wsfsm-diagram">{content}</div>'
+        f'<figure class="wsfsm-figure"{id_of(options)}><div class="wsfsm-diagram">{content}</div>'
         f"<figcaption>{words(options['caption'])}</figcaption></figure>"
     )
 
 
-def _id(options: Mapping[str, Any]) -> str:
+def id_of(options: Mapping[str, Any]) -> str:
+    """Write the id that a block is given, as an attribute, or nothing."""
     return f' id="{escape(options["name"])}"' if "name" in options else ""
 
 

@@ -25,7 +25,7 @@ from wsfsm.diagrams._sources import changeable
 from wsfsm.ext._blocks import CSS, Block, read_options
 from wsfsm.ext._objects import Objects, definitions, last_part, positions
 from wsfsm.ext.mkdocs._fences import Fences, options_of
-from wsfsm.ext.mkdocs._html import IMPLICIT, figure, literal, picture, table_of, words
+from wsfsm.ext.mkdocs._html import IMPLICIT, figure, id_of, literal, picture, table_of, words
 
 __all__ = ["WsfsmPlugin"]
 
@@ -155,8 +155,7 @@ class WsfsmPlugin(BasePlugin[_Options]):  # type: ignore[no-untyped-call] # as a
                 if problem:
                     _log.warning("%s: %s", where, problem)
             parts.append(table_of(table.name, grid, inside, title))
-        name = f' id="{escape(block.options["name"])}"' if "name" in block.options else ""
-        return f'<div class="wsfsm-table"{name}>{"".join(parts)}</div>'
+        return f'<div class="wsfsm-table"{id_of(block.options)}>{"".join(parts)}</div>'
 
     def _id(self, words: str) -> str:
         """Make an id that is unique on the page."""
