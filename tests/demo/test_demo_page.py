@@ -21,6 +21,10 @@ pytestmark = [pytest.mark.one_python, pytest.mark.browser]
 
 DESK = (1440, 900)
 PHONE = (390, 844)
+# Reset leaves alone what a user has written
+_DEFAULTS = """for (const field of document.querySelectorAll("input:not([type=checkbox])")) {
+    field.value = field.defaultValue;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,7 @@ def page(tab: Page) -> Page:
     """The page, as if it were just opened."""
     tab.set_viewport_size({"width": DESK[0], "height": DESK[1]})
     press(tab, "#reset")
+    tab.evaluate(_DEFAULTS)
     return tab
 
 
