@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from helpers.server_targets import PYTHON, cases, verdicts
 from helpers.uvicorn_server import in_time
+from uvicorn.protocols.websockets import auto
 
 from wsfsm.conformance import (
     CommandTarget,
@@ -71,7 +72,7 @@ class TestProfiles:
         package = "uvicorn.protocols.websockets."
         module, _, name = place.partition(":")
         found = type(name, (), {"__module__": package + module}) if place else None
-        monkeypatch.setattr(f"{package}auto.AutoWebSocketsProtocol", found)
+        monkeypatch.setattr(auto, "AutoWebSocketsProtocol", found)
         versions = profile("uvicorn").versions
 
         assert versions["--ws"] == f"{told.format(package)} (auto)"
