@@ -187,9 +187,8 @@ def scripts(draw: st.DrawFn) -> list[Call]:
     return made
 
 
-@settings(max_examples=3000)
-@given(scripts())
-def test_any_calls_agree_except_for_deliberate_differences(made: list[Call]) -> None:
+def check_calls(made: list[Call]) -> None:
+    """Check that both classes do the same, except for differences that are listed."""
     different = first_difference(made)
     if different is None:
         return
@@ -198,3 +197,8 @@ def test_any_calls_agree_except_for_deliberate_differences(made: list[Call]) -> 
     event(f"difference {rows}")
 
     assert rows, f"{call} in {'/'.join(states)}\nstarlette: {theirs}\nwsfsm: {ours}"
+
+
+@pytest.mark.parametrize("examples", [500, pytest.param(3000, marks=pytest.mark.long)])
+def test_any_calls_agree_except_for_deliberate_differences(examples: int) -> None:
+    settings(max_examples=examples)(given(scripts())(check_calls))()

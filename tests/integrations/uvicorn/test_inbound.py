@@ -55,9 +55,8 @@ def right(data: bytes, extensions: Any) -> tuple[list[str | bytes], set[int]]:
     return messages, {1006}
 
 
-@settings(max_examples=400)
-@given(data=st.data())
-def test_any_stream_is_received_up_to_its_end(data: st.DataObject) -> None:
+def check_stream(data: st.DataObject) -> None:
+    """Send any stream, whole or not, to any application, and check what it receives."""
     compressed = data.draw(st.booleans())
     stream = data.draw(streams(compressed=compressed))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
@@ -108,6 +107,11 @@ def test_any_stream_is_received_up_to_its_end(data: st.DataObject) -> None:
     assert last["type"] == "websocket.disconnect"
     assert last["code"] in codes
     assert (last["code"] == 1006) is ("reason" not in last)
+
+
+@pytest.mark.parametrize("examples", [100, pytest.param(400, marks=pytest.mark.long)])
+def test_any_stream_is_received_up_to_its_end(examples: int) -> None:
+    settings(max_examples=examples)(given(st.data())(check_stream))()
 
 
 class TestReading:
