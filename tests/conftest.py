@@ -4,6 +4,7 @@ import gc
 import importlib
 import os
 import pkgutil
+import random
 import shutil
 import sys
 from collections.abc import Generator, Iterator
@@ -100,11 +101,19 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let all tests in a browser be long ones, because each start of it takes seconds."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let all tests in a browser be long ones, because each start of it takes seconds.
+
+    Workers of pytest-xdist begin with equal parts of the list. The files are mixed, the same in each
+    worker, because files that wait for processes are neighbours and would be the last to end.
+    """
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker("long")
+    if hasattr(config, "workerinput"):
+        places = sorted({item.path for item in items})
+        random.Random(0).shuffle(places)  # noqa: S311 - it is for tests
+        items.sort(key=lambda item: places.index(item.path))
 
 
 def pytest_collection_finish() -> None:

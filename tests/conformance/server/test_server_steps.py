@@ -195,7 +195,11 @@ class TestUnusualServers:
             ("no_messages", ["connect.first"], "fail"),
         ],
     )
-    def test_unusual_server_is_judged(self, name: str, ids: list[str], verdict: str) -> None:
+    def test_unusual_server_is_judged(
+        self, name: str, ids: list[str], verdict: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # a server whose application is called twice never exits by itself
+        monkeypatch.setattr("wsfsm.conformance.server.targets._STOPPING", 1.0)
         report = check_server(uvicorn(name), cases(*ids))
 
         assert set(verdicts(report).values()) == {verdict}
