@@ -115,7 +115,8 @@ class Report:
     target: str
     kind: str
     versions: Mapping[str, str]
-    results: tuple[Result, ...]
+    # asyncio makes the repr of each report: it is the result of a task, which a signal handler holds
+    results: tuple[Result, ...] = attrs.field(repr=lambda results: f"<{len(results)} results>")
 
     @property
     def counts(self) -> Mapping[Verdict, int]:
