@@ -47,7 +47,8 @@ message ends in the middle of a block.
 _OFFER_SIZE: Final = 2**12
 """Bytes that the offers may have; browsers send 42."""
 
-_SETTINGS: Final = {"memLevel": 5}
+_SETTINGS: Final = {"level": 3, "memLevel": 5}
+"""Options of zlib: level 3 takes two thirds of the time of level 6, for 4 to 8 % more bytes on the wire."""
 
 
 class Inflater:

@@ -223,7 +223,8 @@ class Inbound:
         wants = self._connection.should_read
         if wants and self._slice is None and self._reader.has_more:
             self._slice = self._loop.call_soon(self._read)
-        reading = self._draining or (wants and self._slice is None)
+        # a pause and a resumption are two system calls, so pause only after one read too many
+        reading = self._draining or not self._reader.has_more
         self.held = not wants
         if reading is self.is_reading or self._is_at_end or self._transport.is_closing():
             return
