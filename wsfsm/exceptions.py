@@ -262,9 +262,9 @@ class WebSocketDisconnect(Explained, Exception):
     topic = "disconnect"
 
     def __init__(self, code: int = 1000, reason: str | None = None) -> None:
-        Exception.__init__(self, code, reason or "")
         self.code = code
-        self.reason = reason or ""
+        self.reason = reason = reason or ""
+        self.args = (code, reason)
 
     __reduce__ = _reduce
 

@@ -4,7 +4,7 @@ The state of a connection is a `JointState`: the nodes of both machines, and the
 event leads to. With a state for each machine, the couplings would have to be code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self, TypeAlias
 
 import attrs
@@ -162,6 +162,11 @@ class ProductMachine:
 
     def __reduce__(self) -> str:
         return self._name
+
+    @property
+    def joints(self) -> Iterable[JointState]:
+        """All joint states that a connection can reach."""
+        return self._joints.values()
 
     def joint(self, client: StateNode, application: StateNode) -> JointState:
         """The joint state of a node of each machine."""

@@ -20,7 +20,7 @@ from wsfsm.tables.states import ReadyState, WebSocketState
 from wsfsm.types import ASGIAppLike, Message
 from wsfsm.websockets import _errors
 from wsfsm.websockets._denial import Origins, check_origin
-from wsfsm.websockets._joint import OPEN, START, End
+from wsfsm.websockets._joint import OPEN, PRODUCT, START, End
 from wsfsm.websockets._quirks import is_loss
 from wsfsm.websockets._receiving import RECEIVE, Receiving
 from wsfsm.websockets._states import set_end
@@ -36,6 +36,11 @@ _CONNECT: Final[Message] = {"type": "websocket.connect"}
 # A handler that only accepts or closes takes a short way, as data does: it saves two coroutines
 _ACCEPTED: Final = START.on_receive["websocket.connect"].on_send["websocket.accept"]
 _CLOSED: Final = OPEN.on_send["websocket.close"]
+_DENIED: Final = {
+    joint: joint.on_send["websocket.close"]
+    for joint in PRODUCT.joints
+    if joint.ready_state is ReadyState.CONNECTING and "websocket.close" in joint.on_send
+}
 _CONNECTED: Final = APPLICATION.nodes[WebSocketState.CONNECTED]
 
 
@@ -310,9 +315,11 @@ class Sending(Receiving[StateT]):
             elif self.ready_state is ReadyState.CONNECTING and code in _PRIVATE:
                 warn_unseen_code(code)
         close = {"type": "websocket.close", "code": code, "reason": reason or ""}
-        if self._joint is OPEN and self.__class__.send is _SEND:
+        joint = self._joint
+        closed = _CLOSED if joint is OPEN else _DENIED.get(joint)
+        if closed is not None and self.__class__.send is _SEND:
             set_end(self, close.copy())
-            self._enter(_CLOSED)
+            self._enter(closed)
             try:
                 await self._send(close)
             except Exception as error:
