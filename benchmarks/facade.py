@@ -42,7 +42,7 @@ MESSAGES: Final = 1000  # enough to measure, and few enough for a round without 
 SCOPE: Final[Scope] = {"type": "websocket", "path": "/", "query_string": b"", "headers": []}
 GOALS: Final = {
     (3, 11): {
-        ("echo, text", "starlette"): 0.52,
+        ("echo, text", "starlette"): 0.55,
         ("echo, text", "unchecked"): 1.55,
         ("echo, text, in a route of Starlette", "starlette"): 0.55,
         ("echo, text, in a route of FastAPI", "starlette"): 0.55,
@@ -50,7 +50,7 @@ GOALS: Final = {
         ("memory of an object", "starlette"): 1.0,
     },
     (3, 13): {
-        ("echo, text", "starlette"): 0.72,
+        ("echo, text", "starlette"): 0.75,
         ("echo, text", "unchecked"): 1.75,
         ("memory of an object", "starlette"): 1.0,
     },

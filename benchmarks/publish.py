@@ -4,14 +4,14 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from facade import LABELS
 from growth import MESSAGE
 from picture import picture
-from report import BASES, FLOOR, OURS, Table, best_of, markdown, ratios
+from report import BASES, FLOOR, OURS, RATE, Table, best_of, markdown, ratios
 
 Results: TypeAlias = dict[str, Any]
 
@@ -24,6 +24,27 @@ MAIN: Final = "server-3.11"
 BEST: Final = "best"  # the better of uvicorn's own classes in a row
 GIB: Final = 10**6 / 2**20  # of a million connections, for each KiB of one
 EVERY: Final = 30  # seconds between the messages of a connection in the example
+SERVER_GOALS: Final = {
+    "text of 64 B, 64 in flight": 0.55,
+    "text of 64 B, ping-pong": 0.70,
+    "binary of 1 MiB, 2 in flight": 0.75,
+    "compressed text of 1 KiB, ping-pong": 0.80,
+    "broadcast to 1000 connections": 0.60,
+    "connection: open and close": 0.70,
+    RATE: 1.40,
+    "memory, 10000 idle connections": 0.40,
+}
+"""Ratios to the better of uvicorn's own classes."""
+FACADE_GOALS: Final = {
+    "echo, text": 0.45,
+    "connect: create, accept, close": 0.80,
+    "read all headers": 1.0,
+    "read cookies": 1.0,
+    "read URL": 1.0,
+}
+"""Ratios to Starlette's class."""
+CORE_GOAL: Final = 1.0  # microseconds of a message each way
+MESSAGE_ROWS: Final = ("receive a message", "send a message")
 CORES: Final = 8  # of a machine in the example
 MEMORY: Final = 16  # GiB of a machine in the example
 
@@ -150,8 +171,48 @@ def core() -> str:
     )
 
 
+def goals() -> str:
+    """Write the figures that have a goal beside it; those that reach it are bold."""
+    servers, facades = read("server"), read("facade")
+    (cost,) = read("core").values()
+    message = sum(cost["figures"][row]["core"] for row in MESSAGE_ROWS)
+    tables = [
+        goal_table(SERVER_GOALS, {heading(r): r["ratios"] for r in servers.values()}, OURS),
+        goal_table(
+            FACADE_GOALS,
+            {heading(r): r["ratios"] for r in facades.values()},
+            "wsfsm",
+        ),
+    ]
+    return (
+        f"The class in uvicorn, `make bench-server`:\n\n{tables[0]}\n\n"
+        f"The class for applications, `make bench`:\n\n{tables[1]}\n\n"
+        f"The core needs {message:.2f} µs for a message each way (`python benchmarks/core.py`); the goal is "
+        f"{CORE_GOAL:.1f} µs."
+    )
+
+
+def heading(results: Results) -> str:
+    """Write the version of Python, and the event loop if it matters."""
+    about = results["about"]
+    return ", ".join(about[key] for key in ("python", "loop") if key in about)
+
+
+def goal_table(goals: Mapping[str, float], runs: Mapping[str, Table], ours: str) -> str:
+    """Write the ratios of some rows in all runs, and the goal of each."""
+    lines = [f"| | goal | {' | '.join(runs)} |", "|---" * (len(runs) + 2) + "|"]
+    for row, goal in goals.items():
+        cells = []
+        for ratios_of_run in runs.values():
+            ratio = ratios_of_run[row][ours]
+            reached = ratio >= goal if row == RATE else ratio <= goal
+            cells.append(f"**{ratio:.2f}**" if reached else f"{ratio:.2f}")
+        lines.append(f"| {row} | {goal:.2f} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
-    block.__name__: block for block in (facade, server, floor, growth, million, redis, core)
+    block.__name__: block for block in (facade, server, floor, growth, million, redis, core, goals)
 }
 
 
