@@ -16,7 +16,7 @@ from helpers.virtual_scenarios import (
     outcome,
     play,
 )
-from helpers.virtual_uvicorn import Link, Transport, in_virtual_time, turns
+from helpers.virtual_uvicorn import Link, Transport, in_virtual_time, turns, with_room
 from helpers.wire import CLOSE, TEXT, close_payload, frame
 
 from wsfsm.integrations import frames
@@ -81,6 +81,37 @@ class TestFailingTransport:
         transport.broken.add("pause_reading")
         outcome(name, Strict, transport)
         assert transport.broke
+
+    def test_transport_that_cannot_be_resumed_ends_the_connection(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        transport = Transport()
+        transport.broken.add("resume_reading")
+        got: list[Any] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await receive()
+            await send(ACCEPT)
+            await asyncio.sleep(1)
+            while (message := await receive())["type"] != "websocket.disconnect":
+                got.append(message["text"])
+            got.append(message["code"])
+
+        async def main() -> None:
+            link = Link(app, with_room(0, 0), transport, ws_ping_interval=None)
+            link.ask()
+            await turns()
+            for payload in (b"1", b"2", b"3"):
+                link.receive(frame(TEXT, payload))
+            assert not transport.reading
+            await asyncio.sleep(100)
+            assert link.is_clean()
+
+        in_virtual_time(main)
+        assert transport.broke
+        assert failures(caplog)
+        assert got[0] == "1"
+        assert got[-1] == 1011
 
     def test_oserror_of_the_half_close_aborts_the_transport(
         self, caplog: pytest.LogCaptureFixture
