@@ -126,10 +126,8 @@ class Inbound:
 
     def resume(self) -> None:
         """Read on if there is room again, now that the application has taken a message."""
-        try:
-            self._set_reading()
-        except Exception as error:  # noqa: BLE001 - it must not be raised into the application
-            self._host.fail(error)
+        # this only schedules a slice: the transport is resumed once no data is left
+        self._set_reading()
 
     def watch(self) -> None:
         """Check whether the peer is gone, because a transport that is not read does not report it."""
