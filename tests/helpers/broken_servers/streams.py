@@ -192,6 +192,6 @@ HEADS = {
 
 LYING = {
     "context takeover all the same": (answers(more_parameters(b"; server_no_context_takeover")), head(lambda data: data.replace(b"; server_no_context_takeover", b"")), {"deflate.send-again", "deflate.send-no-takeover"}),
-    "a larger window": (answers(parameters(b"; server_max_window_bits=9")), head(lambda data: data.replace(b"; server_max_window_bits=9", b"")), {"deflate.send-window", "deflate.server-no-takeover"}),
+    "a larger window": (answers(parameters(b"; server_max_window_bits=9")), head(lambda data: data.replace(b"; server_max_window_bits=9", b"")), {"deflate.send-again", "deflate.send-window", "deflate.server-no-takeover"}),
 }
 # fmt: on
