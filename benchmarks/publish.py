@@ -178,11 +178,7 @@ def goals() -> str:
     message = sum(cost["figures"][row]["core"] for row in MESSAGE_ROWS)
     tables = [
         goal_table(SERVER_GOALS, {heading(r): r["ratios"] for r in servers.values()}, OURS),
-        goal_table(
-            FACADE_GOALS,
-            {heading(r): r["ratios"] for r in facades.values()},
-            "wsfsm",
-        ),
+        goal_table(FACADE_GOALS, {heading(r): r["ratios"] for r in facades.values()}, "wsfsm"),
     ]
     return (
         f"The class in uvicorn, `make bench-server`:\n\n{tables[0]}\n\n"

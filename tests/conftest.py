@@ -119,9 +119,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.get_closest_marker("browser"):
             item.add_marker("long")
     if hasattr(config, "workerinput"):
-        places = sorted({item.path for item in items})
-        random.Random(0).shuffle(places)  # noqa: S311 - it is for tests
-        items.sort(key=lambda item: places.index(item.path))
+        paths = sorted({item.path for item in items})
+        random.Random(0).shuffle(paths)  # noqa: S311 - it is for tests
+        places = {path: place for place, path in enumerate(paths)}
+        items.sort(key=lambda item: places[item.path])
 
 
 def pytest_collection_finish() -> None:

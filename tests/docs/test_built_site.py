@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -18,7 +17,7 @@ from filelock import FileLock
 from helpers.asgi import ROOT
 from helpers.pages import contrast
 from helpers.site import GUIDES, OTHERS
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 import wsfsm
 from wsfsm.cli import main
@@ -31,7 +30,10 @@ pytestmark = [
 
 OPTIONS = re.findall(r"sphinx-build (.*) docs build/site", (ROOT / "Makefile").read_text("utf-8"))
 PAGES = [name.removesuffix(".md") for name in [*GUIDES, *OTHERS]]
-SCREENS = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SCREENS: dict[str, ViewportSize] = {
+    "desktop": {"width": 1440, "height": 900},
+    "phone": {"width": 390, "height": 844},
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +76,13 @@ def address(site: Path) -> Iterator[str]:
 
 
 @pytest.fixture(params=SCREENS)
-def screen(request: pytest.FixtureRequest) -> Any:
+def screen(request: pytest.FixtureRequest) -> ViewportSize:
     return SCREENS[request.param]
 
 
 @pytest.fixture(params=["light", "dark"])
 def context(
-    browser: Browser, request: pytest.FixtureRequest, screen: Any
+    browser: Browser, request: pytest.FixtureRequest, screen: ViewportSize
 ) -> Iterator[BrowserContext]:
     with browser.new_context(color_scheme=request.param, viewport=screen) as opened:
         yield opened
@@ -200,7 +202,7 @@ def test_reference_shows_no_long_value_and_no_folder_of_the_builder(site: Path) 
 def test_page_shows_an_example_on_its_first_screen(
     name: str, browser: Browser, address: str
 ) -> None:
-    with browser.new_context(viewport=SCREENS["desktop"]) as context:  # type: ignore[arg-type]
+    with browser.new_context(viewport=SCREENS["desktop"]) as context:
         page = context.new_page()
         page.goto(f"{address}/{name}.html")
         tops = page.locator(
@@ -230,7 +232,7 @@ def test_page_is_readable_in_every_light_on_every_screen(
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["index", "server_table"])
 def test_text_of_pictures_is_readable_on_a_phone(name: str, browser: Browser, address: str) -> None:
-    with browser.new_context(viewport=SCREENS["phone"]) as context:  # type: ignore[arg-type]
+    with browser.new_context(viewport=SCREENS["phone"]) as context:
         page = context.new_page()
         page.goto(f"{address}/{name}.html")
         heights = page.locator(".wsfsm-diagram svg text").evaluate_all(

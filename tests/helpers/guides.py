@@ -21,9 +21,11 @@ def in_folder_of(
         (folder / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
-    yield folder
-    for name in files:
-        sys.modules.pop(Path(name).stem, None)
+    try:
+        yield folder
+    finally:
+        for name in files:
+            sys.modules.pop(Path(name).stem, None)
 
 
 @attrs.frozen

@@ -19,5 +19,7 @@ DIAGRAMS: Final[Mapping[str, Diagram]] = MappingProxyType(
         "server": Diagram([SERVER], kinds=_KINDS, merge_edges=True, outputs=False),
     }
 )
-"""The diagrams of wsfsm's own machines, by the names that ``wsfsm diagram`` takes."""
-"""The machines of wsfsm: ``client``, ``application``, ``both`` of them with couplings, and ``server``."""
+"""The diagrams of wsfsm's own machines, by the names that ``wsfsm diagram`` takes.
+
+``both`` is the client and the application machine, with their couplings.
+"""
