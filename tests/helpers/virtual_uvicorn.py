@@ -242,7 +242,7 @@ class Link:
     @property
     def timers(self) -> dict[Any, Any]:
         """The timers that run."""
-        return self.protocol._deadlines._handles
+        return {handle.timer: handle for handle in self.protocol._deadlines._handles}
 
     def receive(self, *data: bytes) -> None:
         """Bytes of the peer arrive."""

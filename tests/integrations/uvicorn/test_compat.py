@@ -217,7 +217,7 @@ class TestAttributes:
         async def main() -> None:
             protocol, link, app = await self.opened()
             assert protocol.transport is link.transport
-            assert isinstance(protocol.ping_timer, asyncio.TimerHandle)
+            assert protocol.ping_timer.when() == 5.0
             assert protocol.ping_sent_at == 0.0
             await asyncio.sleep(6)
             assert protocol.ping_sent_at == 5.0
@@ -239,7 +239,8 @@ class TestAttributes:
             app.steps.put_nowait(message("close"))
             await turns(5)
             if seconds:
-                assert isinstance(protocol.close_timer, asyncio.TimerHandle)
+                timer: Any = protocol.close_timer
+                assert timer.when() > asyncio.get_running_loop().time()
             await asyncio.sleep(seconds * 0.9)
             assert not link.transport.aborted
             await asyncio.sleep(seconds * 0.2 + 0.001)

@@ -1,6 +1,7 @@
 """Heads of HTTP/1.1 as they are read and written."""
 
 import time
+from collections.abc import Iterator
 
 import h11
 import pytest
@@ -124,7 +125,10 @@ ODD_LINES = st.one_of(
     st.builds(b"%b: a".__mod__, st.binary(max_size=3)),
 )
 LINES = st.lists(
-    st.sampled_from([b"x: a", b"x-a: a b", b"a: ", b"x: \xe9", b"x: a: b"]), max_size=3
+    st.sampled_from(
+        [b"x: a", b"x-a: a b", b"a: ", b"x: \xe9", b"x: a: b", b"origin: a", b"user-agent: a (b)"]
+    ),
+    max_size=3,
 )
 
 
@@ -173,6 +177,59 @@ class TestRebuiltHead:
         outcome(rebuilt(b"host: a", line))
 
         assert time.process_time() - before < 1
+
+
+class TestSharedHeaders:
+    """Headers that many clients send alike are read and kept once."""
+
+    @pytest.fixture(autouse=True)
+    def known(self) -> Iterator[dict[bytes, tuple[bytes, bytes]]]:
+        _http._known.clear()
+        yield _http._known
+        _http._known.clear()
+
+    def read(self, *lines: bytes) -> list[tuple[bytes, bytes]]:
+        request = HTTPHandshake(max_size=2**17).read(rebuilt(b"host: a", *lines))
+        assert request is not None
+        return request.headers
+
+    def test_connections_share_the_parts_of_equal_lines(self) -> None:
+        lines = [b"user-agent: A (b)", b"origin: http://a", b"x: 1"]
+        first, second = self.read(*lines), self.read(*lines)
+
+        assert first == second
+        assert first is not second
+        assert [ours is theirs for ours, theirs in zip(first, second, strict=True)] == [
+            *(True, True, True),
+            False,
+        ]
+
+    @pytest.mark.parametrize(
+        "name", [b"cookie", b"authorization", b"sec-websocket-key", b"x-api-key", b"x"]
+    )
+    def test_headers_of_one_client_are_not_kept(
+        self, name: bytes, known: dict[bytes, tuple[bytes, bytes]]
+    ) -> None:
+        assert self.read(name + b": secret")[-1] == (name, b"secret")
+        assert list(known) == [b"host: a"]
+
+    def test_clients_cannot_make_the_kept_lines_grow(
+        self, known: dict[bytes, tuple[bytes, bytes]]
+    ) -> None:
+        sizes = set()
+        for number in range(2000):
+            line = b"user-agent: %d" % number
+            assert self.read(line)[-1] == (b"user-agent", b"%d" % number)
+            sizes.add(len(known))
+        assert max(sizes) == 256
+
+    @pytest.mark.parametrize(("size", "kept"), [(256, True), (257, False)])
+    def test_long_lines_are_not_kept(
+        self, size: int, kept: bool, known: dict[bytes, tuple[bytes, bytes]]
+    ) -> None:
+        line = b"user-agent: ".ljust(size, b"a")
+        assert len(self.read(line)[-1][1]) == size - len("user-agent: ")
+        assert (line in known) is kept
 
 
 class TestRequestTarget:

@@ -8,6 +8,7 @@ import attrs
 from wsfsm.exceptions import IllegalTransition
 from wsfsm.integrations.uvicorn._options import from_environment
 from wsfsm.integrations.uvicorn._protocol import WebSocketProtocol
+from wsfsm.integrations.uvicorn._timers import Handle
 from wsfsm.server import Policies
 from wsfsm.server.commands import Timer
 from wsfsm.tables.states import ServerState
@@ -62,13 +63,13 @@ class CompatWebSocketProtocol(WebSocketProtocol):
         )
 
     @property
-    def close_timer(self) -> asyncio.TimerHandle | None:
+    def close_timer(self) -> Handle | None:
         """The timer for the peer's answer to our Close, or None if it is not running."""
         awaited = self._connection.state is ServerState.CLOSING
         return self._deadlines.get(Timer.CLOSE) if awaited else None
 
     @property
-    def ping_timer(self) -> asyncio.TimerHandle | None:
+    def ping_timer(self) -> Handle | None:
         """The timer for the next Ping, or None if it is not running."""
         return self._deadlines.get(Timer.PING)
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final, Protocol
 
+from wsfsm.integrations.uvicorn._timers import Handle, Timers
 from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, Traffic
 from wsfsm.server.commands import Timer
 
@@ -39,12 +40,13 @@ class Deadlines:
         host: The protocol that the timers belong to.
     """
 
-    __slots__ = ("_handles", "_host", "_loop", "_seen")
+    __slots__ = ("_close", "_handles", "_host", "_seen", "_timers")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, host: Host) -> None:
-        self._loop = loop
+        self._timers = Timers.of(loop)
         self._host = host
-        self._handles: dict[Timer, asyncio.TimerHandle] = {}
+        self._handles: list[Handle] = []  # those that run, mostly one
+        self._close: float | None = None  # the seconds after the look at the counters
         # the counters when the last timer for progress was started; only one of them runs at a time
         self._seen: tuple[Traffic, int] | None = None
 
@@ -52,27 +54,30 @@ class Deadlines:
         """Start a timer, or restart it if it is running."""
         self.stop(timer)
         if timer is Timer.CLOSE:
-            handle = self._loop.call_later(seconds * _GRACE, self._look, seconds)
-        else:
-            if timer is Timer.PONG:
-                self._seen = self._host.look()
-            handle = self._loop.call_later(seconds, self._end, timer)
-        self._handles[timer] = handle
+            self._close = seconds
+            seconds *= _GRACE
+        elif timer is Timer.PONG:
+            self._seen = self._host.look()
+        self._handles.append(self._timers.start(self, timer, seconds))
 
     def stop(self, timer: Timer) -> None:
         """Stop a timer, if it is running."""
-        if timer in self._handles:
-            self._handles.pop(timer).cancel()
+        if self._handles and (handle := self.get(timer)) is not None:  # mostly none runs
+            self._handles.remove(handle)
+            handle.cancel()
 
     def stop_all(self) -> None:
         """Stop all timers."""
-        for handle in self._handles.values():
+        for handle in self._handles:
             handle.cancel()
         self._handles.clear()
 
-    def get(self, timer: Timer) -> asyncio.TimerHandle | None:
+    def get(self, timer: Timer) -> Handle | None:
         """Return the handle of a timer, or None if it is not running."""
-        return self._handles.get(timer)
+        for handle in self._handles:
+            if handle.timer is timer:
+                return handle
+        return None
 
     def progress(self, timer: Timer) -> tuple[bool, bool]:
         """Return whether the peer has taken data, and whether its data has arrived.
@@ -93,16 +98,20 @@ class Deadlines:
                 takes |= now.taken > before.taken + _PING
         return takes, sends
 
+    def expire(self, handle: Handle) -> None:
+        """Called with a timer that fires."""
+        self._handles.remove(handle)
+        if handle.timer is Timer.CLOSE and self._close is not None:
+            self._look(self._close)
+        else:
+            self._host.fire(handle.timer)
+
     def _look(self, seconds: float) -> None:
         """Look at the counters, and let the timer of a Close run from now on."""
-        del self._handles[Timer.CLOSE]
+        self._close = None
         try:
             self._seen = self._host.look()
         except Exception as error:  # noqa: BLE001 - the transport may raise anything
             self._host.fail(error)
         else:
-            self._handles[Timer.CLOSE] = self._loop.call_later(seconds, self._end, Timer.CLOSE)
-
-    def _end(self, timer: Timer) -> None:
-        del self._handles[timer]
-        self._host.fire(timer)
+            self._handles.append(self._timers.start(self, Timer.CLOSE, seconds))

@@ -22,13 +22,32 @@ __all__ = ["HTTPHandshake", "Request"]
 Pair = tuple[bytes, bytes]
 
 _END: Final = b"\r\n\r\n"
-# The form that uvicorn builds. All that matches is valid for h11 too, with the same parts. The lines begin
-# with ^, so that a search takes linear time.
-_REQUEST_LINE: Final = re.compile(rb"GET (/[\x21-\x7e]*) HTTP/1\.1\r\n")
+# The form that uvicorn builds. All that matches is valid for h11 too, with the same parts.
+_REQUEST_LINE: Final = re.compile(rb"GET (/[\x21-\x7e]*) HTTP/1\.1")
 _HEADER_LINE: Final = re.compile(
-    rb"^([!#$%&'*+\-.^_`|~0-9a-z]+): ((?:[\x21-\x7e\x80-\xff](?:[ -~\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)\r\n",
-    re.MULTILINE,
+    rb"([!#$%&'*+\-.^_`|~0-9a-z]+): ((?:[\x21-\x7e\x80-\xff](?:[ -~\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)"
 )
+_COMMON: Final = frozenset(
+    {
+        b"accept-encoding",
+        b"accept-language",
+        b"cache-control",
+        b"connection",
+        b"host",
+        b"origin",
+        b"pragma",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
+        b"sec-websocket-version",
+        b"upgrade",
+        b"user-agent",
+    }
+)
+"""Headers that many clients send with the same value, which is not a secret."""
+_known: Final[dict[bytes, Pair]] = {}
+"""Lines of such headers, so that each is read only once, and all connections share its parts."""
+_MANY: Final = 256  # lines
+_LONG: Final = 256  # bytes of a line
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _SWITCH: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
@@ -156,21 +175,38 @@ class HTTPHandshake:
 
 def _split(data: bytes) -> Request | None:
     """Split a head in the form that uvicorn builds; return None for any other bytes."""
-    line = _REQUEST_LINE.match(data)
-    if line is None:
+    if not data.endswith(_END):
         return None
-    headers: list[Pair] = _HEADER_LINE.findall(data, line.end())
-    # the number of lines shows that all but the first and the empty last one are in the list
-    if not data.endswith(_END) or data.count(b"\n") != len(headers) + 2:
-        return None
+    first, *lines = data[: -len(_END)].split(b"\r\n")
+    request_line = _REQUEST_LINE.fullmatch(first)
     # h11 knows the rules of these headers
     if (
-        data.count(b"\nhost:") != 1
+        request_line is None
+        or data.count(b"\nhost:") != 1
         or b"\ncontent-length:" in data
         or b"\ntransfer-encoding:" in data
     ):
         return None
-    return Request(b"GET", line[1], headers, "1.1")
+    headers: list[Pair] = []
+    for line in lines:
+        pair = _known.get(line) or _pair(line)
+        if pair is None:
+            return None
+        headers.append(pair)
+    return Request(b"GET", request_line[1], headers, "1.1")
+
+
+def _pair(line: bytes) -> Pair | None:
+    """Split the line of a header, and keep it if other clients are likely to send it too."""
+    found = _HEADER_LINE.fullmatch(line)
+    if found is None:
+        return None
+    pair = found[1], found[2]
+    if pair[0] in _COMMON and len(line) <= _LONG:
+        if len(_known) >= _MANY:
+            _known.clear()
+        _known[line] = pair
+    return pair
 
 
 def _lines(headers: Iterable[Pair]) -> bytes:

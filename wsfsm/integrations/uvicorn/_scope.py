@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from uvicorn.config import Config
@@ -12,6 +13,8 @@ from wsfsm.integrations.uvicorn._http import Request
 from wsfsm.types import Scope
 
 __all__ = ["make_scope"]
+
+T = TypeVar("T")
 
 
 def make_scope(
@@ -37,7 +40,7 @@ def make_scope(
         "asgi": {"version": config.asgi_version, "spec_version": "2.5"},
         "http_version": "1.1",
         "scheme": "wss" if is_ssl(transport) else "ws",
-        "server": get_local_addr(transport),
+        "server": _shared(get_local_addr(transport)),
         "client": get_remote_addr(transport),
         "root_path": config.root_path,
         "path": config.root_path + (unquote(path) if "%" in path else path),
@@ -48,3 +51,9 @@ def make_scope(
         "state": state.copy(),
         "extensions": {"websocket.http.response": {}},
     }
+
+
+@lru_cache(16)
+def _shared(address: T) -> T:
+    """Return an equal address of the server that other connections have already."""
+    return address
