@@ -39,8 +39,25 @@ class Host(Protocol):
     def log_end(self) -> None:
         """Log the end of the connection, if it is not logged yet."""
 
-    def worded(self, error: Exception) -> Exception:
+    @staticmethod
+    def worded(error: Exception) -> Exception:
         """Return an error of the application with the text that it is raised with."""
+
+
+class _Ended:
+    """Takes the place of the protocol when both the connection and the task have ended.
+
+    Other tasks of the application may still call its callables.
+    """
+
+    def resume_reading(self) -> None:
+        """Do nothing, because nothing is left to be read."""
+
+    def log_end(self) -> None:
+        """Do nothing, because the end is logged already."""
+
+
+_ENDED: Final = cast("Host", _Ended())
 
 
 class Application:
@@ -68,6 +85,7 @@ class Application:
         "_refusals",
         "_stopping",
         "_transport",
+        "_worded",
         "_writer",
         "task",
     )
@@ -85,6 +103,7 @@ class Application:
         self._transport = transport
         self._writer = writer
         self._host = host
+        self._worded = host.worded
         self.task: asyncio.Task[None] | None = None
         self._receivers = Waiters(loop)
         self._gate: Gate | None = None  # shut while writing is paused
@@ -134,6 +153,10 @@ class Application:
         if self._gate is not None:
             self._gate.open()
 
+    def release(self) -> None:
+        """Release the protocol, which has ended like the task."""
+        self._host = _ENDED
+
     def stop(self) -> None:
         """Note that the server stops, and count from now on whether the application goes on for ever."""
         self._stopping = True
@@ -173,13 +196,13 @@ class Application:
             commands = self._connection.send(message)
         except (ClientDisconnected, IllegalTransition, MalformedMessage) as error:
             await self._pause_sending()
-            raise self._host.worded(error) from None
+            raise self._worded(error) from None
         if len(commands) == 1 and type(commands[0]) in _DATA:
             self._host.send_data(commands[0])  # type: ignore[arg-type]  # checked above
-        else:
+        elif commands:
             self._host.perform(commands)
-            if not commands:  # a close after the end
-                await self._pause_sending()
+        else:  # a close after the end
+            await self._pause_sending()
         if self._writer.should_yield:  # give other tasks a turn
             await asyncio.sleep(0)
             self._writer.turn_ended()

@@ -78,7 +78,8 @@ class CompatWebSocketProtocol(WebSocketProtocol):
         """The time of the loop at which the last Ping was sent, or 0.0."""
         return self._pinged_at
 
-    def worded(self, error: Exception) -> Exception:
+    @staticmethod
+    def worded(error: Exception) -> Exception:
         if type(error) is not IllegalTransition:
             return error
         # without guards, which are not part of the name of a message

@@ -1,7 +1,7 @@
 """The timers of a connection, and the progress of the peer since they were started."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from wsfsm.integrations.uvicorn._timers import Handle, Timers
 from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, Traffic
@@ -71,6 +71,11 @@ class Deadlines:
         for handle in self._handles:
             handle.cancel()
         self._handles.clear()
+
+    def release(self) -> None:
+        """Release the protocol, which has ended."""
+        self.stop_all()
+        self._host = cast("Host", None)
 
     def get(self, timer: Timer) -> Handle | None:
         """Return the handle of a timer, or None if it is not running."""

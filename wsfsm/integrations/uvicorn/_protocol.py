@@ -160,7 +160,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._access.trace("WebSocket connection lost")
         self.log_end()
         if self._application.is_done:
-            self._server_state.connections.discard(cast("Any", self))
+            self._release()
 
     @guarded
     def _lose(self) -> None:
@@ -208,7 +208,8 @@ class WebSocketProtocol(asyncio.Protocol):
         else:
             self.perform(self._connection.application_raised(exception))
 
-    def worded(self, error: Exception) -> Exception:
+    @staticmethod
+    def worded(error: Exception) -> Exception:
         """An error of the application's, as it is raised into it."""
         return error
 
@@ -292,7 +293,14 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server_state.tasks.discard(task)
         self.log_end()
         if self._connection.state is ServerState.CLOSED:
-            self._server_state.connections.discard(cast("Any", self))
+            self._release()
+
+    def _release(self) -> None:
+        """Take the connection out of uvicorn's, and free its memory without a garbage collection."""
+        self._server_state.connections.discard(cast("Any", self))
+        self._inbound = None
+        for part in (self._application, self._writer, self._deadlines):
+            part.release()
 
     @_handles(commands.SendHandshake)
     def _send_handshake(self, command: commands.SendHandshake) -> None:

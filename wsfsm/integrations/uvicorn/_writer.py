@@ -2,7 +2,7 @@
 
 import asyncio
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from wsfsm.integrations.frames import control_frame
 from wsfsm.integrations.uvicorn._traffic import IN_FLIGHT, can_half_close, closing, look
@@ -201,7 +201,12 @@ class FrameWriter:
     def close(self) -> None:
         """Discard all kept frames, and write nothing more."""
         self.clear()
-        self._is_closing = lambda: True
+        self._is_closing = _always
+
+    def release(self) -> None:
+        """Release the protocol, which has ended."""
+        self.close()
+        self._host = cast("Host", None)
 
     def clear(self) -> None:
         """Discard all kept frames."""
@@ -213,3 +218,7 @@ class FrameWriter:
             self.flush()
         except Exception as error:  # noqa: BLE001 - the transport may raise anything
             self._host.fail(error)
+
+
+def _always() -> bool:
+    return True
