@@ -151,10 +151,10 @@ class FrameReader:
                         else:
                             break
                         at = after
-                    if at == end and not self._later:
-                        self._rest = b""
-                        self.has_more = False
-                        return events
+                        if at == end and not self._later:
+                            self._rest = b""
+                            self.has_more = False
+                            return events
                     work -= (len(events) - count) * _FRAME_COST + (at - start) * _DELIVERY_COST
                 self._rest, self._at, self._work = data, at, work
                 if not self._read_on(events):

@@ -12,13 +12,23 @@ from wsfsm.integrations.uvicorn._waiters import Gate, Waiters
 from wsfsm.types import Receive, Scope, Send
 
 
+async def wait_with(waiters: Waiters) -> None:
+    """Wait as an application does."""
+    waiter = waiters.join()
+    try:
+        await waiter
+    except asyncio.CancelledError:
+        waiters.leave(waiter)
+        raise
+
+
 class TestWaiters:
     def test_waiters_are_woken_one_by_one_in_their_order(self) -> None:
         async def main() -> None:
             waiting, woken = Waiters(asyncio.get_running_loop()), []
 
             async def wait(number: int) -> None:
-                await waiting.wait()
+                await wait_with(waiting)
                 woken.append(number)
 
             tasks = [asyncio.create_task(wait(number)) for number in range(3)]
@@ -36,7 +46,7 @@ class TestWaiters:
     def test_cancelled_waiter_does_not_block_the_next_one(self, when: str) -> None:
         async def main() -> None:
             waiting = Waiters(asyncio.get_running_loop())
-            first, second = (asyncio.create_task(waiting.wait()) for _ in range(2))
+            first, second = (asyncio.create_task(wait_with(waiting)) for _ in range(2))
             await turns()
             if when == "after":
                 waiting.wake()
@@ -55,7 +65,7 @@ class TestWaiters:
             waiting = Waiters(asyncio.get_running_loop())
             for _ in range(100):
                 with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(waiting.wait(), 1)
+                    await asyncio.wait_for(wait_with(waiting), 1)
             assert waiting.first is None
 
         in_virtual_time(main)

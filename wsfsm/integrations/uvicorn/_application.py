@@ -168,12 +168,18 @@ class Application:
         message = connection.next_message()
         if message is None:
             writer.flush()
+            receivers = self._receivers
             while message is None:
-                await self._receivers.wait()
+                waiter = receivers.join()
+                try:
+                    await waiter
+                except asyncio.CancelledError:
+                    receivers.leave(waiter)
+                    raise
                 message = connection.next_message()
             writer.receive_waited()
-            if self._receivers.first is not None and connection.has_message:
-                self._receivers.wake()
+            if receivers.first is not None and connection.has_message:
+                receivers.wake()
         self._host.resume_reading()
         if message["type"] == Disconnect.type:
             self._disconnects += 1

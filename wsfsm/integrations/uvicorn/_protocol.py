@@ -134,8 +134,12 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called with the rebuilt head of the request first, then with all that arrives."""
+        inbound = self._inbound
         try:
-            self._take(self, data)
+            if inbound is not None:
+                inbound.feed(data)
+            else:
+                self._take(self, data)
         except Exception as error:  # noqa: BLE001 - it would be a fatal error of the transport
             self.fail(error)
 
@@ -234,13 +238,10 @@ class WebSocketProtocol(asyncio.Protocol):
         self._take = WebSocketProtocol._take_early
         self.perform(commands)
         if early:
-            self._take(self, early)  # an eager task may have accepted already
+            self.data_received(early)  # an eager task may have accepted already
 
     def _take_early(self, data: bytes) -> None:
         self.perform(self._connection.receive_early_data(data))
-
-    def _take_frames(self, data: bytes) -> None:
-        cast("Inbound", self._inbound).feed(data)
 
     # Doing what the core commands
 
@@ -312,10 +313,9 @@ class WebSocketProtocol(asyncio.Protocol):
     def _read_frames(self, command: commands.ReadFrames) -> None:
         reader = FrameReader(self._extensions[1], self._connection.policies.max_message_size)
         self._inbound = Inbound(self._connection, reader, self._transport, self._loop, self)
-        self._take = WebSocketProtocol._take_frames
         del self._heads, self._request
         if command.held:
-            self._take_frames(command.held)
+            self._inbound.feed(command.held)
 
     @_handles(commands.SendResponse)
     def _send_response(self, command: commands.SendResponse) -> None:

@@ -28,8 +28,8 @@ class Waiters:
         # nearly always only one task waits
         self._rest: OrderedDict[asyncio.Future[None], None] | None = None
 
-    async def wait(self) -> None:
-        """Wait to be woken."""
+    def join(self) -> asyncio.Future[None]:
+        """Return the future that a task has to await; if the task is cancelled, call `leave`."""
         waiter = self._loop.create_future()
         if self.first is None:
             self.first = waiter
@@ -37,16 +37,16 @@ class Waiters:
             if self._rest is None:
                 self._rest = OrderedDict()
             self._rest[waiter] = None
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter is self.first:
-                self._take()
-            elif self._rest and waiter in self._rest:
-                del self._rest[waiter]
-            else:  # it was woken already, so another task gets its turn
-                self.wake()
-            raise
+        return waiter
+
+    def leave(self, waiter: asyncio.Future[None]) -> None:
+        """Take the future of a task that was cancelled out."""
+        if waiter is self.first:
+            self._take()
+        elif self._rest and waiter in self._rest:
+            del self._rest[waiter]
+        else:  # the task was woken already, so another one gets its turn
+            self.wake()
 
     def wake(self) -> None:
         """Wake the first task that waits."""
