@@ -72,26 +72,29 @@ class End:
         """Make the end of a connection whose application sends its last `message`."""
         # the client of a denial response sees no Close frame
         default = _NORMAL if message["type"] == Close.type else _ABNORMAL
-        return cls._read(message, default, "application")
+        return cls(*code_and_reason(message, default), "application")
 
     @classmethod
     def by_client(cls, message: Message) -> Self:
         """Make the end that a ``websocket.disconnect`` reports."""
-        return cls._read(message, _NO_CODE, "client")
+        return cls(*code_and_reason(message), "client")
 
     @classmethod
     def without_frame(cls, closed_by: ClosedBy) -> Self:
         """Make the end of a connection that had no Close frame."""
         return cls(_ABNORMAL, "", closed_by)
 
-    @classmethod
-    def _read(cls, message: Message, default: int, closed_by: ClosedBy) -> Self:
-        # some servers leave out a key that has no value, others set it to None
-        code, reason = message.get("code"), message.get("reason")
-        text = "" if reason is None else str(reason)
-        if isinstance(code, int):
-            code = int(code)  # of a server that delivers a member of its enumeration
-        return cls(default if code is None else code, text, closed_by)
+
+def code_and_reason(message: Message, default: int = _NO_CODE) -> tuple[int, str]:
+    """Read the close code and reason of a message that ends the connection."""
+    code, reason = message.get("code"), message.get("reason")
+    if type(code) is int and type(reason) is str:
+        return code, reason
+    # some servers leave out a key that has no value, others set it to None
+    text = "" if reason is None else str(reason)
+    if isinstance(code, int):
+        code = int(code)  # of a server that delivers a member of its enumeration
+    return default if code is None else code, text
 
 
 @attrs.frozen(eq=False)

@@ -75,15 +75,17 @@ class Sending(Receiving[StateT]):
         """
         joint = self._joint
         try:
-            after = joint.on_send[message["type"]]
-        except (KeyError, TypeError):  # the type of a guarded event is not in the table
+            after = joint.on_send.get(message["type"])
+        except (KeyError, TypeError):
+            after = None
+        if after is None:  # the type of a guarded event is not in the table
             try:
                 event = event_of(message)
             except MalformedMessage as error:
                 await refuse(error)
-            if event not in joint.on_event:
+            after = joint.on_event.get(event)
+            if after is None:
                 await refuse(self._family.not_sent(joint, self._ended(), event))
-            after = joint.on_event[event]
         if after is not joint:
             if after.over and not joint.over:
                 set_end(self, {**message})  # read if somebody asks for the end, which is rare
@@ -312,7 +314,7 @@ class Sending(Receiving[StateT]):
                 error = _errors.unsendable(self._joint, code, reason)
                 if error is not None:
                     await refuse(error)
-            elif self.ready_state is ReadyState.CONNECTING and code in _PRIVATE:
+            elif code in _PRIVATE and self.ready_state is ReadyState.CONNECTING:
                 warn_unseen_code(code)
         close = {"type": "websocket.close", "code": code, "reason": reason or ""}
         joint = self._joint

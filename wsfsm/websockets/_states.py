@@ -16,7 +16,15 @@ from wsfsm.tables import AFTER_DISCONNECT
 from wsfsm.tables.states import ReadyState, WebSocketState
 from wsfsm.types import Message
 from wsfsm.websockets._errors import WSFSM, ErrorFamily, states
-from wsfsm.websockets._joint import HOOKED, OPEN, OPEN_HOOKED, START, End, JointState
+from wsfsm.websockets._joint import (
+    HOOKED,
+    OPEN,
+    OPEN_HOOKED,
+    START,
+    End,
+    JointState,
+    code_and_reason,
+)
 
 if TYPE_CHECKING:
     from wsfsm.websockets._read_ahead import Reader
@@ -154,9 +162,13 @@ class StateAttributes(HTTPConnection[StateT]):
         """
         if message["type"] == AFTER_DISCONNECT.event:
             end = self._ended()
-            if end is None or end.closed_by != "application":  # some servers forget its own code
-                end = End.by_client(message)
-            raise self._family.disconnect(end.code, end.reason)
+            if (
+                end is not None and end.closed_by == "application"
+            ):  # some servers forget its own code
+                code, reason = end.code, end.reason
+            else:
+                code, reason = code_and_reason(message)
+            raise self._family.disconnect(code, reason)
 
     def _enter(self, joint: JointState) -> None:
         if joint is OPEN and self.__class__._raise_on_disconnect is not _RAISE:  # noqa: SLF001 - its own
@@ -181,10 +193,12 @@ class StateAttributes(HTTPConnection[StateT]):
     def _end_by_client(self, message: Message) -> None:
         """Keep the end that a disconnect `message` reports."""
         end = End.by_client(message)
-        # a send may have reported the loss before the real code arrives
-        known = self._ended()
-        if known is None or (known.closed_by == "transport" and known.code != end.code):
-            set_end(self, end)
+        if self._joint.over:
+            # a send may have reported the loss before the real code arrives
+            known = self._ended()
+            if known is None or known.closed_by != "transport" or known.code == end.code:
+                return
+        set_end(self, end)
 
     def _set(self, client: WebSocketState, application: WebSocketState) -> None:
         before = self._now(), self._ended()
