@@ -2,7 +2,8 @@
 
 Every candidate serves the same raw ASGI application on 127.0.0.1, in a process of its own on one core. The
 client runs in this process on another core. In every round the servers are measured in turn, and the best
-round of each counts, so that other load on the machine affects all of them alike.
+round of each counts, so that other load on the machine affects all of them alike. The servers are started
+several times.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from wire_client import NotNegotiatedError
 ERRORS: Final = (OSError, EOFError)  # OSError includes TimeoutError
 SPARE: Final = 1000  # open files beside the connections
 FEWER: Final = 5  # times fewer rounds of the rows that start servers, because those take long
+STARTS: Final = 3  # of each server, because a process may have luck with the layout of its memory
 FULL: Final = Scale(
     seconds=0.3, members=1000, burst=5000, idle=(1000, 10000), growth=(10, 100, 1000, 10000)
 )
@@ -81,35 +83,38 @@ class Run:
 
     async def measure(self, rows: Sequence[str]) -> Samples:
         """Measure rows, each in all rounds."""
-        samples: Samples = {}
-        async with self.servers() as servers:
-            for key in rows:
-                if not ROWS[key].fresh:
-                    samples |= await self.steady(ROWS[key], servers)
+        attempts = {key: Attempts(self, ROWS[key].names(self.scale)) for key in rows}
+        starts = min(STARTS, self.rounds)
+        for start in range(starts):
+            rounds = (self.rounds + start) // starts  # together they are all
+            async with self.servers() as servers:
+                for key in rows:
+                    if not ROWS[key].fresh:
+                        await self.steady(ROWS[key], servers, attempts[key], rounds)
         for key in rows:
             if ROWS[key].fresh:
-                samples |= await self.fresh(ROWS[key])
-        return samples
+                await self.fresh(ROWS[key], attempts[key])
+        return {name: each for key in rows for name, each in attempts[key].samples().items()}
 
-    async def steady(self, row: Row, servers: dict[str, ServerProcess]) -> Samples:
+    async def steady(
+        self, row: Row, servers: dict[str, ServerProcess], attempts: "Attempts", rounds: int
+    ) -> None:
         """Measure a row on servers that keep running."""
-        attempts = Attempts(self, row.names(self.scale))
         async with AsyncExitStack() as stack:
             measures: dict[str, Measure] = {}
             for name, server in servers.items():
-                with attempts.of(name):
-                    measuring = row.measuring(server, self.scale)
-                    measures[name] = await stack.enter_async_context(measuring)
-            for _ in range(self.rounds):
+                if name not in attempts.failed:
+                    with attempts.of(name):
+                        measuring = row.measuring(server, self.scale)
+                        measures[name] = await stack.enter_async_context(measuring)
+            for _ in range(rounds):
                 for name, measure in measures.items():
                     if name not in attempts.failed:
                         with attempts.of(name):
                             attempts.add(name, await measure())
-        return attempts.samples()
 
-    async def fresh(self, row: Row) -> Samples:
+    async def fresh(self, row: Row, attempts: "Attempts") -> None:
         """Measure a row on a new server each time."""
-        attempts = Attempts(self, row.names(self.scale))
         for _ in range(max(1, self.rounds // FEWER)):
             for name in self.candidates:
                 if name not in attempts.failed:
@@ -119,7 +124,6 @@ class Run:
                             row.measuring(server, self.scale) as measure,
                         ):
                             attempts.add(name, await measure())
-        return attempts.samples()
 
 
 class Attempts:
