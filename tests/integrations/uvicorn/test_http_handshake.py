@@ -205,7 +205,11 @@ class TestSharedHeaders:
         ]
 
     @pytest.mark.parametrize(
-        "name", [b"cookie", b"authorization", b"sec-websocket-key", b"x-api-key", b"x"]
+        "name",
+        [
+            *(b"cookie", b"authorization", b"sec-websocket-key", b"sec-websocket-protocol"),
+            *(b"x-api-key", b"x"),
+        ],
     )
     def test_headers_of_one_client_are_not_kept(
         self, name: bytes, known: dict[bytes, tuple[bytes, bytes]]

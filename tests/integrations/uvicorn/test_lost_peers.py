@@ -8,6 +8,7 @@ from helpers.virtual_uvicorn import Link, in_virtual_time, message, turns, with_
 from helpers.wire import CLOSE, CONT, PING, PONG, TEXT, close_payload, frame
 
 from wsfsm.integrations.uvicorn import _inbound as inbound
+from wsfsm.server import ServerState
 from wsfsm.types import Message, Receive, Scope, Send
 
 ACCEPT = message("accept")
@@ -188,3 +189,32 @@ class TestUnreadData:
             "ab",
             4001,
         ]
+
+    def test_close_wakes_a_task_that_waits_behind_unread_data(self) -> None:
+        async def main() -> None:
+            turns_taken: list[None] = []
+            close = asyncio.Event()
+
+            async def app(scope: Scope, receive: Receive, send: Send) -> None:
+                await receive()
+                await send(message("accept"))
+                waiting = asyncio.ensure_future(receive())
+                await close.wait()
+                await send(message("close"))
+                while not waiting.done():
+                    turns_taken.append(None)
+                    await asyncio.sleep(0)
+                assert (await waiting)["type"] == "websocket.disconnect"
+
+            link = Link(app)
+            link.ask()
+            await turns()
+            link.receive(frame(PING) * 30_000)
+            link.transport.lose()
+            assert link.core.state is ServerState.UNREAD
+            close.set()
+            await turns(1000)
+            assert link.is_clean()
+            assert not turns_taken
+
+        in_virtual_time(main)

@@ -156,17 +156,27 @@ class TestSharing:
 
         assert in_virtual_time(main) is not in_virtual_time(main)
 
-    def test_closed_loop_is_not_kept(self) -> None:
-        loop = VirtualLoop()
+    def test_loop_is_not_kept(self) -> None:
+        class Loop:
+            """A loop that nobody closes, with a timer that waits."""
+
+            def time(self) -> float:
+                return 0.0
+
+            def call_at(self, _: float, callback: Any, *arguments: Any, context: Any) -> None:
+                self.waiting = callback, arguments, context
+
+        class Nobody:
+            def expire(self, handle: Handle) -> None:
+                raise AssertionError(handle)
+
+        loop: Any = Loop()
         kept = weakref.ref(loop)
-
-        async def main() -> None:
-            Owner().start(1000)
-
-        in_virtual_time(main, loop)
-        del loop
-        for _ in range(2):  # what the timers keep goes after them
-            gc.collect()
+        handle = Timers.of(loop).start(Nobody(), Timer.PING, 5)
+        gc.collect()
+        assert handle._queue in Timers.of(loop)._queues.values()
+        del loop, handle
+        gc.collect()
         assert kept() is None
 
     def test_timers_fire_outside_of_the_context_of_any_connection(self) -> None:

@@ -207,7 +207,8 @@ class Application:
             self._host.send_data(commands[0])  # type: ignore[arg-type]  # checked above
         elif commands:
             self._host.perform(commands)
-        else:  # a close after the end
+        else:  # a close after the end, or one that lets the disconnect overtake unread data
+            self.wake()
             await self._pause_sending()
         if self._writer.should_yield:  # give other tasks a turn
             await asyncio.sleep(0)

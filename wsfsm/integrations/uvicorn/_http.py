@@ -37,13 +37,12 @@ _COMMON: Final = frozenset(
         b"origin",
         b"pragma",
         b"sec-websocket-extensions",
-        b"sec-websocket-protocol",
         b"sec-websocket-version",
         b"upgrade",
         b"user-agent",
     }
 )
-"""Headers that many clients send with the same value, which is not a secret."""
+"""Headers that many clients send with the same value, which is never a secret; a subprotocol may be a token."""
 _known: Final[dict[bytes, Pair]] = {}
 """Lines of such headers, so that each is read only once, and all connections share its parts."""
 _MANY: Final = 256  # lines

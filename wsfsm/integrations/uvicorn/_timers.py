@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from contextvars import Context
 from typing import Final, Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, ref
 
 from wsfsm.server.commands import Timer
 
@@ -82,8 +82,12 @@ class Timers:
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> "Timers":
         """Return the timers of a loop, the same for all connections."""
-        timers = _TIMERS.get(loop)
-        return _TIMERS.setdefault(loop, cls(loop)) if timers is None else timers
+        known = _TIMERS.get(loop)
+        timers = None if known is None else known()
+        if timers is None:
+            timers = cls(loop)
+            _TIMERS[loop] = ref(timers)
+        return timers
 
     def start(self, owner: Owner, timer: Timer, seconds: float) -> Handle:
         """Start a timer.
@@ -151,4 +155,5 @@ class _Queue(deque[Handle]):
             self.extend(running)
 
 
-_TIMERS: Final[WeakValueDictionary[asyncio.AbstractEventLoop, Timers]] = WeakValueDictionary()
+_TIMERS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, ref[Timers]]] = WeakKeyDictionary()
+"""The timers of each loop. Connections and the loop keep them, and nothing here keeps the loop."""
