@@ -162,9 +162,8 @@ class StateAttributes(HTTPConnection[StateT]):
         """
         if message["type"] == AFTER_DISCONNECT.event:
             end = self._ended()
-            if (
-                end is not None and end.closed_by == "application"
-            ):  # some servers forget its own code
+            # some servers forget the application's own code
+            if end is not None and end.closed_by == "application":
                 code, reason = end.code, end.reason
             else:
                 code, reason = code_and_reason(message)
